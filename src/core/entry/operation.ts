@@ -1,0 +1,36 @@
+/**
+ * What a client may ask for. The numbers are the wire's opcodes and append-only.
+ *
+ * `read` leaves the entry as it is; `write` may change it, carries `(client id, number, floor)` and is executed exactly
+ * once; `list` walks many entries in pieces; `node` concerns the node or the cluster.
+ */
+export const operation = {
+  ping: 1,
+  get: 2,
+  put: 3,
+  update: 4,
+  remove: 5,
+  get_update: 6,
+  get_remove: 7,
+  cas: 8,
+  remove_if: 9,
+  expires_at: 10,
+  expires_from_now: 11,
+  get_expiry: 12,
+  prefix_get: 13,
+  remove_all: 14,
+  node_status: 15,
+  node_config: 16,
+  node_topology: 17,
+  stop_node: 18,
+  cluster_status: 19,
+  view: 20,
+} as const
+
+export type OperationName = keyof typeof operation
+export type Operation = (typeof operation)[OperationName]
+
+/** True for operations that change one entry and so carry an exactly-once number. */
+export function isWrite(op: number): boolean {
+  return (op >= operation.put && op <= operation.expires_from_now)
+}

@@ -1,0 +1,158 @@
+/**
+ * One record of a slot's log: the *effect* of an operation, not the command (so that replaying it needs no clock and no
+ * other state), with the result it gave, so that a retry gets the same answer.
+ *
+ * Records lie one behind another in a log batch and, later, in a replication batch. Little-endian, fixed header, then
+ * alias, content and result content:
+ *
+ * ```
+ *  0 u32 length of the whole record, a multiple of 8 (zero-padded)
+ *  4 u8  kind            5 u8 effect        6 u16 slot
+ *  8 u32 slot epoch     12 u32 result code (0 = ok, else the error catalogue's)
+ * 16 f64 sequence       24 f64 slot clock, ms since the epoch, when it was evaluated
+ * 32 f64 expiry, ms since the epoch (0 = never)
+ * 40 16 bytes client id 56 f64 number (0 = none)     64 f64 floor
+ * 72 u16 alias length   74 u16 opcode                76 u32 content length
+ * 80 u32 result content length (0xffffffff = no content)   84 u32 zero
+ * 88 alias, content, result content
+ * ```
+ *
+ * The checksum is the batch's. `padding` fills the end of the log's ring; a reader skips it.
+ */
+import { assert } from "../lib/assert.ts"
+
+export const recordKind = { padding: 0, entry: 1, forgetClients: 2 } as const
+export const recordEffect = { none: 0, store: 1, remove: 2 } as const
+
+export const recordHeaderBytes = 88
+export const noResult = 0xffffffff
+
+/** @returns the length of a record with these parts, padded to 8 */
+export function recordBytes(aliasLength: number, contentLength: number, resultLength: number): number {
+  const result = resultLength === noResult ? 0 : resultLength
+  return (recordHeaderBytes + aliasLength + contentLength + result + 7) & ~7
+}
+
+/**
+ * A cursor over one record. One of these is reused for many records: its getters read in place, nothing is copied and
+ * nothing allocated. The bytes must come from a batch whose checksum was verified.
+ */
+export class RecordView {
+  bytes: Uint8Array = new Uint8Array(0)
+  private view = new DataView(this.bytes.buffer)
+  offset = 0
+
+  /** Points at the record that begins at `offset` of `bytes`. */
+  at(bytes: Uint8Array, offset: number): this {
+    if (bytes !== this.bytes) {
+      this.bytes = bytes
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
+    this.offset = offset
+    return this
+  }
+
+  get length(): number {
+    return this.view.getUint32(this.offset, true)
+  }
+  get kind(): number {
+    return this.view.getUint8(this.offset + 4)
+  }
+  get effect(): number {
+    return this.view.getUint8(this.offset + 5)
+  }
+  get slot(): number {
+    return this.view.getUint16(this.offset + 6, true)
+  }
+  get slotEpoch(): number {
+    return this.view.getUint32(this.offset + 8, true)
+  }
+  get code(): number {
+    return this.view.getUint32(this.offset + 12, true)
+  }
+  get sequence(): number {
+    return this.view.getFloat64(this.offset + 16, true)
+  }
+  get slotClockMs(): number {
+    return this.view.getFloat64(this.offset + 24, true)
+  }
+  get expiresAtMs(): number {
+    return this.view.getFloat64(this.offset + 32, true)
+  }
+  /** Offset of the 16 bytes of the client id in `bytes`. */
+  get clientOffset(): number {
+    return this.offset + 40
+  }
+  get number(): number {
+    return this.view.getFloat64(this.offset + 56, true)
+  }
+  get floor(): number {
+    return this.view.getFloat64(this.offset + 64, true)
+  }
+  get aliasLength(): number {
+    return this.view.getUint16(this.offset + 72, true)
+  }
+  get opcode(): number {
+    return this.view.getUint16(this.offset + 74, true)
+  }
+  get contentLength(): number {
+    return this.view.getUint32(this.offset + 76, true)
+  }
+  /** `noResult` where the answer holds no content. */
+  get resultLength(): number {
+    return this.view.getUint32(this.offset + 80, true)
+  }
+  get aliasOffset(): number {
+    return this.offset + recordHeaderBytes
+  }
+  get contentOffset(): number {
+    return this.offset + recordHeaderBytes + this.aliasLength
+  }
+  get resultOffset(): number {
+    return this.contentOffset + this.contentLength
+  }
+}
+
+/**
+ * Writes a record's header at `offset` and zeroes its padding; the caller copies alias, content and result behind it.
+ * `view` spans the same bytes as the record.
+ */
+export function writeRecordHeader(
+  view: DataView,
+  offset: number,
+  kind: number,
+  effect: number,
+  slot: number,
+  slotEpoch: number,
+  code: number,
+  sequence: number,
+  slotClockMs: number,
+  expiresAtMs: number,
+  number: number,
+  floor: number,
+  opcode: number,
+  aliasLength: number,
+  contentLength: number,
+  resultLength: number,
+): void {
+  const length = recordBytes(aliasLength, contentLength, resultLength)
+  assert(offset + length <= view.byteLength, "a record lies inside its buffer")
+  // The padding is at most seven bytes: one store of the last eight clears it before the parts are copied in.
+  view.setFloat64(offset + length - 8, 0, true)
+  view.setUint32(offset, length, true)
+  view.setUint8(offset + 4, kind)
+  view.setUint8(offset + 5, effect)
+  view.setUint16(offset + 6, slot, true)
+  view.setUint32(offset + 8, slotEpoch, true)
+  view.setUint32(offset + 12, code, true)
+  view.setFloat64(offset + 16, sequence, true)
+  view.setFloat64(offset + 24, slotClockMs, true)
+  view.setFloat64(offset + 32, expiresAtMs, true)
+  view.setFloat64(offset + 56, number, true)
+  view.setFloat64(offset + 64, floor, true)
+  view.setUint16(offset + 72, aliasLength, true)
+  view.setUint16(offset + 74, opcode, true)
+  view.setUint32(offset + 76, contentLength, true)
+  view.setUint32(offset + 80, resultLength, true)
+  view.setUint32(offset + 84, 0, true)
+}

@@ -1,0 +1,74 @@
+/**
+ * Every limit of qdb, with its unit in its name and the reason for its value (TigerBeetle `constants.zig`, Convex
+ * `knobs.rs`). Nothing grows without one of these above it.
+ */
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+// Entries
+
+/** Placement needs a bound; quasardb's documents say 1024 bytes. */
+export const aliasBytesMax = 1024
+/** The largest content; `global.depot.max_entry_bytes` may lower it. Bounds one frame, one record, one reply. */
+export const contentBytesMax = 64 * MiB
+/** Aliases with this prefix belong to the cluster. */
+export const reservedAliasPrefix = "qdb"
+/** Slots of a cluster: top 12 bits of SHA3-256(alias). */
+export const slotCountDefault = 4096
+
+// Frames and sessions
+
+/** The entry limit, and room for an alias, a comparand's header and the message around it. */
+export const frameBytesMax = 64 * MiB + 64 * KiB
+/** The first frame of a connection is small: a stranger may not make us allocate. */
+export const helloFrameBytesMax = 4 * KiB
+/** A connection that has not said hello by then is closed. */
+export const helloTimeoutMs = 10_000
+/** Lists longer than this come in pieces with a cursor. */
+export const listPieceBytesMax = 1 * MiB
+/** A session with this much unread is not read from until it has drained. */
+export const sessionOutputBytesMax = 4 * MiB
+/** A session whose unread replies make no progress for this long is closed. */
+export const sessionStallMs = 30_000
+/** All sessions' unread replies and half-received frames together. */
+export const sessionsOutputBytesMax = 256 * MiB
+/** A connection silent for this long is closed by a peer that waits on it; idle ones send pings well before. */
+export const connectionSilentMs = 15_000
+/** How often an idle client connection sends a ping. */
+export const pingIntervalMs = 5_000
+/** Requests one session may have in flight; more are left in the socket. */
+export const sessionRequestsMax = 4096
+
+// Requests
+
+/** What a client waits when it says nothing else. */
+export const requestTimeoutMsDefault = 60_000
+/** The longest time a request may have left. */
+export const requestTimeoutMsMax = 300_000
+/** A client's row of results lives this long after its last request; no attempt outlives it. */
+export const clientRowMs = 600_000
+/** Unanswered numbers one client may have above its floor in one slot. */
+export const clientResultsMax = 4096
+
+// Storage
+
+/** Bytes appended to the log and not yet released by the core (the shared ring). */
+export const logRingBytes = 16 * MiB
+/** A record above this has a buffer of its own instead of a place in the ring. */
+export const logRingRecordBytesMax = 1 * MiB
+/** Log batches are at most this long, so that one commit stays short. */
+export const logBatchBytesMax = 1 * MiB
+/** The log may hold this much before writers are slowed. */
+export const logBytesMax = 1024 * MiB
+/** Partition files of a data directory; fixed when it is created. */
+export const partitionFiles = 8
+
+// Cluster
+
+export const replicationFactorMax = 4
+export const heartbeatMs = 500
+export const leaseMsDefault = 3_000
+export const suspectMsDefault = 1_500
+export const repairGraceSecondsDefault = 30
+export const votersMax = 5

@@ -1,0 +1,136 @@
+/**
+ * The storage engine as the driver sees it. Nothing here blocks: what waits for a disk is done by worker threads and
+ * announced by one call of `onProgress` per turn of the event loop, after which `durablePosition` and the finished loads
+ * are read. See `docs/storage.md`.
+ */
+import type { EntryMemory } from "../core/entry/memory.ts"
+import type { RecordView } from "../core/entry/record.ts"
+import type { RecordSink } from "../core/replication/sink.ts"
+
+/** Who this directory is; written when it is made, except `boot`, which is raised and fsynced at each open. */
+export interface Identity {
+  readonly nodeId: string
+  readonly storageId: string
+  readonly boot: number
+}
+
+export interface StorageOptions {
+  readonly directory: string
+  /** Node id for a new directory (`hex-hex-hex-hex`). An existing one keeps its own, and a different one is an error. */
+  readonly nodeId?: string
+  readonly sync: boolean
+  readonly transient: boolean
+  /** Memory for entries, bytes; 0 = half of the smaller of RAM and the control group's limit. */
+  readonly memoryBytesMax: number
+  /** Resident entries; 0 = no limit but memory. */
+  readonly memoryEntriesMax: number
+  /** Disk quota, bytes; 0 = none. */
+  readonly diskBytesMax: number
+  /** Flusher and reader workers; 0 = cores minus one, at least one. */
+  readonly partitions: number
+  /** Called once per turn in which something finished. */
+  readonly onProgress: () => void
+  /** fsync or append failed, or data is corrupt beyond serving: the node must stop (it never retries an fsync). */
+  readonly onFatal: (error: Error) => void
+  /** A line for the log (recovery, quota warnings, corruption found by a read). */
+  readonly onNotice: (level: "info" | "warning" | "error", text: string) => void
+}
+
+/** What recovery found for one slot, before the log's tail is replayed. */
+export interface SlotState {
+  readonly slot: number
+  readonly sequence: number
+  readonly slotEpoch: number
+  readonly slotClockMs: number
+}
+
+/** One stored result of the exactly-once table, before the log's tail is replayed. */
+export interface StoredResult {
+  readonly slot: number
+  /** 16 bytes, latin1. */
+  readonly client: string
+  readonly floor: number
+  readonly number: number
+  readonly code: number
+  readonly content: Uint8Array | undefined
+}
+
+/** The recovered state is told to the core through these calls, in this order: slots, results, then records. */
+export interface RecoveryTarget {
+  slot(state: SlotState): void
+  result(result: StoredResult): void
+  /** A committed record of the log after the table's applied sequence. `position` is its end. */
+  record(record: RecordView, position: number): void
+}
+
+export interface LoadResult {
+  readonly alias: string
+  /** An error is a bad checksum or an unreadable page: the operation fails with `data_corrupt`. */
+  readonly error: Error | undefined
+}
+
+export interface ScanPiece {
+  readonly aliases: readonly Uint8Array[]
+  /** Slot and alias to go on behind, or undefined at the end. */
+  readonly next: { readonly slot: number; readonly after: Uint8Array } | undefined
+}
+
+/** Plain numbers, read on demand. Times in µs. */
+export interface StorageFigures {
+  readonly residentEntries: number
+  readonly residentBytes: number
+  readonly persistedEntries: number
+  readonly persistedBytes: number
+  readonly pageIns: number
+  readonly evictions: number
+  readonly logBytes: number
+  readonly dirtyBytes: number
+  readonly commits: number
+  readonly commitMicrosP50: number
+  readonly commitMicrosP99: number
+  readonly commitMicrosMax: number
+  readonly diskBytesUsed: number
+  readonly diskBytesMax: number
+  readonly filterBytes: number
+}
+
+export interface Storage {
+  readonly identity: Identity
+  readonly memory: EntryMemory
+  readonly log: RecordSink
+  /** False while ring, log or dirty memory are at their bounds: the driver then stops reading sockets until progress. */
+  hasRoom(bytes: number): boolean
+  /** True while the disk or the quota is full: writes that add data are refused with `disk_full`. */
+  readonly diskFull: boolean
+  /** Hands everything reserved so far to the commit worker. Once per turn. */
+  publish(): void
+  /** Everything up to here is durable (with `sync`: fsynced; else: written). */
+  readonly durablePosition: number
+  /** Brings an entry into memory from disk. Ends with an entry in the next `takeLoads()`. `alias` is latin1. */
+  load(slot: number, alias: string): void
+  /** Loads finished since the last call; their entries are now resident, or known to be absent. */
+  takeLoads(): readonly LoadResult[]
+  /**
+   * Aliases with this prefix, a bounded piece in (slot, alias) order, from all that was committed when the call was made.
+   * @param prefix may be empty
+   * @param slots which slots to walk, ascending; undefined = all
+   */
+  scan(
+    prefix: Uint8Array,
+    from: { readonly slot: number; readonly after: Uint8Array } | undefined,
+    bytesMax: number,
+  ): Promise<ScanPiece>
+  /** Resident or stored aliases (latin1) whose expiry has passed, a bounded number. */
+  expired(nowMs: number): Promise<readonly { readonly slot: number; readonly alias: string }[]>
+  figures(): StorageFigures
+  /** Waits for what was published, flushes the table, checkpoints, releases the lock. */
+  close(): Promise<void>
+}
+
+/** Opens or creates a data directory and recovers it into `recover`. @throws StorageError, one clear line */
+export type OpenStorage = (options: StorageOptions, recover: (storage: Pick<Storage, "memory" | "identity">) => RecoveryTarget) => Promise<Storage>
+
+/** An error of a data directory that an operator can act upon: one line that names the file and, where known, the place. */
+export class StorageError extends Error {
+  override readonly name = "StorageError"
+}
