@@ -18,13 +18,11 @@ export const operation = {
   expires_from_now: 11,
   get_expiry: 12,
   prefix_get: 13,
-  remove_all: 14,
-  node_status: 15,
-  node_config: 16,
-  node_topology: 17,
-  stop_node: 18,
-  cluster_status: 19,
-  view: 20,
+  node_status: 14,
+  node_config: 15,
+  node_topology: 16,
+  stop_node: 17,
+  cluster_status: 18,
 } as const
 
 export type OperationName = keyof typeof operation
@@ -32,5 +30,5 @@ export type Operation = (typeof operation)[OperationName]
 
 /** True for operations that change one entry and so carry an exactly-once number. */
 export function isWrite(op: number): boolean {
-  return (op >= operation.put && op <= operation.expires_from_now)
+  return op >= operation.put && op <= operation.expires_from_now
 }

@@ -1,0 +1,34 @@
+/**
+ * One decoded request, in place: offsets into the frame's bytes, nothing copied. One object is reused for all requests of
+ * a connection; it is good only during the call that is given it.
+ *
+ * Fields that an operation does not carry hold 0 (offsets: an empty range).
+ */
+export class Request {
+  bytes: Uint8Array = new Uint8Array(0)
+  opcode = 0
+  requestId = 0
+  /** The sender's view epoch. */
+  epoch = 0
+  /** What the client will still wait, ms. */
+  timeLeftMs = 0
+  /** Offset of the 16 bytes of the client id. */
+  clientStart = 0
+  number = 0
+  floor = 0
+  /** The alias; of `prefix_get` the prefix; of `stop_node` the reason. */
+  aliasStart = 0
+  aliasEnd = 0
+  contentStart = 0
+  contentEnd = 0
+  comparandStart = 0
+  comparandEnd = 0
+  /** Absolute ms since the epoch (0 = never); of `expires_from_now` the difference in ms. */
+  expiresMs = 0
+  /** Of `prefix_get`: the slot to go on in, and the alias to go on behind (an empty range = from the slot's start). */
+  cursorSlot = 0
+  cursorStart = 0
+  cursorEnd = 0
+  /** Of `prefix_get`: bytes of aliases wanted at most. */
+  bytesMax = 0
+}
