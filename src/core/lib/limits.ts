@@ -23,6 +23,12 @@ export const slotCountDefault = 4096
 export const frameBytesMax = 64 * MiB + 64 * KiB
 /** The first frame of a connection is small: a stranger may not make us allocate. */
 export const helloFrameBytesMax = 4 * KiB
+/** A partial frame's buffer begins with this much, so that a slow small frame does not regrow. */
+export const frameBufferBytesMin = 256
+/** A larger buffer of a partial frame is given back once its frame is read; a connection keeps a smaller one. */
+export const frameBufferKeptBytesMax = 16 * KiB
+/** An output writer gives a larger buffer back once it is empty. */
+export const writerKeptBytesMax = 256 * KiB
 /** A connection that has not said hello by then is closed. */
 export const helloTimeoutMs = 10_000
 /** Lists longer than this come in pieces with a cursor. */
@@ -41,6 +47,17 @@ export const pingIntervalMs = 5_000
 export const sessionRequestsMax = 4096
 
 // Requests
+
+/** The end of the year 9999: the last instant that RFC 3339 can print. */
+export const expiresAtMsMax = 253_402_300_799_999
+/** A reason for stopping a node is a line in its log. */
+export const reasonBytesMax = 1024
+/** Status documents are maps of small values: bounds for the decoder, above what a full cluster's needs. */
+export const documentBytesMax = 4 * MiB
+/** Values (leaves, lists and maps) of one document. */
+export const documentValuesMax = 262_144
+/** Nesting of one document; the decoder recurses. */
+export const documentDepthMax = 16
 
 /** What a client waits when it says nothing else. */
 export const requestTimeoutMsDefault = 60_000

@@ -1,0 +1,169 @@
+/**
+ * Frames out of a byte stream: an unsigned 32-bit little-endian length, then that many bytes.
+ *
+ * The stream is hostile until decoded, and it is the hot path: one chunk may hold thousands of small frames. So the reader
+ * is a cursor, not a callback or a list: the caller pushes a chunk and asks for `next()` until the reader is starved, and a
+ * frame is a range of `bytes`. A frame that lies within one chunk is never copied and nothing is allocated for it.
+ *
+ * Only a frame that a chunk's end cuts in two is copied. Its buffer grows with the bytes that have *arrived*, at most twice
+ * as much, and never by the announced length: a stranger who announces 64 MiB and sends ten bytes costs us some hundred.
+ * A length above the bound fails at once, before anything is kept. The bound is small until the hello is in (`limit`).
+ *
+ * Rejected: a ring that each chunk is copied into (a copy of every byte, to save one of few), and a list of chunks (frames
+ * in pieces, which every decoder would then have to know).
+ */
+import { assert } from "../core/lib/assert.ts"
+import { frameBufferBytesMin, frameBufferKeptBytesMax, helloFrameBytesMax } from "../core/lib/limits.ts"
+
+/** What `FrameReader.next` answers. */
+export const frameState = {
+  /** No whole frame is left: push the next chunk. The last chunk's memory is the caller's again. */
+  starved: 0,
+  /** A frame lies in `bytes` from `start` to `end`, until the next call of `next` or `push`. */
+  whole: 1,
+  /** The peer announced a longer frame than allowed. Nothing more is read: close the connection. */
+  tooLong: 2,
+} as const
+
+export type FrameState = (typeof frameState)[keyof typeof frameState]
+
+const headerBytes = 4
+const nothing = new Uint8Array(0)
+
+export class FrameReader {
+  /** Where the frame that `next` found lies. */
+  bytes: Uint8Array = nothing
+  start = 0
+  end = 0
+  private frameBytesMax: number
+  private chunk: Uint8Array = nothing
+  private position = 0
+  private chunkEnd = 0
+  /** The first bytes of a frame that began in an earlier chunk, header included. */
+  private partial: Uint8Array = nothing
+  private partialLength = 0
+  private failed = false
+
+  /** @param frameBytesMax the longest frame accepted, without its header */
+  constructor(frameBytesMax: number = helloFrameBytesMax) {
+    this.frameBytesMax = frameBytesMax
+  }
+
+  /** Sets another bound for the frames to come; for after the hello. */
+  limit(frameBytesMax: number): void {
+    this.frameBytesMax = frameBytesMax
+  }
+
+  /** Bytes of memory held for this stream: the partial frame's buffer and what is unread of the chunk. */
+  get heldBytes(): number {
+    return this.partial.length + (this.chunkEnd - this.position)
+  }
+
+  /**
+   * Hands in the stream's next bytes. They are read in place until `next` answers `starved`. A chunk before it that was not
+   * read to its end is kept: the two are joined, by a copy.
+   */
+  push(chunk: Uint8Array, start: number = 0, end: number = chunk.length): void {
+    assert(start >= 0 && start <= end && end <= chunk.length, "a chunk's range lies inside it")
+    const unread = this.chunkEnd - this.position
+    if (unread > 0) {
+      const joined = new Uint8Array(unread + end - start)
+      joined.set(this.chunk.subarray(this.position, this.chunkEnd))
+      joined.set(chunk.subarray(start, end), unread)
+      this.chunk = joined
+      this.position = 0
+      this.chunkEnd = joined.length
+      return
+    }
+    this.chunk = chunk
+    this.position = start
+    this.chunkEnd = end
+  }
+
+  /** Copies what is unread of the chunk, for a caller that pauses here and cannot leave its chunk with us. */
+  hold(): void {
+    if (this.position === this.chunkEnd) return
+    this.chunk = this.chunk.slice(this.position, this.chunkEnd)
+    this.position = 0
+    this.chunkEnd = this.chunk.length
+  }
+
+  /** Looks for the next frame; see `frameState`. */
+  next(): FrameState {
+    if (this.failed) return frameState.tooLong
+    if (this.partialLength > 0) return this.continuePartial()
+    if (this.partial.length > frameBufferKeptBytesMax) this.partial = nothing
+    const at = this.position
+    const available = this.chunkEnd - at
+    if (available >= headerBytes) {
+      const length = lengthAt(this.chunk, at)
+      if (length > this.frameBytesMax) return this.fail()
+      if (available - headerBytes >= length) {
+        this.bytes = this.chunk
+        this.start = at + headerBytes
+        this.end = this.position = at + headerBytes + length
+        return frameState.whole
+      }
+    }
+    if (available > 0) this.keep(available, available)
+    return this.starve()
+  }
+
+  /** A frame began in an earlier chunk: takes what is missing, and no more, from this one. */
+  private continuePartial(): FrameState {
+    if (this.partialLength < headerBytes) {
+      this.keep(Math.min(headerBytes - this.partialLength, this.chunkEnd - this.position), headerBytes)
+      if (this.partialLength < headerBytes) return this.starve()
+    }
+    const length = lengthAt(this.partial, 0)
+    if (length > this.frameBytesMax) return this.fail()
+    const total = headerBytes + length
+    this.keep(Math.min(total - this.partialLength, this.chunkEnd - this.position), total)
+    if (this.partialLength < total) return this.starve()
+    this.partialLength = 0
+    this.bytes = this.partial
+    this.start = headerBytes
+    this.end = total
+    return frameState.whole
+  }
+
+  /** Appends `count` bytes of the chunk to the partial frame, which will never need more than `total`. */
+  private keep(count: number, total: number): void {
+    const needed = this.partialLength + count
+    if (needed > this.partial.length) {
+      const doubled = Math.min(2 * needed, Math.max(total, needed))
+      const grown = new Uint8Array(Math.max(doubled, frameBufferBytesMin))
+      grown.set(this.partial.subarray(0, this.partialLength))
+      this.partial = grown
+    }
+    this.partial.set(this.chunk.subarray(this.position, this.position + count), this.partialLength)
+    this.partialLength = needed
+    this.position += count
+  }
+
+  private starve(): FrameState {
+    assert(this.position === this.chunkEnd, "a starved reader has read its chunk")
+    this.chunk = this.bytes = nothing
+    this.position = this.chunkEnd = this.start = this.end = 0
+    return frameState.starved
+  }
+
+  private fail(): FrameState {
+    this.failed = true
+    this.partial = nothing
+    this.partialLength = 0
+    this.position = this.chunkEnd
+    this.starve()
+    return frameState.tooLong
+  }
+}
+
+function lengthAt(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
+  )
+}
