@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest"
+import { Prng } from "../../src/core/lib/prng.ts"
+import { checkByBruteForce } from "./brute.ts"
+import { check } from "./check.ts"
+import { generate, swapOutputs } from "./generate.ts"
+import { HistoryRecorder, never } from "./history.ts"
+import type { Operation } from "./history.ts"
+import { entryModel } from "./models/entry.ts"
+import type { EntryInput, EntryOutput } from "./models/entry.ts"
+
+const exactClocks = entryModel(0)
+
+/** `[input, output or undefined, called at, returned at]`; times equal places. */
+function historyOf(...rows: [EntryInput, EntryOutput | undefined, number, number][]) {
+  return rows.map(([input, output, calledAt, returnedAt], process): Operation<EntryInput, EntryOutput> => ({
+    process,
+    key: "k",
+    input,
+    output,
+    calledAt,
+    returnedAt,
+    calledMs: calledAt,
+    returnedMs: returnedAt,
+  }))
+}
+
+const put = (content: string, expiresAtMs = 0): EntryInput => ({ op: "put", content, expiresAtMs })
+const update = (content: string): EntryInput => ({ op: "update", content, expiresAtMs: 0 })
+const ok: EntryOutput = { error: "none" }
+const got = (content: string): EntryOutput => ({ error: "none", content })
+const notFound: EntryOutput = { error: "alias_not_found" }
+
+describe("against brute force", () => {
+  it("agrees on 10,000 histories, a sixth of them wrong by one swap", () => {
+    const prng = new Prng(20_261_122)
+    let wrong = 0
+    let open = 0
+    for (let round = 0; round < 10_000; round++) {
+      const make = () => generate(prng, prng.between(2, 7), prng.between(2, 4), prng.between(1, 2), 8)
+      let history = make()
+      if (round % 6 === 0) {
+        for (;;) {
+          const swapped = swapOutputs(prng, history)
+          if (swapped !== undefined && !checkByBruteForce(exactClocks, swapped)) {
+            history = swapped
+            break
+          }
+          history = make()
+        }
+      }
+      const expected = checkByBruteForce(exactClocks, history)
+      if (round % 6 !== 0) expect(expected).toBe(true)
+      if (!expected) wrong++
+      if (history.some((o) => o.returnedAt === never)) open++
+      const found = check(exactClocks, history)
+      if (found.verdict !== (expected ? "linearizable" : "violation"))
+        throw new Error(
+          `round ${round}: ${found.verdict}, brute force ${expected}: ${JSON.stringify(history)}`,
+        )
+    }
+    expect(wrong).toBe(1667)
+    expect(open).toBeGreaterThan(2_000)
+  })
+})
+
+describe("long histories", () => {
+  it("are decided in few steps, and one swapped answer is found", () => {
+    const prng = new Prng(7)
+    let found = 0
+    for (let round = 0; round < 20; round++) {
+      const history = generate(prng, 1_000, 6, 3, 100)
+      const good = check(exactClocks, history)
+      expect(good.verdict).toBe("linearizable")
+      expect(good.steps).toBeLessThan(200_000)
+      const swapped = swapOutputs(prng, history)
+      if (swapped !== undefined && check(exactClocks, swapped).verdict === "violation") found++
+    }
+    expect(found).toBeGreaterThan(10)
+  })
+})
+
+describe("outcomes", () => {
+  it("an answered write is seen by what is called later", () => {
+    const stale = historyOf([put("a"), ok, 0, 1], [{ op: "get" }, notFound, 2, 3])
+    expect(check(exactClocks, stale).verdict).toBe("violation")
+  })
+
+  it("a write in doubt may take effect late, or never, but not before its call", () => {
+    const get: EntryInput = { op: "get" }
+    const late = historyOf([put("a"), undefined, 0, never], [get, notFound, 1, 2], [get, got("a"), 5, 6])
+    expect(check(exactClocks, late).verdict).toBe("linearizable")
+    expect(check(exactClocks, late.slice(0, 2)).verdict).toBe("linearizable")
+    const undone = historyOf([put("a"), undefined, 0, never], [get, got("a"), 1, 2], [get, notFound, 5, 6])
+    expect(check(exactClocks, undone).verdict).toBe("violation")
+    const early = historyOf([get, got("a"), 0, 1], [put("a"), undefined, 2, never])
+    expect(check(exactClocks, early).verdict).toBe("violation")
+  })
+
+  it("a write in doubt takes effect at most once", () => {
+    const get: EntryInput = { op: "get" }
+    const twice = historyOf(
+      [update("a"), undefined, 0, never],
+      [get, got("a"), 1, 2],
+      [update("b"), ok, 3, 4],
+      [get, got("a"), 5, 6],
+    )
+    expect(check(exactClocks, twice).verdict).toBe("violation")
+  })
+
+  it("a definite error is no operation: its effect is an error", () => {
+    const recorder = new HistoryRecorder<EntryInput, EntryOutput>()
+    recorder.dropped(recorder.called(0, "k", put("a")))
+    recorder.returned(recorder.called(1, "k", { op: "get" }), got("a"))
+    expect(check(exactClocks, recorder.history()).verdict).toBe("violation")
+  })
+
+  it("keys are independent", () => {
+    const [a, b] = historyOf([put("a"), ok, 0, 1], [{ op: "get" }, notFound, 2, 3])
+    expect(check(exactClocks, [a!, { ...b!, key: "other" }]).verdict).toBe("linearizable")
+  })
+})
+
+describe("expiry", () => {
+  const get: EntryInput = { op: "get" }
+  it("is seen after its time, not before, and either way within the clocks' error", () => {
+    const at = (calledAt: number, output: EntryOutput) =>
+      historyOf([put("a", 100), ok, 0, 1], [get, output, calledAt, calledAt + 1])
+    const model = entryModel(10)
+    expect(check(model, at(50, got("a"))).verdict).toBe("linearizable")
+    expect(check(model, at(50, notFound)).verdict).toBe("violation")
+    expect(check(model, at(95, got("a"))).verdict).toBe("linearizable")
+    expect(check(model, at(95, notFound)).verdict).toBe("linearizable")
+    expect(check(model, at(120, got("a"))).verdict).toBe("violation")
+    expect(check(model, at(120, notFound)).verdict).toBe("linearizable")
+    expect(check(entryModel(never), at(5_000, got("a"))).verdict).toBe("linearizable")
+  })
+
+  it("does not come back", () => {
+    const back = historyOf([put("a", 100), ok, 0, 1], [get, notFound, 95, 96], [get, got("a"), 97, 98])
+    expect(check(entryModel(10), back).verdict).toBe("violation")
+  })
+})
