@@ -65,6 +65,8 @@ export interface RecoveryTarget {
 
 export interface LoadResult {
   readonly alias: string
+  /** False: there certainly is no such entry. */
+  readonly found: boolean
   /** An error is a bad checksum or an unreadable page: the operation fails with `data_corrupt`. */
   readonly error: Error | undefined
 }
@@ -108,7 +110,13 @@ export interface Storage {
   readonly durablePosition: number
   /** Brings an entry into memory from disk. Ends with an entry in the next `takeLoads()`. `alias` is latin1. */
   load(slot: number, alias: string): void
-  /** Loads finished since the last call; their entries are now resident, or known to be absent. */
+  /**
+   * Loads finished since the last call; what they found is resident now.
+   *
+   * What a load read may be outdated: the entry may have been changed, flushed and evicted while the load was under way,
+   * and then nothing in memory shows it. So a read takes its row and the flushed position from one snapshot, and one whose
+   * snapshot is older than the memory table's present flushed position is repeated.
+   */
   takeLoads(): readonly LoadResult[]
   /**
    * Aliases with this prefix, a bounded piece in (slot, alias) order, from all that was committed when the call was made.
@@ -128,7 +136,10 @@ export interface Storage {
 }
 
 /** Opens or creates a data directory and recovers it into `recover`. @throws StorageError, one clear line */
-export type OpenStorage = (options: StorageOptions, recover: (storage: Pick<Storage, "memory" | "identity">) => RecoveryTarget) => Promise<Storage>
+export type OpenStorage = (
+  options: StorageOptions,
+  recover: (storage: Pick<Storage, "memory" | "identity">) => RecoveryTarget,
+) => Promise<Storage>
 
 /** An error of a data directory that an operator can act upon: one line that names the file and, where known, the place. */
 export class StorageError extends Error {

@@ -25,6 +25,8 @@ export const recordKind = { padding: 0, entry: 1, forgetClients: 2 } as const
 export const recordEffect = { none: 0, store: 1, remove: 2 } as const
 
 export const recordHeaderBytes = 88
+/** Offsets in the header that others copy to. */
+export const recordOffset = { client: 40 } as const
 export const noResult = 0xffffffff
 
 /** @returns the length of a record with these parts, padded to 8 */
@@ -81,7 +83,7 @@ export class RecordView {
   }
   /** Offset of the 16 bytes of the client id in `bytes`. */
   get clientOffset(): number {
-    return this.offset + 40
+    return this.offset + recordOffset.client
   }
   get number(): number {
     return this.view.getFloat64(this.offset + 56, true)

@@ -6,6 +6,9 @@
  */
 export class Request {
   bytes: Uint8Array = new Uint8Array(0)
+  /** The frame's array within `bytes`: all other ranges lie inside. */
+  frameStart = 0
+  frameEnd = 0
   opcode = 0
   requestId = 0
   /** The sender's view epoch. */
@@ -31,4 +34,31 @@ export class Request {
   cursorEnd = 0
   /** Of `prefix_get`: bytes of aliases wanted at most. */
   bytesMax = 0
+
+  /** @returns a copy with bytes of its own, for a request that has to outlive its frame */
+  copy(): Request {
+    const copied = new Request()
+    const shift = this.frameStart
+    copied.bytes = this.bytes.slice(shift, this.frameEnd)
+    copied.frameEnd = this.frameEnd - shift
+    copied.opcode = this.opcode
+    copied.requestId = this.requestId
+    copied.epoch = this.epoch
+    copied.timeLeftMs = this.timeLeftMs
+    copied.clientStart = this.clientStart - shift
+    copied.number = this.number
+    copied.floor = this.floor
+    copied.aliasStart = this.aliasStart - shift
+    copied.aliasEnd = this.aliasEnd - shift
+    copied.contentStart = this.contentStart - shift
+    copied.contentEnd = this.contentEnd - shift
+    copied.comparandStart = this.comparandStart - shift
+    copied.comparandEnd = this.comparandEnd - shift
+    copied.expiresMs = this.expiresMs
+    copied.cursorSlot = this.cursorSlot
+    copied.cursorStart = this.cursorStart - shift
+    copied.cursorEnd = this.cursorEnd - shift
+    copied.bytesMax = this.bytesMax
+    return copied
+  }
 }

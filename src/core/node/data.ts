@@ -1,0 +1,395 @@
+/**
+ * The data path of a node: every request for an entry comes in here, and its effects go out (`Output`, `RecordSink`).
+ *
+ * A write is evaluated against what is committed plus what is prepared, numbered, and put into the log; when the log is
+ * durable (`persisted`) it is committed, applied to the table in memory and answered, in the order of the log. A read is
+ * answered at once from committed entries. Whatever is not in memory is asked for (`Output.load`) and the request is
+ * evaluated again from the start when it is there, so that waiting never holds a decision that has grown old.
+ *
+ * Not here: who may serve a slot (view, lease), and everything about disks and sockets.
+ */
+import { code } from "../../wire/errors.ts"
+import { CurrentEntry } from "../entry/current.ts"
+import { evaluate, Outcome } from "../entry/evaluate.ts"
+import { absent, type EntryMemory, unknown } from "../entry/memory.ts"
+import { operation } from "../entry/operation.ts"
+import { noResult, recordEffect, recordKind, RecordView } from "../entry/record.ts"
+import type { Request } from "../entry/request.ts"
+import { assert } from "../lib/assert.ts"
+import type { Now } from "../lib/clock.ts"
+import { clientResultsMax, reservedAliasPrefix } from "../lib/limits.ts"
+import { type ClientRow, type StoredResult, storedResult } from "../replication/clients.ts"
+import type { Prepared, Requester } from "../replication/prepared.ts"
+import { PreparedQueue } from "../replication/prepared-queue.ts"
+import { RecordWriter } from "../replication/record-writer.ts"
+import type { RecordSink } from "../replication/sink.ts"
+import { SlotLog } from "../replication/slot-log.ts"
+import { type Digest, slotOfDigest } from "../ring/slot.ts"
+import { Loads, type Waiting } from "./loads.ts"
+import type { Output } from "./output.ts"
+import { silentClients } from "./sweep.ts"
+
+export interface DataOptions {
+  readonly memory: EntryMemory
+  readonly log: RecordSink
+  readonly output: Output
+  readonly digest: Digest
+  /** latin1 of bytes[start, end): the platform's, since its native one is three times as fast. */
+  readonly text: (bytes: Uint8Array, start: number, end: number) => string
+  readonly slotCount: number
+  readonly contentBytesMax: number
+  /** New records are numbered in this epoch. */
+  readonly slotEpoch: number
+  /** True while the disk or its quota is full. */
+  readonly diskFull: () => boolean
+}
+
+const reserved = Array.from(reservedAliasPrefix, (letter) => letter.charCodeAt(0))
+/** Slots looked at per tick for rows of clients that have gone; 4096 slots take a minute of ticks. */
+const slotsSweptPerTick = 64
+
+export class DataPath {
+  readonly slots: SlotLog[] = []
+  /** Counters for status; plain numbers. */
+  readonly figures = { duplicates: 0, loads: 0, expiredRemoved: 0, clientsForgotten: 0 }
+  private readonly options: DataOptions
+  private readonly memory: EntryMemory
+  private readonly output: Output
+  private readonly writer: RecordWriter
+  private readonly queue = new PreparedQueue()
+  private readonly loads = new Loads()
+  private readonly current = new CurrentEntry()
+  private readonly outcome = new Outcome()
+  private readonly record = new RecordView()
+  private sweptSlot = 0
+  /** While requests are resumed whose alias a load has not found. */
+  private absentOnDisk = false
+
+  constructor(options: DataOptions) {
+    this.options = options
+    this.memory = options.memory
+    this.output = options.output
+    this.writer = new RecordWriter(options.log)
+    for (let slot = 0; slot < options.slotCount; slot++) this.slots.push(new SlotLog(slot, options.slotEpoch))
+  }
+
+  /** Writes in the log and not yet committed. */
+  get preparedCount(): number {
+    return this.queue.count
+  }
+
+  get loadingCount(): number {
+    return this.loads.count
+  }
+
+  // Recovery
+
+  /** What the table on disk knew of a slot. */
+  recoverSlot(slot: number, sequence: number, slotClockMs: number): void {
+    const log = this.slotLog(slot)
+    log.sequence = sequence
+    log.committedSequence = sequence
+    log.clockMs = slotClockMs
+  }
+
+  recoverResult(
+    slot: number,
+    client: string,
+    floor: number,
+    number: number,
+    result: StoredResult,
+    now: Now,
+  ): void {
+    const row = this.slotLog(slot).client(client, now.monotonicMs)
+    row.raiseFloor(floor)
+    if (number >= row.floor) row.set(number, result)
+  }
+
+  /** Applies one record of the log's tail. A slot's rows may be newer than the tail's beginning: those are skipped. */
+  recoverRecord(record: RecordView, position: number, now: Now): void {
+    const slot = this.slotLog(record.slot)
+    if (record.sequence <= slot.committedSequence) return
+    assert(record.sequence === slot.sequence + 1, "a slot's log has no gaps")
+    slot.sequence = record.sequence
+    slot.now(record.slotClockMs)
+    slot.commit(record.sequence)
+    let row: ClientRow | undefined
+    if (record.number !== 0) {
+      row = slot.client(
+        this.options.text(record.bytes, record.clientOffset, record.clientOffset + 16),
+        now.monotonicMs,
+      )
+      row.raiseFloor(record.floor)
+    }
+    this.apply(slot, record, row, record.number, position)
+  }
+
+  private slotLog(slot: number): SlotLog {
+    const log = this.slots[slot]
+    assert(log !== undefined, "a slot below the slot count")
+    return log
+  }
+
+  private slotOf(bytes: Uint8Array, start: number, end: number): number {
+    return slotOfDigest(this.options.digest(bytes.subarray(start, end)), this.options.slotCount)
+  }
+
+  // Requests
+
+  /** One get, get_expiry or write. `request` is good only during the call. */
+  request(request: Request, requester: Requester, now: Now): void {
+    if (request.number === 0) this.read(request, requester, now)
+    else this.write(request, requester, now)
+  }
+
+  private read(request: Request, requester: Requester, now: Now): void {
+    const handle = this.find(request.bytes, request.aliasStart, request.aliasEnd)
+    if (handle === unknown) return this.wait(request, requester, now)
+    if (handle === absent) return this.output.error(requester, request.requestId, code.alias_not_found)
+    const expiresAtMs = this.memory.expiresAtMs(handle)
+    if (expiresAtMs !== 0) {
+      const slot = this.slotLog(this.memory.slotOf(handle))
+      if (expiresAtMs <= slot.now(now.wallMs)) return this.readExpired(request, slot, requester)
+    }
+    if (request.opcode === operation.get) this.output.resident(requester, request.requestId, handle)
+    else this.output.expiry(requester, request.requestId, expiresAtMs)
+  }
+
+  /** "Absent" because of a clock is answered only when the removal is committed, so that no later clock brings it back. */
+  private readExpired(request: Request, slot: SlotLog, requester: Requester): void {
+    const { bytes, aliasStart, aliasEnd } = request
+    const alias = this.options.text(bytes, aliasStart, aliasEnd)
+    let prepared = this.queue.latest(alias)
+    if (prepared === undefined) {
+      prepared = this.writer.removeExpired(slot, alias, bytes, aliasStart, aliasEnd)
+      this.queue.push(prepared)
+      this.figures.expiredRemoved++
+    }
+    prepared.wait({ requester, requestId: request.requestId, read: request.copy() })
+  }
+
+  private write(request: Request, requester: Requester, now: Now): void {
+    const { bytes, aliasStart, aliasEnd } = request
+    const alias = this.options.text(bytes, aliasStart, aliasEnd)
+    const prepared = this.queue.latest(alias)
+    const handle = prepared === undefined ? this.find(bytes, aliasStart, aliasEnd) : absent
+    const slot = this.slotOfWrite(request, prepared, handle)
+    const row = slot.client(
+      this.options.text(bytes, request.clientStart, request.clientStart + 16),
+      now.monotonicMs,
+    )
+    row.usedMs = now.monotonicMs
+    if (request.number < row.floor) return this.output.error(requester, request.requestId, code.stale_request)
+    const known = row.find(request.number)
+    if (known !== undefined) return this.answerAgain(known, requester, request.requestId)
+    const refused = this.refusal(request, row)
+    if (refused !== 0) return this.output.error(requester, request.requestId, refused)
+    // Only `update` is blind: every other write wants to know the entry.
+    if (handle === unknown && request.opcode !== operation.update) return this.wait(request, requester, now)
+    const nowMs = slot.now(now.wallMs)
+    this.readCurrent(prepared, handle, nowMs)
+    evaluate(request, this.current, nowMs, this.outcome)
+    // A blind update whose expiry has passed still has to remove what the disk may hold.
+    if (handle === unknown && this.outcome.effect === recordEffect.none)
+      this.outcome.effect = recordEffect.remove
+    if (this.outcome.effect === recordEffect.store && this.options.diskFull())
+      return this.output.error(requester, request.requestId, code.disk_full)
+    row.raiseFloor(request.floor)
+    const written = this.writer.write(slot, row, request, this.current, this.outcome, alias, requester, nowMs)
+    row.set(request.number, written)
+    this.queue.push(written)
+  }
+
+  private slotOfWrite(request: Request, prepared: Prepared | undefined, handle: number): SlotLog {
+    if (prepared !== undefined) return prepared.slot
+    if (handle >= 0) return this.slotLog(this.memory.slotOf(handle))
+    return this.slotLog(this.slotOf(request.bytes, request.aliasStart, request.aliasEnd))
+  }
+
+  /** Reasons to refuse a write before anything of it is logged. */
+  private refusal(request: Request, row: ClientRow): number {
+    if (request.contentEnd - request.contentStart > this.options.contentBytesMax) return code.entry_too_large
+    if (row.size >= clientResultsMax) return code.overloaded
+    const { bytes, aliasStart, aliasEnd } = request
+    if (aliasEnd - aliasStart < reserved.length) return 0
+    for (let i = 0; i < reserved.length; i++) if (bytes[aliasStart + i] !== reserved[i]) return 0
+    return code.reserved_alias
+  }
+
+  private readCurrent(prepared: Prepared | undefined, handle: number, nowMs: number): void {
+    const { current } = this
+    if (prepared === undefined) {
+      if (handle >= 0) current.setResident(this.memory, handle, nowMs)
+      else current.setAbsent()
+      return
+    }
+    const record = this.record.at(prepared.bytes, prepared.offset)
+    if (record.effect === recordEffect.store)
+      current.setPrepared(record.bytes, record.contentOffset, record.contentLength, record.expiresAtMs, nowMs)
+    else current.setAbsent()
+  }
+
+  private answerAgain(known: StoredResult | Prepared, requester: Requester, requestId: number): void {
+    this.figures.duplicates++
+    if (known.prepared) return known.wait({ requester, requestId, read: undefined })
+    const { output } = this
+    const { content } = known
+    if (content === undefined) {
+      if (known.code === 0) output.ok(requester, requestId)
+      else output.error(requester, requestId, known.code)
+    } else if (known.code === 0) output.content(requester, requestId, content, 0, content.length)
+    else output.errorContent(requester, requestId, known.code, content, 0, content.length)
+  }
+
+  // Committing
+
+  /** The log is durable up to `position`: commits, applies and answers what lies below, in order. */
+  persisted(position: number, now: Now): void {
+    let released = -1
+    for (let next = this.queue.shift(position); next !== undefined; next = this.queue.shift(position)) {
+      released = next.position
+      this.commit(next, now)
+    }
+    if (released >= 0) this.options.log.release(released)
+  }
+
+  private commit(prepared: Prepared, now: Now): void {
+    const { slot, requester, waiters } = prepared
+    slot.commit(prepared.sequence)
+    const record = this.record.at(prepared.bytes, prepared.offset)
+    this.apply(slot, record, prepared.row, prepared.number, prepared.position)
+    if (requester !== undefined) this.answer(requester, prepared.requestId, record)
+    if (waiters === undefined) return
+    for (const waiter of waiters) {
+      if (waiter.read !== undefined) this.request(waiter.read, waiter.requester, now)
+      else this.answer(waiter.requester, waiter.requestId, this.record.at(prepared.bytes, prepared.offset))
+    }
+  }
+
+  private apply(
+    slot: SlotLog,
+    record: RecordView,
+    row: ClientRow | undefined,
+    number: number,
+    position: number,
+  ): void {
+    const { bytes } = record
+    if (record.kind === recordKind.forgetClients) return this.forget(slot, record)
+    const { effect } = record
+    const { aliasOffset, aliasLength } = record
+    if (effect === recordEffect.store) {
+      const { contentOffset, contentLength, expiresAtMs } = record
+      const { memory } = this
+      memory.store(
+        slot.slot,
+        bytes,
+        aliasOffset,
+        aliasLength,
+        contentOffset,
+        contentLength,
+        expiresAtMs,
+        position,
+      )
+    } else if (effect === recordEffect.remove)
+      this.memory.remove(slot.slot, bytes, aliasOffset, aliasLength, position)
+    if (row === undefined) return
+    const { resultLength, resultOffset } = record
+    const content =
+      resultLength === noResult ? undefined : bytes.slice(resultOffset, resultOffset + resultLength)
+    row.set(number, storedResult(record.code, content))
+  }
+
+  private forget(slot: SlotLog, record: RecordView): void {
+    for (let at = record.aliasOffset; at < record.contentOffset; at += 16)
+      slot.clients.delete(this.options.text(record.bytes, at, at + 16))
+  }
+
+  private answer(requester: Requester, requestId: number, record: RecordView): void {
+    const { output } = this
+    const { code: resultCode, resultLength } = record
+    if (resultLength === noResult) {
+      if (resultCode === 0) output.ok(requester, requestId)
+      else output.error(requester, requestId, resultCode)
+    } else if (resultCode === 0)
+      output.content(requester, requestId, record.bytes, record.resultOffset, resultLength)
+    else
+      output.errorContent(requester, requestId, resultCode, record.bytes, record.resultOffset, resultLength)
+  }
+
+  // Entries that are not in memory
+
+  private wait(request: Request, requester: Requester, now: Now): void {
+    const { bytes, aliasStart, aliasEnd } = request
+    const deadlineMs = now.monotonicMs + request.timeLeftMs
+    this.load(bytes, aliasStart, aliasEnd, {
+      kind: "request",
+      request: request.copy(),
+      requester,
+      deadlineMs,
+    })
+  }
+
+  private load(bytes: Uint8Array, start: number, end: number, waiting: Waiting): void {
+    const alias = this.options.text(bytes, start, end)
+    if (!this.loads.add(alias, waiting)) return
+    this.figures.loads++
+    this.output.load(this.slotOf(bytes, start, end), alias)
+  }
+
+  /**
+   * A load has ended: the entry is resident now, or certainly absent, or its bytes on disk do not match their checksum
+   * (`failed`). Storage has made sure that what it read was not outdated by a change applied meanwhile.
+   */
+  loaded(alias: string, found: boolean, failed: boolean, now: Now): void {
+    const waiting = this.loads.take(alias)
+    this.absentOnDisk = !found && !failed
+    for (const each of waiting) this.resume(each, alias, failed, now)
+    this.absentOnDisk = false
+  }
+
+  private resume(waiting: Waiting, alias: string, failed: boolean, now: Now): void {
+    if (waiting.kind === "expiry") {
+      if (!failed) this.expire(alias, now)
+      return
+    }
+    const { request, requester } = waiting
+    if (failed) this.output.error(requester, request.requestId, code.data_corrupt)
+    // Nothing of it was logged, and its client has stopped waiting.
+    else if (now.monotonicMs > waiting.deadlineMs)
+      this.output.error(requester, request.requestId, code.timeout)
+    else this.request(request, requester, now)
+  }
+
+  private find(bytes: Uint8Array, start: number, end: number): number {
+    const handle = this.memory.find(bytes, start, end)
+    return handle === unknown && this.absentOnDisk ? absent : handle
+  }
+
+  // Time
+
+  /** Storage believes that this entry (latin1) has expired: removes it, if that is still so. */
+  expire(alias: string, now: Now): void {
+    if (this.queue.latest(alias) !== undefined) return
+    const bytes = Uint8Array.from(alias, (letter) => letter.charCodeAt(0))
+    const handle = this.find(bytes, 0, bytes.length)
+    if (handle === unknown) return this.load(bytes, 0, bytes.length, { kind: "expiry" })
+    if (handle === absent) return
+    const slot = this.slotLog(this.memory.slotOf(handle))
+    const expiresAtMs = this.memory.expiresAtMs(handle)
+    if (expiresAtMs === 0 || expiresAtMs > slot.now(now.wallMs)) return
+    this.queue.push(this.writer.removeExpired(slot, alias, bytes, 0, bytes.length))
+    this.figures.expiredRemoved++
+  }
+
+  /** Forgets clients that have been silent for longer than any of their attempts may last. Once a second. */
+  tick(now: Now): void {
+    for (let i = 0; i < slotsSweptPerTick; i++) {
+      this.sweptSlot = (this.sweptSlot + 1) % this.slots.length
+      const slot = this.slotLog(this.sweptSlot)
+      const gone = silentClients(slot, now.monotonicMs)
+      if (gone.length === 0) continue
+      this.figures.clientsForgotten += gone.length
+      this.queue.push(this.writer.forgetClients(slot, gone))
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * A write that is in the log and not yet committed: where its record lies, and who waits for it. Its answer is in the
+ * record, so that the first attempt and every retry are answered from the same bytes.
+ */
+import type { SlotLog } from "./slot-log.ts"
+import type { ClientRow } from "./clients.ts"
+import type { Request } from "../entry/request.ts"
+
+/** Whoever asked: the driver's object for a session, opaque to the core. */
+export type Requester = object
+
+/** A further asker of the same outcome: a retry of the same number, or a read whose answer rests on this record. */
+export interface Waiter {
+  readonly requester: Requester
+  readonly requestId: number
+  /** Set for a read: it is evaluated once the record is applied. */
+  readonly read: Request | undefined
+}
+
+export class Prepared {
+  readonly prepared = true
+  readonly slot: SlotLog
+  readonly sequence: number
+  /** The record's place until it is released. */
+  readonly bytes: Uint8Array
+  readonly offset: number
+  /** Its end in the log. */
+  readonly position: number
+  /** latin1 of the alias, or undefined for a record that concerns no entry. */
+  readonly alias: string | undefined
+  readonly row: ClientRow | undefined
+  readonly number: number
+  requester: Requester | undefined
+  readonly requestId: number
+  waiters: Waiter[] | undefined = undefined
+  /** Next in the order of the log. */
+  next: Prepared | undefined = undefined
+
+  constructor(
+    slot: SlotLog,
+    sequence: number,
+    bytes: Uint8Array,
+    offset: number,
+    position: number,
+    alias: string | undefined,
+    row: ClientRow | undefined,
+    number: number,
+    requester: Requester | undefined,
+    requestId: number,
+  ) {
+    this.slot = slot
+    this.sequence = sequence
+    this.bytes = bytes
+    this.offset = offset
+    this.position = position
+    this.alias = alias
+    this.row = row
+    this.number = number
+    this.requester = requester
+    this.requestId = requestId
+  }
+
+  wait(waiter: Waiter): void {
+    if (this.waiters === undefined) this.waiters = [waiter]
+    else this.waiters.push(waiter)
+  }
+}
