@@ -135,10 +135,14 @@ export interface Storage {
   close(): Promise<void>
 }
 
-/** Opens or creates a data directory and recovers it into `recover`. @throws StorageError, one clear line */
+/**
+ * Opens or creates a data directory and recovers it into what `recover` returns. `recover` is called once, before anything
+ * is replayed, with the storage itself: its `memory`, `identity` and `log` are ready, the rest is after the promise.
+ * @throws StorageError, one clear line
+ */
 export type OpenStorage = (
   options: StorageOptions,
-  recover: (storage: Pick<Storage, "memory" | "identity">) => RecoveryTarget,
+  recover: (storage: Storage) => RecoveryTarget,
 ) => Promise<Storage>
 
 /** An error of a data directory that an operator can act upon: one line that names the file and, where known, the place. */
