@@ -58,6 +58,41 @@ export class MessageReader {
     return this.fail()
   }
 
+  /** @returns the number of members of the map that begins here, or -1 */
+  readMapHeader(): number {
+    const first = this.peek()
+    if (first >= 0x80 && first <= 0x8f) {
+      this.position++
+      return first & 0x0f
+    }
+    if (first === 0xde) return this.readLength(2)
+    if (first === 0xdf) return this.readLength(4)
+    return this.fail()
+  }
+
+  /** @returns an integer from -(2^53 - 1) to 2^53 - 1 in whichever encoding, or NaN */
+  readInteger(): number {
+    const first = this.peek()
+    if (first >= 0 && first < 0x80) {
+      this.position++
+      return first
+    }
+    const value = this.readWideInteger(first)
+    if (Number.isNaN(value)) this.failed = true
+    return value
+  }
+
+  /** Takes `count` bytes as they are, into `rangeStart` and `rangeEnd`. */
+  readRaw(count: number): boolean {
+    if (this.failed || count > this.end - this.position) {
+      this.failed = true
+      return false
+    }
+    this.rangeStart = this.position
+    this.rangeEnd = this.position += count
+    return true
+  }
+
   /** @returns an integer from 0 to `max` (at most 2^53 - 1) in whichever encoding, or -1 */
   readUnsigned(max: number): number {
     const first = this.peek()

@@ -23,6 +23,10 @@ export const slotCountDefault = 4096
 export const frameBytesMax = 64 * MiB + 64 * KiB
 /** The first frame of a connection is small: a stranger may not make us allocate. */
 export const helloFrameBytesMax = 4 * KiB
+/** Each text of a hello (software version, ids), in UTF-16 units. */
+export const helloTextBytesMax = 128
+/** A hello's challenge or answer. */
+export const helloAuthBytesMax = 256
 /** A partial frame's buffer begins with this much, so that a slow small frame does not regrow. */
 export const frameBufferBytesMin = 256
 /** A larger buffer of a partial frame is given back once its frame is read; a connection keeps a smaller one. */
@@ -89,3 +93,16 @@ export const leaseMsDefault = 3_000
 export const suspectMsDefault = 1_500
 export const repairGraceSecondsDefault = 30
 export const votersMax = 5
+
+// Configuration
+
+/** A configuration file is a page of text; a larger one is another kind of file. */
+export const configFileBytesMax = 1 * MiB
+/** The documented nesting is three deep; a deeper file could exhaust the parser's stack. */
+export const configDepthMax = 16
+/** Problems reported at once; more are counted. */
+export const configProblemsMax = 200
+/** Bootstrapping peers and log files of one node. */
+export const configListItemsMax = 1024
+/** A license is a page of text. */
+export const licenseFileBytesMax = 64 * KiB
