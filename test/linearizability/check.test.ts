@@ -114,6 +114,11 @@ describe("outcomes", () => {
     expect(check(exactClocks, recorder.history()).verdict).toBe("violation")
   })
 
+  it("a call at the same place as a return counts as concurrent", () => {
+    const touching = historyOf([{ op: "get" }, got("a"), 0, 1], [put("a"), ok, 1, 2])
+    expect(check(exactClocks, touching).verdict).toBe("linearizable")
+  })
+
   it("keys are independent", () => {
     const [a, b] = historyOf([put("a"), ok, 0, 1], [{ op: "get" }, notFound, 2, 3])
     expect(check(exactClocks, [a!, { ...b!, key: "other" }]).verdict).toBe("linearizable")
