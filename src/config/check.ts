@@ -9,6 +9,8 @@ import { valueText } from "./value.ts"
 /** Settings after merging, with the place of each. */
 export interface Merged {
   readonly settings: Settings
+  /** The same with relative paths as they were written, for messages. */
+  readonly written: Settings
   readonly originOf: (path: SettingPath, index?: number) => Origin
   /** `linux`, `darwin`, `win32`, … */
   readonly platform: string
@@ -43,7 +45,7 @@ class Checks implements Findings {
   }
 
   private about(path: SettingPath, message: string, index?: number): Problem {
-    const value = this.settings[path]
+    const value = this.merged.written[path]
     const item = index === undefined ? value : (value as readonly string[])[index]
     return {
       origin: this.merged.originOf(path, index),
@@ -154,11 +156,14 @@ class Checks implements Findings {
       this.settings["global.cluster.lease_ms"],
       this.settings["global.cluster.suspect_ms"],
     ]
-    if (lease < suspect + heartbeatMs) {
-      this.problem(
-        "global.cluster.lease_ms",
-        `is too short for suspect_ms ${suspect}; allowed: at least one heartbeat more, ${suspect + heartbeatMs}`,
-      )
+    if (lease >= suspect + heartbeatMs) return
+    // Whichever of the two somebody wrote is the one to look at.
+    if (this.merged.originOf("global.cluster.lease_ms").kind === "default") {
+      const allowed = `at least one heartbeat less, ${lease - heartbeatMs}`
+      this.problem("global.cluster.suspect_ms", `is too long for lease_ms ${lease}; allowed: ${allowed}`)
+    } else {
+      const allowed = `at least one heartbeat more, ${suspect + heartbeatMs}`
+      this.problem("global.cluster.lease_ms", `is too short for suspect_ms ${suspect}; allowed: ${allowed}`)
     }
   }
 

@@ -9,6 +9,7 @@ import { configDepthMax, configFileBytesMax } from "../core/lib/limits.ts"
 import type { Assignment, Layer } from "./assignment.ts"
 import type { SettingPath } from "./config.ts"
 import { Lines } from "./position.ts"
+import { printable } from "./problem.ts"
 import type { Origin, Problem } from "./problem.ts"
 import { schema, isSettingPath, settingPaths } from "./schema.ts"
 import { unknownKeyText } from "./unknown.ts"
@@ -115,7 +116,7 @@ export function readConfigFile(file: string, bytes: Uint8Array): Layer {
   // Comments and trailing commas leave no doubt about the rest, whose problems are then told as well.
   if (!errors.every((error) => isHarmless(decoded.text, error)))
     return { assignments: none, problems: syntax }
-  const reader = new Reader(at, syntax)
+  const reader = new Reader(decoded.text, at, syntax)
   if (tree === undefined || tree.type !== "object") {
     const problem = {
       origin: at(tree?.offset ?? 0),
@@ -127,7 +128,10 @@ export function readConfigFile(file: string, bytes: Uint8Array): Layer {
   return reader
 }
 
-/** One mistake makes a parser complain several times: of the errors at one place or in its wake on the line, the first counts. */
+/**
+ * One mistake makes a parser complain several times. Told are the first error, what stands alone wherever it is (comments,
+ * trailing commas, bare words, escapes), and of each line one; the missing brackets in the wake of another error are not.
+ */
 function syntaxProblems(
   text: string,
   errors: readonly ParseError[],
@@ -135,15 +139,35 @@ function syntaxProblems(
 ): Problem[] {
   const problems: Problem[] = []
   let lineBefore = -1
+  let broken = false
   for (const error of errors) {
-    const offset = Math.min(error.offset, text.length)
-    const origin = at(offset)
-    if (origin.kind !== "file" || origin.line === lineBefore) continue
-    lineBefore = origin.line
     const name = printParseErrorCode(error.error) as string
+    const offset = wordStart(text, Math.min(error.offset, text.length))
+    const origin = at(offset)
+    const inWake = broken && !lexicalErrors.has(name) && !isHarmless(text, error)
+    if (!isHarmless(text, error)) broken = true
+    if (inWake || origin.kind !== "file" || origin.line === lineBefore) continue
+    lineBefore = origin.line
     problems.push({ origin, message: syntaxText(name, text, offset) })
   }
   return problems
+}
+
+const lexicalErrors: ReadonlySet<string> = new Set([
+  "InvalidSymbol",
+  "InvalidNumberFormat",
+  "InvalidUnicode",
+  "InvalidEscapeCharacter",
+  "InvalidCharacter",
+])
+
+const bare = /[0-9A-Za-z_.+-]/
+
+/** The scanner takes `192.168` for a number and stumbles over the rest: the mistake begins where the bare word does. */
+function wordStart(text: string, offset: number): number {
+  let start = offset
+  while (start > 0 && bare.test(text[start - 1] as string)) start--
+  return start
 }
 
 /** @returns whether a "key or value expected" stands between a comma and a closing bracket */
@@ -162,15 +186,24 @@ function syntaxText(name: string, text: string, offset: number): string {
   if (isTrailingComma(name, text, offset)) return `a comma before ${next} is not allowed in JSON; remove it`
   if (next === "'") return "single quotes are not allowed in JSON; use double quotes"
   if (next === "#") return "comments are not allowed in JSON; remove it"
+  const word = /^[^\s,[\]{}"]+/.exec(text.slice(offset, offset + 200))?.[0]?.replace(/:$/, "") ?? ""
+  if (/^(?:true|false|null)$/i.test(word) && word !== word.toLowerCase())
+    return `${word} is written ${word.toLowerCase()}`
+  if (/^-?0[0-9]+$/.test(word)) return `${word} begins with 0, which JSON does not allow`
+  if (word !== "" && bare.test(word) && !/^(?:true|false|null|-?[0-9.]+)$/.test(word)) {
+    return `${printable(word)} is no JSON; texts and keys stand in double quotes`
+  }
   return syntaxTexts[name] ?? "is no JSON"
 }
 
 class Reader implements Layer {
   readonly assignments = new Map<SettingPath, Assignment>()
   readonly problems: Problem[]
+  private readonly text: string
   private readonly at: (offset: number) => Origin
 
-  constructor(at: (offset: number) => Origin, problems: readonly Problem[]) {
+  constructor(text: string, at: (offset: number) => Origin, problems: readonly Problem[]) {
+    this.text = text
     this.at = at
     this.problems = [...problems]
   }
@@ -208,7 +241,7 @@ class Reader implements Layer {
       this.problems.push({
         origin: this.at(node.offset),
         path,
-        value: nodeText(node),
+        value: this.nodeText(node),
         message: "is not a section; allowed: { … }",
       })
     }
@@ -234,10 +267,18 @@ class Reader implements Layer {
       this.problems.push({
         origin: item === undefined ? origin : this.at(item.offset),
         path: index === undefined ? path : `${path}[${index}]`,
-        value: nodeText(item ?? node),
+        value: this.nodeText(item ?? node),
         message: `${wrong}; ${allowedText(kind)}`,
       })
     }
+  }
+
+  /** @returns a value as it is written: a number too large for JavaScript must not be told as another */
+  private nodeText(node: Node): string {
+    if (node.type === "object") return "{…}"
+    if (node.type === "array") return (node.children ?? []).length === 0 ? "[]" : "[…]"
+    if (node.type === "number") return printable(this.text.slice(node.offset, node.offset + node.length))
+    return valueText(node.value)
   }
 }
 
@@ -246,12 +287,6 @@ function plain(node: Node): unknown {
   if (node.type === "array")
     return (node.children ?? []).map((child) => (child.children === undefined ? child.value : {}))
   return node.type === "object" ? {} : node.value
-}
-
-function nodeText(node: Node): string {
-  if (node.type === "object") return "{…}"
-  if (node.type === "array") return (node.children ?? []).length === 0 ? "[]" : "[…]"
-  return valueText(node.value)
 }
 
 const sections = new Set<string>()

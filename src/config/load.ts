@@ -63,7 +63,12 @@ export function loadConfig(options: LoadOptions): Loaded {
     { layer: file, base: fileBase },
   ]
   const merged = merge(layers, fileBase)
-  const together = checkTogether({ settings: merged.settings, originOf: merged.originOf, platform })
+  const together = checkTogether({
+    settings: merged.settings,
+    written: merged.written,
+    originOf: merged.originOf,
+    platform,
+  })
   const alone = [...file.problems, ...environment.problems, ...flags.problems]
   // A key that is wrong by itself has its default here: what that contradicts is nobody's mistake.
   const faulty = new Set(alone.map((problem) => problem.path?.replace(/\[[0-9]+\]$/, "")))
@@ -74,13 +79,31 @@ export function loadConfig(options: LoadOptions): Loaded {
   return {
     config: nest(merged.settings) as unknown as Config,
     origins: merged.origins,
-    problems: bounded(outside ? flags.problems : problems),
+    problems: bounded(outside ? flags.problems : sorted(problems)),
     warnings: outside ? [] : [...together.warnings, ...merged.warnings],
     action: flags.action,
     configFile: flags.configFile,
     pidFile: flags.pidFile === undefined ? undefined : resolve(cwd, flags.pidFile),
     written: merged.written,
   }
+}
+
+const ranks: readonly (Origin["kind"] | undefined)[] = [
+  "file",
+  "environment",
+  "flag",
+  undefined,
+  "default",
+  "cluster",
+]
+
+/** In the order of the file, so that one can walk through it; then environment, flags, and the rest. */
+function sorted(problems: readonly Problem[]): readonly Problem[] {
+  const rank = (problem: Problem) => ranks.indexOf(problem.origin?.kind)
+  return problems.toSorted((a, b) => {
+    if (a.origin?.kind !== "file" || b.origin?.kind !== "file") return rank(a) - rank(b)
+    return a.origin.line - b.origin.line || a.origin.column - b.origin.column
+  })
 }
 
 function bounded(problems: readonly Problem[]): readonly Problem[] {

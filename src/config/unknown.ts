@@ -4,11 +4,11 @@ import { suggest } from "./suggest.ts"
 
 const lastKey = (path: string): string => path.slice(path.lastIndexOf(".") + 1)
 
-/** @returns the settings' path that was probably meant by an unknown one */
+/** @returns the path that was probably meant by an unknown one, or several if its key is at home in several sections */
 function meant(path: string): string | undefined {
   const key = lastKey(path)
   const misplaced = settingPaths.filter((known) => lastKey(known) === key)
-  if (misplaced.length === 1) return misplaced[0]
+  if (misplaced.length > 0) return misplaced.join(" or ")
   const section = path.slice(0, path.length - key.length)
   const siblings = settingPaths.filter(
     (known) => known.startsWith(section) && known.slice(section.length).indexOf(".") < 0,
@@ -24,8 +24,7 @@ function meant(path: string): string | undefined {
 /** @returns the message for a key that is not in the schema */
 export function unknownKeyText(path: string): string {
   const reserved = reservedSections.find((section) => path === section || path.startsWith(`${section}.`))
-  if (reserved !== undefined)
-    return `${reserved} is reserved for a later version and not supported by this one; remove it`
+  if (reserved !== undefined) return "reserved for a later version and not supported by this one; remove it"
   const foreign = Object.hasOwn(foreignKeys, path) ? foreignKeys[path] : undefined
   if (foreign !== undefined) return `unknown key; ${foreign}`
   const best = meant(path)

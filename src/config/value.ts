@@ -25,13 +25,13 @@ const fault = (wrong: string): Checked => ({ faults: [{ wrong }] })
 export function allowedText(kind: Kind): string {
   switch (kind.type) {
     case "integer": {
-      const unit = kind.unit === undefined ? "" : ` (${kind.unit})`
-      const zero = kind.zero === undefined ? "" : `, 0: ${kind.zero}`
+      const unit = kind.unit === undefined ? "" : `${kind.unit}, `
+      const zero = kind.zero === undefined ? "" : `; 0: ${kind.zero}`
       if (kind.names !== undefined)
         return `allowed: ${kind.names.map((name, n) => `${n} ${name}`).join(", ")}`
       if (kind.maximum === Number.MAX_SAFE_INTEGER)
-        return `allowed: an integer from ${kind.minimum}${unit}${zero}`
-      return `allowed: an integer from ${kind.minimum} to ${kind.maximum}${unit}${zero}`
+        return `allowed: ${unit}an integer from ${kind.minimum} up${zero}`
+      return `allowed: ${unit}an integer from ${kind.minimum} to ${kind.maximum}${zero}`
     }
     case "boolean":
       return "allowed: true, false"
