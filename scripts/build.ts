@@ -1,0 +1,92 @@
+/**
+ * `npm run build`: the executables `dist/<target>/qdbd` and `qdbsh`, with the community license beside them.
+ *
+ *   npm run build                        for this machine
+ *   npm run build -- --target NAME …     for others (repeatable)
+ *   npm run build -- --all               for all of them
+ *   npm run build -- --list              names and notes
+ *   --output FOLDER                      instead of dist/
+ */
+import { spawnSync } from "node:child_process"
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs"
+import { parseArgs } from "node:util"
+import { compile, type Program } from "./build/compile.ts"
+import { fetchRuntime } from "./build/runtime-package.ts"
+import { hostTargetName, readTargets, type Target } from "./build/target.ts"
+import { projectFiles, projectRoot } from "./source/files.ts"
+
+const licenseFile = "qdb_license.txt"
+
+const { values } = parseArgs({
+  options: {
+    target: { type: "string", multiple: true },
+    all: { type: "boolean" },
+    list: { type: "boolean" },
+    output: { type: "string" },
+  },
+})
+const targets = readTargets(projectRoot)
+if (values.list) {
+  for (const target of targets) console.log(`${target.name.padEnd(18)} ${target.notes.join(" ")}`)
+  process.exit(0)
+}
+
+const output = values.output ?? `${projectRoot}/dist`
+const programs = findPrograms()
+const constants = {
+  "process.env.QDB_BUILD_VERSION": packageVersion(),
+  "process.env.QDB_BUILD_COMMIT": commit(),
+}
+for (const target of chosenTargets()) {
+  const folder = `${output}/${target.name}`
+  mkdirSync(folder, { recursive: true })
+  const runtime = fetchRuntime(projectRoot, target)
+  for (const program of programs) {
+    const started = performance.now()
+    const path = await compile(program, { root: projectRoot, target, runtime, output: folder, constants })
+    const seconds = ((performance.now() - started) / 1000).toFixed(1)
+    console.log(`${path}  ${(statSync(path).size / 1e6).toFixed(0)} MB  ${seconds} s`)
+  }
+  copyFileSync(`${projectRoot}/${licenseFile}`, `${folder}/${licenseFile}`)
+}
+
+function chosenTargets(): ReadonlyArray<Target> {
+  if (values.all) return targets
+  return (values.target ?? [hostTargetName()]).map((name) => {
+    const found = targets.find((target) => target.name === name)
+    if (found !== undefined) return found
+    console.error(`build: no target ${name}; there are ${targets.map((target) => target.name).join(", ")}`)
+    process.exit(2)
+  })
+}
+
+/** Workers are found by their names: a module called `…-worker.ts` is one, and belongs to the daemon. */
+function findPrograms(): ReadonlyArray<Program> {
+  const sources = projectFiles().filter((path) => path.startsWith("src/"))
+  const workers = sources
+    .filter((path) => path.endsWith("-worker.ts"))
+    .map((path) => path.slice("src/".length))
+  const all: ReadonlyArray<Program> = [
+    { name: "qdbd", main: "qdbd.ts", workers },
+    { name: "qdbsh", main: "qdbsh.ts", workers: [] },
+  ]
+  for (const { main } of all) {
+    if (existsSync(`${projectRoot}/src/${main}`)) continue
+    console.error(`build: src/${main} is missing`)
+    process.exit(1)
+  }
+  return all
+}
+
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(`${projectRoot}/package.json`, "utf8")) as { version: string }).version
+}
+
+/** An archive without history builds as `unknown`: two builds of it are still alike. */
+function commit(): string {
+  const git = (...args: ReadonlyArray<string>) =>
+    spawnSync("git", args, { cwd: projectRoot, encoding: "utf8" })
+  const head = git("rev-parse", "--short=12", "HEAD")
+  if (head.status !== 0) return "unknown"
+  return head.stdout.trim() + (git("status", "--porcelain", "--untracked-files=no").stdout === "" ? "" : "+")
+}
