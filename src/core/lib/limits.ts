@@ -49,6 +49,8 @@ export const connectionSilentMs = 15_000
 export const pingIntervalMs = 5_000
 /** Requests one session may have in flight; more are left in the socket. */
 export const sessionRequestsMax = 4096
+/** Scans that one node works on at once; more are told to try again. */
+export const nodeScansMax = 64
 
 // Requests
 
@@ -93,6 +95,33 @@ export const leaseMsDefault = 3_000
 export const suspectMsDefault = 1_500
 export const repairGraceSecondsDefault = 30
 export const votersMax = 5
+
+// Client library
+
+/** Requests of one client that are not answered yet, waiting ones included; more are refused, and `writable()` waits. */
+export const clientPendingMax = 16_384
+/** Contents that those hold. Two of the largest fit. */
+export const clientPendingBytesMax = 256 * MiB
+/** Requests on the connection at once: enough to fill a round trip, and well below a session's bound. */
+export const clientWindowRequestsMax = 1024
+/** Bytes of requests on the connection at once, so that little stands in the socket; a single larger request goes alone. */
+export const clientWindowBytesMax = 8 * MiB
+/**
+ * Numbers of writes from the lowest unanswered one to the newest. One entry that cannot be written for a while must not
+ * hold up the others, so it is far above the window; a slot that has more results to keep than it may refuses by itself.
+ */
+export const clientNumbersOpenMax = 65_536
+/** What one address may take to accept a connection and to say hello, before the next is tried. */
+export const dialTimeoutMsDefault = 5_000
+/** The first pause before a retry, and the longest; each is twice the one before, and shortened at random by up to a half. */
+export const retryDelayMsMin = 40
+export const retryDelayMsMax = 2_000
+/** Refusals of one request that a connection may give before the client tries another address. */
+export const refusalsMax = 5
+/** Addresses of one client. */
+export const clientAddressesMax = 64
+/** Removals that `removeAll` has under way at once. */
+export const removalsMax = 128
 
 // Configuration
 
