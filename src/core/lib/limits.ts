@@ -95,6 +95,34 @@ export const leaseMsDefault = 3_000
 export const suspectMsDefault = 1_500
 export const repairGraceSecondsDefault = 30
 export const votersMax = 5
+/** How often the membership machine looks at its deadlines; the finest time-out (gathering) is as long. */
+export const tickMs = 100
+/** Heartbeats a node remembers to have under way to the voters; older ones come too late for a lease anyway. */
+export const heartbeatsInFlightMax = 64
+/** Steps between views that a node keeps to bring others up to date; who is further behind gets a whole view. */
+export const viewDeltasMax = 64
+/** Slot changes one heartbeat carries; the rest go with the next. */
+export const wantsPerHeartbeatMax = 512
+/** Slot changes one view may hold, so that a proposal stays within a frame. */
+export const slotChangesPerViewMax = 8192
+/** Nodes outside that a voter remembers to have asked for membership. */
+export const joinersMax = 1024
+/** What the coordinator waits for more changes before it proposes, where nothing failed. */
+export const gatherMs = 100
+/** A voter of rank r proposes what stayed wanted for r times this. */
+export const rankDelayMs = 1_000
+/** A voter that took part in an instance and sees no decision takes it up after this. */
+export const finishMs = 2_000
+/** Messages of an unanswered attempt are sent again after this. */
+export const resendMs = 200
+/** An attempt that found no majority by then is given up; it exceeds the longest wait for a lease. */
+export const attemptMs = 10_000
+/** A node without peers listens so long for a cluster that knows it. */
+export const listenMs = 1_000
+/** A joiner whose node id is another storage's waits so long for that one's eviction. */
+export const duplicateNodeIdMs = 10_000
+/** A clean stop gives up after this and stops anyway. */
+export const cleanStopMs = 10_000
 
 // Client library
 
