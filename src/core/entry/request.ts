@@ -9,6 +9,8 @@ export class Request {
   /** The frame's array within `bytes`: all other ranges lie inside. */
   frameStart = 0
   frameEnd = 0
+  /** Monotonic instant at which the node took it. */
+  arrivedMs = 0
   opcode = 0
   requestId = 0
   /** The sender's view epoch. */
@@ -41,6 +43,7 @@ export class Request {
     const shift = this.frameStart
     copied.bytes = this.bytes.slice(shift, this.frameEnd)
     copied.frameEnd = this.frameEnd - shift
+    copied.arrivedMs = this.arrivedMs
     copied.opcode = this.opcode
     copied.requestId = this.requestId
     copied.epoch = this.epoch

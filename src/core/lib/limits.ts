@@ -84,6 +84,26 @@ export const logRingRecordBytesMax = 1 * MiB
 export const logBatchBytesMax = 1 * MiB
 /** The log may hold this much before writers are slowed. */
 export const logBytesMax = 1024 * MiB
+/** Records in buffers of their own, not yet released: twice the largest record. */
+export const logOwnBuffersBytesMax = 2 * (contentBytesMax + MiB)
+/** Committed bytes of the log that the table does not hold yet, above which the flusher works all the time. */
+export const logFlushBytes = 128 * MiB
+/** Committed changes are in the table after this long, even if there are few. */
+export const flushAgeMs = 5_000
+/** A transaction of the flusher ends after so many rows, so that it stays well under a second. */
+export const flushTransactionRows = 8_192
+/** Pages of the log's write-ahead log after which the committing thread checkpoints: a stall of some milliseconds. */
+export const logCheckpointPages = 1_000
+/** The log's write-ahead log is grown to this at each open, so that commits overwrite blocks that the disk already has. */
+export const logGrownBytes = 8 * MiB
+/** Committed batches that may be deleted from the log in one commit. */
+export const logCutBatchesMax = 16
+/** Loads handed to a reader at once; more wait. */
+export const loadsBatchMax = 256
+/** Expired entries told per call. */
+export const expiredEntriesMax = 1_000
+/** Share of the disk quota above which the log carries a warning. */
+export const warnDiskShare = 0.9
 /** Partition files of a data directory; fixed when it is created. */
 export const partitionFiles = 8
 
@@ -163,3 +183,10 @@ export const configProblemsMax = 200
 export const configListItemsMax = 1024
 /** A license is a page of text. */
 export const licenseFileBytesMax = 64 * KiB
+
+// The process
+
+/** What is in flight at a stop is waited for this long. */
+export const stopTimeoutMs = 10_000
+/** How often a running daemon looks whether its license is about to expire: once a day. */
+export const licenseReminderCheckMs = 86_400_000

@@ -13,18 +13,20 @@ import { CurrentEntry } from "../entry/current.ts"
 import { evaluate, Outcome } from "../entry/evaluate.ts"
 import { absent, type EntryMemory, unknown } from "../entry/memory.ts"
 import { operation } from "../entry/operation.ts"
-import { noResult, recordEffect, recordKind, RecordView } from "../entry/record.ts"
+import { noResult, recordEffect, RecordView } from "../entry/record.ts"
 import type { Request } from "../entry/request.ts"
 import { assert } from "../lib/assert.ts"
 import type { Now } from "../lib/clock.ts"
 import { clientResultsMax, reservedAliasPrefix } from "../lib/limits.ts"
-import { type ClientRow, type StoredResult, storedResult } from "../replication/clients.ts"
+import type { ClientRow, StoredResult } from "../replication/clients.ts"
 import type { Prepared, Requester } from "../replication/prepared.ts"
 import { PreparedQueue } from "../replication/prepared-queue.ts"
 import { RecordWriter } from "../replication/record-writer.ts"
 import type { RecordSink } from "../replication/sink.ts"
+import { applyRecord, type Text } from "../replication/apply.ts"
 import { SlotLog } from "../replication/slot-log.ts"
 import { type Digest, slotOfDigest } from "../ring/slot.ts"
+import { Counters } from "./counters.ts"
 import { Loads, type Waiting } from "./loads.ts"
 import type { Output } from "./output.ts"
 import { silentClients } from "./sweep.ts"
@@ -35,7 +37,7 @@ export interface DataOptions {
   readonly output: Output
   readonly digest: Digest
   /** latin1 of bytes[start, end): the platform's, since its native one is three times as fast. */
-  readonly text: (bytes: Uint8Array, start: number, end: number) => string
+  readonly text: Text
   readonly slotCount: number
   readonly contentBytesMax: number
   /** New records are numbered in this epoch. */
@@ -50,8 +52,7 @@ const slotsSweptPerTick = 64
 
 export class DataPath {
   readonly slots: SlotLog[] = []
-  /** Counters for status; plain numbers. */
-  readonly figures = { duplicates: 0, loads: 0, expiredRemoved: 0, clientsForgotten: 0 }
+  readonly counters = new Counters()
   private readonly options: DataOptions
   private readonly memory: EntryMemory
   private readonly output: Output
@@ -82,48 +83,6 @@ export class DataPath {
     return this.loads.count
   }
 
-  // Recovery
-
-  /** What the table on disk knew of a slot. */
-  recoverSlot(slot: number, sequence: number, slotClockMs: number): void {
-    const log = this.slotLog(slot)
-    log.sequence = sequence
-    log.committedSequence = sequence
-    log.clockMs = slotClockMs
-  }
-
-  recoverResult(
-    slot: number,
-    client: string,
-    floor: number,
-    number: number,
-    result: StoredResult,
-    now: Now,
-  ): void {
-    const row = this.slotLog(slot).client(client, now.monotonicMs)
-    row.raiseFloor(floor)
-    if (number >= row.floor) row.set(number, result)
-  }
-
-  /** Applies one record of the log's tail. A slot's rows may be newer than the tail's beginning: those are skipped. */
-  recoverRecord(record: RecordView, position: number, now: Now): void {
-    const slot = this.slotLog(record.slot)
-    if (record.sequence <= slot.committedSequence) return
-    assert(record.sequence === slot.sequence + 1, "a slot's log has no gaps")
-    slot.sequence = record.sequence
-    slot.now(record.slotClockMs)
-    slot.commit(record.sequence)
-    let row: ClientRow | undefined
-    if (record.number !== 0) {
-      row = slot.client(
-        this.options.text(record.bytes, record.clientOffset, record.clientOffset + 16),
-        now.monotonicMs,
-      )
-      row.raiseFloor(record.floor)
-    }
-    this.apply(slot, record, row, record.number, position)
-  }
-
   private slotLog(slot: number): SlotLog {
     const log = this.slots[slot]
     assert(log !== undefined, "a slot below the slot count")
@@ -138,21 +97,36 @@ export class DataPath {
 
   /** One get, get_expiry or write. `request` is good only during the call. */
   request(request: Request, requester: Requester, now: Now): void {
+    this.counters.take(request.opcode, request.contentEnd - request.contentStart)
+    request.arrivedMs = now.monotonicMs
+    this.evaluate(request, requester, now)
+  }
+
+  /** For the first time, or again after what it waited for. */
+  private evaluate(request: Request, requester: Requester, now: Now): void {
     if (request.number === 0) this.read(request, requester, now)
     else this.write(request, requester, now)
   }
 
+  /** Refuses or fails a request without a record. */
+  private fail(request: Request, requester: Requester, errorCode: number): void {
+    this.counters.fail(request.opcode)
+    this.output.error(requester, request.requestId, errorCode)
+  }
+
   private read(request: Request, requester: Requester, now: Now): void {
     const handle = this.find(request.bytes, request.aliasStart, request.aliasEnd)
-    if (handle === unknown) return this.wait(request, requester, now)
-    if (handle === absent) return this.output.error(requester, request.requestId, code.alias_not_found)
+    if (handle === unknown) return this.wait(request, requester)
+    if (handle === absent) return this.fail(request, requester, code.alias_not_found)
     const expiresAtMs = this.memory.expiresAtMs(handle)
     if (expiresAtMs !== 0) {
       const slot = this.slotLog(this.memory.slotOf(handle))
       if (expiresAtMs <= slot.now(now.wallMs)) return this.readExpired(request, slot, requester)
     }
-    if (request.opcode === operation.get) this.output.resident(requester, request.requestId, handle)
-    else this.output.expiry(requester, request.requestId, expiresAtMs)
+    if (request.opcode === operation.get) {
+      this.counters.send(operation.get, this.memory.contentLength(handle))
+      this.output.resident(requester, request.requestId, handle)
+    } else this.output.expiry(requester, request.requestId, expiresAtMs)
   }
 
   /** "Absent" because of a clock is answered only when the removal is committed, so that no later clock brings it back. */
@@ -163,7 +137,7 @@ export class DataPath {
     if (prepared === undefined) {
       prepared = this.writer.removeExpired(slot, alias, bytes, aliasStart, aliasEnd)
       this.queue.push(prepared)
-      this.figures.expiredRemoved++
+      this.counters.expiredRemoved++
     }
     prepared.wait({ requester, requestId: request.requestId, read: request.copy() })
   }
@@ -179,13 +153,13 @@ export class DataPath {
       now.monotonicMs,
     )
     row.usedMs = now.monotonicMs
-    if (request.number < row.floor) return this.output.error(requester, request.requestId, code.stale_request)
+    if (request.number < row.floor) return this.fail(request, requester, code.stale_request)
     const known = row.find(request.number)
     if (known !== undefined) return this.answerAgain(known, requester, request.requestId)
     const refused = this.refusal(request, row)
-    if (refused !== 0) return this.output.error(requester, request.requestId, refused)
+    if (refused !== 0) return this.fail(request, requester, refused)
     // Only `update` is blind: every other write wants to know the entry.
-    if (handle === unknown && request.opcode !== operation.update) return this.wait(request, requester, now)
+    if (handle === unknown && request.opcode !== operation.update) return this.wait(request, requester)
     const nowMs = slot.now(now.wallMs)
     this.readCurrent(prepared, handle, nowMs)
     evaluate(request, this.current, nowMs, this.outcome)
@@ -193,7 +167,7 @@ export class DataPath {
     if (handle === unknown && this.outcome.effect === recordEffect.none)
       this.outcome.effect = recordEffect.remove
     if (this.outcome.effect === recordEffect.store && this.options.diskFull())
-      return this.output.error(requester, request.requestId, code.disk_full)
+      return this.fail(request, requester, code.disk_full)
     row.raiseFloor(request.floor)
     const written = this.writer.write(slot, row, request, this.current, this.outcome, alias, requester, nowMs)
     row.set(request.number, written)
@@ -230,7 +204,7 @@ export class DataPath {
   }
 
   private answerAgain(known: StoredResult | Prepared, requester: Requester, requestId: number): void {
-    this.figures.duplicates++
+    this.counters.duplicates++
     if (known.prepared) return known.wait({ requester, requestId, read: undefined })
     const { output } = this
     const { content } = known
@@ -257,56 +231,23 @@ export class DataPath {
     const { slot, requester, waiters } = prepared
     slot.commit(prepared.sequence)
     const record = this.record.at(prepared.bytes, prepared.offset)
-    this.apply(slot, record, prepared.row, prepared.number, prepared.position)
-    if (requester !== undefined) this.answer(requester, prepared.requestId, record)
+    applyRecord(this.memory, slot, record, prepared.row, prepared.position, this.options.text)
+    if (requester !== undefined) {
+      this.answer(requester, prepared.requestId, record)
+      this.counters.answered(record.opcode, now.monotonicMs - prepared.arrivedMs)
+    }
     if (waiters === undefined) return
     for (const waiter of waiters) {
-      if (waiter.read !== undefined) this.request(waiter.read, waiter.requester, now)
+      if (waiter.read !== undefined) this.evaluate(waiter.read, waiter.requester, now)
       else this.answer(waiter.requester, waiter.requestId, this.record.at(prepared.bytes, prepared.offset))
     }
-  }
-
-  private apply(
-    slot: SlotLog,
-    record: RecordView,
-    row: ClientRow | undefined,
-    number: number,
-    position: number,
-  ): void {
-    const { bytes } = record
-    if (record.kind === recordKind.forgetClients) return this.forget(slot, record)
-    const { effect } = record
-    const { aliasOffset, aliasLength } = record
-    if (effect === recordEffect.store) {
-      const { contentOffset, contentLength, expiresAtMs } = record
-      const { memory } = this
-      memory.store(
-        slot.slot,
-        bytes,
-        aliasOffset,
-        aliasLength,
-        contentOffset,
-        contentLength,
-        expiresAtMs,
-        position,
-      )
-    } else if (effect === recordEffect.remove)
-      this.memory.remove(slot.slot, bytes, aliasOffset, aliasLength, position)
-    if (row === undefined) return
-    const { resultLength, resultOffset } = record
-    const content =
-      resultLength === noResult ? undefined : bytes.slice(resultOffset, resultOffset + resultLength)
-    row.set(number, storedResult(record.code, content))
-  }
-
-  private forget(slot: SlotLog, record: RecordView): void {
-    for (let at = record.aliasOffset; at < record.contentOffset; at += 16)
-      slot.clients.delete(this.options.text(record.bytes, at, at + 16))
   }
 
   private answer(requester: Requester, requestId: number, record: RecordView): void {
     const { output } = this
     const { code: resultCode, resultLength } = record
+    if (resultCode !== 0) this.counters.fail(record.opcode)
+    if (resultLength !== noResult) this.counters.send(record.opcode, resultLength)
     if (resultLength === noResult) {
       if (resultCode === 0) output.ok(requester, requestId)
       else output.error(requester, requestId, resultCode)
@@ -318,9 +259,10 @@ export class DataPath {
 
   // Entries that are not in memory
 
-  private wait(request: Request, requester: Requester, now: Now): void {
+  private wait(request: Request, requester: Requester): void {
     const { bytes, aliasStart, aliasEnd } = request
-    const deadlineMs = now.monotonicMs + request.timeLeftMs
+    this.counters.pageIns[request.opcode] = (this.counters.pageIns[request.opcode] as number) + 1
+    const deadlineMs = request.arrivedMs + request.timeLeftMs
     this.load(bytes, aliasStart, aliasEnd, {
       kind: "request",
       request: request.copy(),
@@ -332,7 +274,6 @@ export class DataPath {
   private load(bytes: Uint8Array, start: number, end: number, waiting: Waiting): void {
     const alias = this.options.text(bytes, start, end)
     if (!this.loads.add(alias, waiting)) return
-    this.figures.loads++
     this.output.load(this.slotOf(bytes, start, end), alias)
   }
 
@@ -353,11 +294,10 @@ export class DataPath {
       return
     }
     const { request, requester } = waiting
-    if (failed) this.output.error(requester, request.requestId, code.data_corrupt)
+    if (failed) this.fail(request, requester, code.data_corrupt)
     // Nothing of it was logged, and its client has stopped waiting.
-    else if (now.monotonicMs > waiting.deadlineMs)
-      this.output.error(requester, request.requestId, code.timeout)
-    else this.request(request, requester, now)
+    else if (now.monotonicMs > waiting.deadlineMs) this.fail(request, requester, code.timeout)
+    else this.evaluate(request, requester, now)
   }
 
   private find(bytes: Uint8Array, start: number, end: number): number {
@@ -378,7 +318,7 @@ export class DataPath {
     const expiresAtMs = this.memory.expiresAtMs(handle)
     if (expiresAtMs === 0 || expiresAtMs > slot.now(now.wallMs)) return
     this.queue.push(this.writer.removeExpired(slot, alias, bytes, 0, bytes.length))
-    this.figures.expiredRemoved++
+    this.counters.expiredRemoved++
   }
 
   /** Forgets clients that have been silent for longer than any of their attempts may last. Once a second. */
@@ -388,7 +328,7 @@ export class DataPath {
       const slot = this.slotLog(this.sweptSlot)
       const gone = silentClients(slot, now.monotonicMs)
       if (gone.length === 0) continue
-      this.figures.clientsForgotten += gone.length
+      this.counters.clientsForgotten += gone.length
       this.queue.push(this.writer.forgetClients(slot, gone))
     }
   }

@@ -32,6 +32,8 @@ export class Prepared {
   readonly number: number
   requester: Requester | undefined
   readonly requestId: number
+  /** Monotonic instant at which the request arrived. */
+  readonly arrivedMs: number
   waiters: Waiter[] | undefined = undefined
   /** Next in the order of the log. */
   next: Prepared | undefined = undefined
@@ -47,6 +49,7 @@ export class Prepared {
     number: number,
     requester: Requester | undefined,
     requestId: number,
+    arrivedMs: number,
   ) {
     this.slot = slot
     this.sequence = sequence
@@ -58,6 +61,7 @@ export class Prepared {
     this.number = number
     this.requester = requester
     this.requestId = requestId
+    this.arrivedMs = arrivedMs
   }
 
   wait(waiter: Waiter): void {

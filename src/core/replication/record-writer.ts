@@ -72,8 +72,20 @@ export class RecordWriter {
     if (resultLength !== noResult) current.copy(bytes, at)
     const changed = outcome.effect === recordEffect.none ? undefined : alias
     const { position } = sink
-    const { number, requestId } = request
-    return new Prepared(slot, sequence, bytes, offset, position, changed, row, number, requester, requestId)
+    const { number, requestId, arrivedMs } = request
+    return new Prepared(
+      slot,
+      sequence,
+      bytes,
+      offset,
+      position,
+      changed,
+      row,
+      number,
+      requester,
+      requestId,
+      arrivedMs,
+    )
   }
 
   /** The removal of an entry that has expired: the node's own record, no client's. */
@@ -129,7 +141,7 @@ export class RecordWriter {
       noResult,
     )
     bytes.fill(0, offset + recordOffset.client, offset + recordOffset.client + 16)
-    return new Prepared(slot, sequence, bytes, offset, position, alias, undefined, 0, undefined, 0)
+    return new Prepared(slot, sequence, bytes, offset, position, alias, undefined, 0, undefined, 0, 0)
   }
 }
 

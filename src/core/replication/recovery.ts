@@ -1,0 +1,69 @@
+/**
+ * Rebuilds slots and the exactly-once table from what storage recovered: first what the table on disk knew, then the log's
+ * tail. Clients' rows begin their ten minutes anew, since no clock of before the restart can be trusted.
+ */
+import type { EntryMemory } from "../entry/memory.ts"
+import type { RecordView } from "../entry/record.ts"
+import { assert } from "../lib/assert.ts"
+import { applyRecord, type Text } from "./apply.ts"
+import { type ClientRow, storedResult } from "./clients.ts"
+import type { SlotLog } from "./slot-log.ts"
+
+export class Recovery {
+  private readonly slots: readonly SlotLog[]
+  private readonly memory: EntryMemory
+  private readonly text: Text
+  private readonly nowMs: number
+
+  /** @param nowMs monotonic */
+  constructor(slots: readonly SlotLog[], memory: EntryMemory, text: Text, nowMs: number) {
+    this.slots = slots
+    this.memory = memory
+    this.text = text
+    this.nowMs = nowMs
+  }
+
+  /** What the table on disk knew of a slot. */
+  slot(state: { readonly slot: number; readonly sequence: number; readonly slotClockMs: number }): void {
+    const log = this.log(state.slot)
+    log.sequence = state.sequence
+    log.committedSequence = state.sequence
+    log.clockMs = state.slotClockMs
+  }
+
+  /** One stored result of the table on disk. */
+  result(stored: {
+    readonly slot: number
+    readonly client: string
+    readonly floor: number
+    readonly number: number
+    readonly code: number
+    readonly content: Uint8Array | undefined
+  }): void {
+    const row = this.log(stored.slot).client(stored.client, this.nowMs)
+    row.raiseFloor(stored.floor)
+    if (stored.number >= row.floor) row.set(stored.number, storedResult(stored.code, stored.content))
+  }
+
+  /** One record of the log's tail. A slot's rows may be newer than the tail's beginning: those records are skipped. */
+  record(record: RecordView, position: number): void {
+    const slot = this.log(record.slot)
+    if (record.sequence <= slot.committedSequence) return
+    assert(record.sequence === slot.sequence + 1, "a slot's log has no gaps")
+    slot.sequence = record.sequence
+    slot.now(record.slotClockMs)
+    slot.commit(record.sequence)
+    let row: ClientRow | undefined
+    if (record.number !== 0) {
+      row = slot.client(this.text(record.bytes, record.clientOffset, record.clientOffset + 16), this.nowMs)
+      row.raiseFloor(record.floor)
+    }
+    applyRecord(this.memory, slot, record, row, position, this.text)
+  }
+
+  private log(slot: number): SlotLog {
+    const log = this.slots[slot]
+    assert(log !== undefined, "a slot below the slot count")
+    return log
+  }
+}

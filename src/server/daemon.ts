@@ -1,0 +1,318 @@
+/**
+ * The daemon's life: its parts acquired in order and released in reverse, whatever happens between (Effect scopes).
+ *
+ * log → license → descriptors → pid file → storage → driver → listener → timers, then `ready`, then waiting for the one
+ * reason to stop. On the way out: no new sessions, no new requests, what is in flight is answered, then the table is
+ * flushed and the directory unlocked.
+ */
+import { Deferred, Effect, Scope } from "effect"
+import { availableParallelism } from "node:os"
+import { type Address, formatAddress, parseAddress } from "../config/address.ts"
+import type { Loaded } from "../config/load.ts"
+import { assert } from "../core/lib/assert.ts"
+import { licenseReminderCheckMs, stopTimeoutMs } from "../core/lib/limits.ts"
+import { Recovery } from "../core/replication/recovery.ts"
+import { latin1 } from "../platform/latin1.ts"
+import { openStorage } from "../storage/open.ts"
+import { type Storage, StorageError, type StorageOptions } from "../storage/storage.ts"
+import { checkLicense, type LicenseStatus } from "./license-check.ts"
+import type { Logger } from "./log/logger.ts"
+import { openLogger } from "./log/open.ts"
+import { Listener } from "./net/listener.ts"
+import { Answers } from "./net/answers.ts"
+import { Driver, makeData } from "./node/driver.ts"
+import { SideRequests } from "./node/side-requests.ts"
+import { clusterStatus, nodeStatus, nodeTopology, type StatusSources } from "./node/status.ts"
+import { startTimers } from "./node/timers.ts"
+import { descriptorsReserved, raiseDescriptorLimit } from "./process/descriptors.ts"
+import { writeDump } from "./process/dump-file.ts"
+import { writePidFile } from "./process/pid-file.ts"
+import { onSignals } from "./process/signals.ts"
+import { StartError } from "./start-error.ts"
+import { version } from "./version.ts"
+
+/** Why the daemon ends: asked to, or because it must not go on. */
+type End =
+  { readonly kind: "stop"; readonly why: string } | { readonly kind: "failure"; readonly error: Error }
+
+/** What everything here needs. */
+interface Context {
+  readonly loaded: Loaded
+  readonly logger: Logger
+  readonly end: (end: End) => void
+}
+
+/**
+ * Runs a node until it is stopped.
+ * @param onReady called once it serves
+ * @returns the exit status. Fails with a `StartError` if it cannot start
+ */
+export function runDaemon(loaded: Loaded, onReady: () => void): Effect.Effect<number, StartError> {
+  return Effect.scoped(
+    Effect.gen(function* () {
+      const ended = yield* Deferred.make<End>()
+      const { logger: settings } = loaded.config.local
+      const logger = yield* Effect.acquireRelease(
+        starting(() => openLogger(settings)),
+        (log) => Effect.sync(() => log.close()),
+      )
+      const context: Context = {
+        loaded,
+        logger,
+        end: (end) => void Effect.runSync(Deferred.succeed(ended, end)),
+      }
+      for (const warning of loaded.warnings) logger.warning("configuration", warning.message)
+      yield* watchFailures(context)
+      yield* resource(() =>
+        onSignals(
+          (signal) => context.end({ kind: "stop", why: signal }),
+          () => logger.reopen(),
+        ),
+      )
+      const node = yield* startNode(context)
+      logger.info("qdbd", `qdbd ${version} ready on ${node.endpoint} pid ${process.pid} node ${node.nodeId}`)
+      onReady()
+      const end = yield* Deferred.await(ended)
+      if (end.kind === "failure") return yield* crash(context, end.error, node)
+      logger.info("qdbd", "stopping", { why: end.why })
+      return 0
+    }),
+  )
+}
+
+/** Turns what a start throws for the operator into a typed failure; anything else is a defect. */
+function starting<A>(acquire: () => A): Effect.Effect<A, StartError> {
+  return Effect.try({
+    try: acquire,
+    catch: (cause) => {
+      if (cause instanceof StartError) return cause
+      if (cause instanceof StorageError) return new StartError(cause.message)
+      throw cause
+    },
+  })
+}
+
+/** Something whose release is a plain function that its acquisition returns. */
+function resource(acquire: () => () => void): Effect.Effect<void, StartError, Scope.Scope> {
+  const acquired = Effect.acquireRelease(starting(acquire), (release) => Effect.sync(release))
+  return Effect.asVoid(acquired)
+}
+
+function watchFailures(context: Context): Effect.Effect<void, StartError, Scope.Scope> {
+  return resource(() => {
+    const fail = (cause: unknown) =>
+      context.end({ kind: "failure", error: cause instanceof Error ? cause : new Error(String(cause)) })
+    process.on("uncaughtException", fail)
+    process.on("unhandledRejection", fail)
+    return () => {
+      process.off("uncaughtException", fail)
+      process.off("unhandledRejection", fail)
+    }
+  })
+}
+
+interface RunningNode {
+  readonly endpoint: string
+  readonly nodeId: string
+  readonly state: () => unknown
+}
+
+function startNode(context: Context): Effect.Effect<RunningNode, StartError, Scope.Scope> {
+  return Effect.gen(function* () {
+    const { loaded, logger } = context
+    const { config } = loaded
+    const license = yield* starting(() => checkLicense(loaded, logger))
+    yield* starting(() => checkDescriptors(config.local.network.server_sessions, license, logger))
+    const { pidFile } = loaded
+    if (pidFile !== undefined) yield* resource(() => writePidFile(pidFile))
+
+    const listener = makeListener(context)
+    const { driver, storage } = yield* openNode(context, listener)
+    yield* Effect.acquireRelease(
+      starting(() => listener.start(driver)),
+      () => stopServing(listener, driver, logger),
+    )
+    const sources = statusSources(context, storage, driver, listener)
+    facts.set(driver, sources)
+    yield* resource(() => startTimers({ driver, listener, storage, logger }))
+    yield* resource(() => {
+      const timer = setInterval(() => license.remind(logger), licenseReminderCheckMs)
+      return () => clearInterval(timer)
+    })
+    return {
+      endpoint: sources.endpoint,
+      nodeId: storage.identity.nodeId,
+      state: () => ({ node: nodeStatus(sources), cluster: clusterStatus(sources) }),
+    }
+  })
+}
+
+/** The configuration has been checked: an address that does not parse is a programmer's error. */
+function addressOf(text: string): Address {
+  const parsed = parseAddress(text, 0)
+  assert(parsed.ok, "a checked address parses")
+  return parsed.value
+}
+
+/** What a driver answers about itself; known once its listener has its port. */
+const facts = new WeakMap<Driver, StatusSources>()
+
+function makeListener(context: Context): Listener {
+  const { network } = context.loaded.config.local
+  const { host, port } = addressOf(network.listen_on)
+  return new Listener({
+    hostname: host,
+    port,
+    sessionsMax: network.server_sessions,
+    idleTimeoutMs: network.idle_timeout * 1000,
+    softwareVersion: version,
+    onNotice: (level, text) => context.logger.log(level, "listener", text),
+  })
+}
+
+function openNode(
+  context: Context,
+  listener: Listener,
+): Effect.Effect<{ driver: Driver; storage: Storage }, StartError, Scope.Scope> {
+  return Effect.gen(function* () {
+    const { config } = context.loaded
+    let driver: Driver | undefined
+    let parts: { readonly answers: Answers; readonly data: ReturnType<typeof makeData> } | undefined
+    const contentBytesMax = config.global.depot.max_entry_bytes
+    const opening = Effect.tryPromise({
+      try: () =>
+        openStorage(
+          storageOptions(context, () => driver?.progress()),
+          (storage) => {
+            const answers: Answers = new Answers(
+              storage.memory,
+              (slot, alias) => storage.load(slot, alias),
+              (session) => driver?.markDirty(session),
+            )
+            const data = makeData(storage, contentBytesMax, answers)
+            parts = { answers, data }
+            return new Recovery(data.slots, storage.memory, latin1, performance.now())
+          },
+        ),
+      catch: (cause) => (cause instanceof StorageError ? new StartError(cause.message) : new Defect(cause)),
+    }).pipe(Effect.catchTag("Defect", (defect) => Effect.die(defect.cause)))
+    const storage = yield* Effect.acquireRelease(opening, (opened) => closeStorage(opened, context.logger))
+    if (parts === undefined) return yield* Effect.die(new Error("storage did not recover"))
+    const { answers, data } = parts
+    driver = new Driver(storage, data, answers, {
+      contentBytesMax,
+      sideRequests: (made) => new SideRequests(made, nodeFacts(context, made)),
+      resume: (session) => listener.resume(session),
+      drop: (session) => listener.drop(session),
+    })
+    return { driver, storage }
+  })
+}
+
+class Defect {
+  readonly _tag = "Defect"
+  readonly cause: unknown
+
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
+function storageOptions(context: Context, onProgress: () => void): StorageOptions {
+  const { global, local } = context.loaded.config
+  const { node_id: nodeId } = local.chord
+  return {
+    directory: global.depot.root,
+    ...(nodeId === "0-0-0-0" || nodeId === "random" ? {} : { nodeId }),
+    sync: global.depot.sync,
+    transient: global.depot.transient,
+    memoryBytesMax: global.limiter.max_bytes,
+    memoryEntriesMax: global.limiter.max_in_entries_count,
+    diskBytesMax: global.depot.max_bytes,
+    partitions: local.network.partitions_count,
+    onProgress,
+    onFatal: (error) => context.end({ kind: "failure", error }),
+    onNotice: (level, text) => context.logger.log(level, "storage", text),
+  }
+}
+
+function nodeFacts(context: Context, driver: Driver) {
+  const sources = () => {
+    const known = facts.get(driver)
+    if (known === undefined) throw new Error("asked before the node was started")
+    return known
+  }
+  return {
+    status: () => nodeStatus(sources()),
+    config: () => structuredClone(context.loaded.config) as never,
+    topology: () => nodeTopology(sources()),
+    clusterStatus: () => clusterStatus(sources()),
+    stop: (reason: string) => context.end({ kind: "stop", why: `stop_node: ${reason}` }),
+    onError: (text: string) => context.logger.error("node", text),
+  }
+}
+
+function statusSources(
+  context: Context,
+  storage: Storage,
+  driver: Driver,
+  listener: Listener,
+): StatusSources {
+  const { config } = context.loaded
+  const { network } = config.local
+  const { host, port } = addressOf(network.advertise === "" ? network.listen_on : network.advertise)
+  const endpoint = formatAddress(host, port === 0 ? listener.port : port)
+  const workers = Math.max(1, availableParallelism() - 1)
+  return {
+    config,
+    storage,
+    counters: driver.data.counters,
+    listener,
+    startedMs: Date.now(),
+    partitions: network.partitions_count === 0 ? workers : network.partitions_count,
+    endpoint,
+  }
+}
+
+/** No new sessions and requests; what is in flight is answered, for `stopTimeoutMs` at most. */
+function stopServing(listener: Listener, driver: Driver, logger: Logger): Effect.Effect<void> {
+  return Effect.gen(function* () {
+    listener.stopAccepting()
+    const drained = yield* Effect.timeoutOption(
+      Effect.promise(() => driver.drain()),
+      stopTimeoutMs,
+    )
+    if (drained._tag === "None")
+      logger.warning("qdbd", "requests were still in flight when the time to stop was over")
+    listener.close()
+  })
+}
+
+function closeStorage(storage: Storage, logger: Logger): Effect.Effect<void> {
+  return Effect.promise(() => storage.close()).pipe(
+    Effect.catchCause((cause) =>
+      Effect.sync(() =>
+        logger.error("storage", `closing failed; the log is replayed at the next start: ${String(cause)}`),
+      ),
+    ),
+  )
+}
+
+function checkDescriptors(sessions: number, license: LicenseStatus, logger: Logger): void {
+  license.remind(logger)
+  const limit = raiseDescriptorLimit()
+  if (limit !== undefined && limit < sessions + descriptorsReserved) {
+    const text = `the limit of open files (${limit}) is below server_sessions (${sessions}) and what the node itself needs`
+    logger.warning("qdbd", `${text}; raise it (ulimit -n, LimitNOFILE) or lower the sessions`)
+  }
+}
+
+/** The node must not go on: dump, and end without touching its files again. */
+function crash(context: Context, error: Error, node: RunningNode): Effect.Effect<never> {
+  return Effect.sync(() => {
+    const path = context.loaded.config.local.logger.dump_file
+    writeDump({ path, version, logger: context.logger, state: node.state }, error)
+    context.logger.close()
+    process.exit(1)
+  })
+}

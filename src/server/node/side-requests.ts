@@ -1,0 +1,89 @@
+/** The requests that are not one entry's affair: lists of aliases, and questions and orders to the node. */
+import { operation } from "../../core/entry/operation.ts"
+import type { Request } from "../../core/entry/request.ts"
+import { nodeScansMax } from "../../core/lib/limits.ts"
+import { code } from "../../wire/errors.ts"
+import type { ValueMap } from "../../wire/writer.ts"
+import type { Session } from "../net/session.ts"
+import type { Driver } from "./driver.ts"
+
+export interface NodeFacts {
+  status(): ValueMap
+  config(): ValueMap
+  topology(): ValueMap
+  clusterStatus(): ValueMap
+  /** Asks the node to stop, as SIGTERM does. */
+  stop(reason: string): void
+  /** A request failed for a reason that the log should hold. */
+  onError(text: string): void
+}
+
+export class SideRequests {
+  private readonly driver: Driver
+  private readonly facts: NodeFacts
+  private scans = 0
+
+  constructor(driver: Driver, facts: NodeFacts) {
+    this.driver = driver
+    this.facts = facts
+  }
+
+  handle(request: Request, session: Session): void {
+    const { facts } = this
+    switch (request.opcode) {
+      case operation.prefix_get:
+        return this.list(request, session)
+      case operation.node_status:
+        return this.document(request, session, facts.status())
+      case operation.node_config:
+        return this.document(request, session, facts.config())
+      case operation.node_topology:
+        return this.document(request, session, facts.topology())
+      case operation.cluster_status:
+        return this.document(request, session, facts.clusterStatus())
+      case operation.stop_node: {
+        const reason = Buffer.from(request.bytes.subarray(request.aliasStart, request.aliasEnd)).toString()
+        this.driver.answers.ok(session, request.requestId)
+        return facts.stop(reason)
+      }
+      default:
+        this.driver.answers.error(session, request.requestId, code.unknown_operation)
+    }
+  }
+
+  private document(request: Request, session: Session, document: ValueMap): void {
+    this.driver.answers.writer(session)?.documentReply(request.requestId, document)
+  }
+
+  /** A piece of the aliases with a prefix. Scans read the table on disk, so few run at once. */
+  private list(request: Request, session: Session): void {
+    const { answers } = this.driver
+    const { requestId } = request
+    if (this.scans >= nodeScansMax) return answers.error(session, requestId, code.overloaded)
+    this.scans++
+    this.scan(request.copy(), session).then(
+      () => this.scans--,
+      (error: unknown) => {
+        this.scans--
+        this.facts.onError(`prefix_get failed: ${error instanceof Error ? error.message : String(error)}`)
+        answers.error(session, requestId, code.data_corrupt)
+      },
+    )
+  }
+
+  private async scan(request: Request, session: Session): Promise<void> {
+    const { bytes, requestId } = request
+    const from =
+      request.cursorSlot === 0 && request.cursorStart === request.cursorEnd
+        ? undefined
+        : { slot: request.cursorSlot, after: bytes.subarray(request.cursorStart, request.cursorEnd) }
+    const prefix = bytes.subarray(request.aliasStart, request.aliasEnd)
+    const piece = await this.driver.storage.scan(prefix, from, request.bytesMax)
+    const writer = this.driver.answers.writer(session)
+    if (writer === undefined) return
+    writer.beginListReply(requestId)
+    for (const alias of piece.aliases) writer.listAlias(alias, 0, alias.length)
+    if (piece.next === undefined) writer.endListReply()
+    else writer.endListReplyWithCursor(piece.next.slot, piece.next.after, 0, piece.next.after.length)
+  }
+}

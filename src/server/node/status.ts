@@ -1,0 +1,158 @@
+/** `node_status`, `node_topology` and `cluster_status` of a node, from the figures that its parts keep. */
+import { statfsSync } from "node:fs"
+import { availableParallelism, cpus, freemem, release, totalmem, type } from "node:os"
+import type { Config } from "../../config/config.ts"
+import { operation, type OperationName } from "../../core/entry/operation.ts"
+import type { Counters } from "../../core/node/counters.ts"
+import { slotCountDefault } from "../../core/lib/limits.ts"
+import type { Storage } from "../../storage/storage.ts"
+import {
+  type ClusterStatus,
+  integer64,
+  type NodeReference,
+  type NodeStatus,
+  type NodeTopology,
+  type OperationFigures,
+} from "../../wire/status.ts"
+import type { Listener } from "../net/listener.ts"
+import { buildCommit, version } from "../version.ts"
+
+export interface StatusSources {
+  readonly config: Config
+  readonly storage: Storage
+  readonly counters: Counters
+  readonly listener: Listener
+  readonly startedMs: number
+  readonly partitions: number
+  /** `host:port` that others use. */
+  readonly endpoint: string
+}
+
+export function nodeStatus(sources: StatusSources): NodeStatus {
+  const { config, storage, counters, listener, endpoint } = sources
+  const figures = storage.figures()
+  const operations = {} as Record<OperationName, OperationFigures>
+  for (const [name, opcode] of Object.entries(operation))
+    operations[name as OperationName] = figuresOf(counters, opcode)
+  const times = cpuTimes()
+  const disk = statfsSync(config.global.depot.root)
+  const sessionsMax = config.local.network.server_sessions
+  return {
+    node_id: storage.identity.nodeId,
+    operating_system: `${type()} ${release()}`,
+    hardware_concurrency: availableParallelism(),
+    listening_addresses: [config.local.network.listen_on],
+    partitions_count: sources.partitions,
+    timestamp: Date.now(),
+    startup: sources.startedMs,
+    engine_version: version,
+    engine_build_date: buildCommit,
+    memory: {
+      physmem: { used: integer64(totalmem() - freemem()), total: integer64(totalmem()) },
+      vm: { used: integer64(process.memoryUsage.rss()), total: integer64(totalmem()) },
+    },
+    cpu_times: times,
+    disk_usage: { free: integer64(disk.bavail * disk.bsize), total: integer64(disk.blocks * disk.bsize) },
+    network: {
+      listening_endpoint: endpoint,
+      in_bytes: integer64(listener.traffic.bytesIn),
+      out_bytes: integer64(listener.traffic.bytesOut),
+      partitions: {
+        count: 1,
+        max_sessions: sessionsMax,
+        available_sessions: [sessionsMax - listener.sessions.size],
+      },
+    },
+    entries: {
+      resident: { count: integer64(figures.residentEntries), size: integer64(figures.residentBytes) },
+      persisted: { count: integer64(figures.persistedEntries), size: integer64(figures.persistedBytes) },
+    },
+    overall: overallOf(counters, figures.evictions),
+    operations,
+  }
+}
+
+function figuresOf(counters: Counters, opcode: number): OperationFigures {
+  const count = counters.requests[opcode] ?? 0
+  const failures = counters.failures[opcode] ?? 0
+  return {
+    count: integer64(count),
+    successes: integer64(Math.max(0, count - failures)),
+    failures: integer64(failures),
+    pageins: integer64(counters.pageIns[opcode] ?? 0),
+    evictions: "0",
+    in_bytes: integer64(counters.bytesIn[opcode] ?? 0),
+    out_bytes: integer64(counters.bytesOut[opcode] ?? 0),
+  }
+}
+
+/** Evictions are the node's and no single operation's: they are counted here only. */
+function overallOf(counters: Counters, evictions: number): OperationFigures {
+  const sum = (figures: Float64Array) => figures.reduce((total, value) => total + value, 0)
+  const count = sum(counters.requests)
+  const failures = sum(counters.failures)
+  return {
+    count: integer64(count),
+    successes: integer64(Math.max(0, count - failures)),
+    failures: integer64(failures),
+    pageins: integer64(sum(counters.pageIns)),
+    evictions: integer64(evictions),
+    in_bytes: integer64(sum(counters.bytesIn)),
+    out_bytes: integer64(sum(counters.bytesOut)),
+  }
+}
+
+function cpuTimes(): NodeStatus["cpu_times"] {
+  let [idle, system, user] = [0, 0, 0]
+  for (const { times } of cpus()) {
+    idle += times.idle
+    system += times.sys + times.irq
+    user += times.user + times.nice
+  }
+  return {
+    idle: integer64(Math.round(idle)),
+    system: integer64(Math.round(system)),
+    user: integer64(Math.round(user)),
+  }
+}
+
+/** The ring of a cluster of one. */
+export function nodeTopology(sources: StatusSources): NodeTopology {
+  const { storage, endpoint } = sources
+  const self: NodeReference = { reference: storage.identity.nodeId, endpoint }
+  return {
+    predecessor: self,
+    center: self,
+    successor: self,
+    cluster_id: storage.identity.storageId,
+    epoch: storage.identity.boot,
+    members: [self],
+    primaries: new Array<number>(slotCountDefault).fill(0),
+  }
+}
+
+export function clusterStatus(sources: StatusSources): ClusterStatus {
+  const { storage, endpoint, config } = sources
+  const wanted = config.global.depot.replication_factor
+  return {
+    state: "stable",
+    reasons:
+      wanted > 1
+        ? [`the replication factor is ${wanted}, and the cluster has one node: one copy is kept`]
+        : [],
+    clusterId: storage.identity.storageId,
+    epoch: storage.identity.boot,
+    members: [
+      {
+        nodeId: storage.identity.nodeId,
+        address: endpoint,
+        state: "up",
+        voter: true,
+        slots: { primary: slotCountDefault, replica: 0 },
+        version,
+      },
+    ],
+    factor: { wanted, reached: 1 },
+    moves: [],
+  }
+}

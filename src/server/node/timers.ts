@@ -1,0 +1,32 @@
+/** What a node does once a second, apart from its requests. */
+import type { Logger } from "../log/logger.ts"
+import type { Listener } from "../net/listener.ts"
+import type { Storage } from "../../storage/storage.ts"
+import type { Driver } from "./driver.ts"
+
+const tickMs = 1000
+
+/** @returns a function that stops the timers */
+export function startTimers(parts: {
+  driver: Driver
+  listener: Listener
+  storage: Storage
+  logger: Logger
+}): () => void {
+  const { driver, listener, storage, logger } = parts
+  let looking = false
+  const timer = setInterval(() => {
+    driver.tick()
+    listener.sweep(driver.clock.monotonicMs)
+    if (looking) return
+    looking = true
+    storage
+      .expired(driver.clock.wallMs)
+      .then((entries) => driver.expire(entries))
+      .catch((error: unknown) =>
+        logger.error("storage", `looking for expired entries failed: ${String(error)}`),
+      )
+      .finally(() => (looking = false))
+  }, tickMs)
+  return () => clearInterval(timer)
+}
