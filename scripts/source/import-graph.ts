@@ -30,9 +30,19 @@ export function readImportGraph(root: string, paths: ReadonlyArray<string>): Imp
   const subpaths: SubpathImports = existsSync(manifest)
     ? ((JSON.parse(readFileSync(manifest, "utf8")) as { imports?: SubpathImports }).imports ?? {})
     : {}
+  return makeImportGraph(
+    new Map(paths.map((path) => [path, readFileSync(`${root}/${path}`, "utf8")])),
+    subpaths,
+  )
+}
+
+/** @param texts of the TypeScript files, by path from the project's root */
+export function makeImportGraph(
+  texts: ReadonlyMap<string, string>,
+  subpaths: SubpathImports = {},
+): ImportGraph {
   const files = new Map<string, SourceFile>()
-  for (const path of paths) {
-    const text = readFileSync(`${root}/${path}`, "utf8")
+  for (const [path, text] of texts) {
     const scanned = scanSource(text)
     const resolved = scanned.imports.flatMap((found) =>
       targets(path, found.specifier, subpaths).map((file) => ({ ...found, file })),
