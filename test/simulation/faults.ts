@@ -1,0 +1,231 @@
+/**
+ * The faults as data: what happens, to whom, when, for how long. A run carries out its list; shrinking a failing run
+ * means leaving faults out. Targets may be roles, so that a fault still hits the coordinator after another was left out.
+ *
+ * Durations are drawn around what the protocol waits for (a lease, 1.1 leases, …), a few milliseconds before and after,
+ * since that is where an off-by-one lies.
+ */
+import type { Prng } from "../../src/core/lib/prng.ts"
+import { rateMax, rateMin } from "./clock.ts"
+import type { LinkQuality } from "./network.ts"
+
+export type Target =
+  | { readonly role: "index"; readonly index: number }
+  /** Of the newest decided view. `primary` is that of some slot. */
+  | { readonly role: "coordinator" | "voter" | "primary" | "backup"; readonly nth: number }
+
+export type FaultKind =
+  // processes
+  | { readonly kind: "kill"; readonly target: Target; readonly power: boolean; readonly downMs: number }
+  | {
+      readonly kind: "killMany"
+      readonly which: "all" | "voterMajority" | "minority"
+      readonly power: boolean
+      readonly downMs: number
+      readonly spreadMs: number
+    }
+  | {
+      readonly kind: "killOnSend"
+      readonly target: Target
+      readonly label: string
+      readonly power: boolean
+      readonly downMs: number
+    }
+  | {
+      readonly kind: "killOnPersist"
+      readonly target: Target
+      readonly when: "before" | "written" | "durable" | "failed"
+      readonly power: boolean
+      readonly downMs: number
+    }
+  | { readonly kind: "restartStorm"; readonly target: Target; readonly times: number; readonly gapMs: number }
+  | { readonly kind: "rolling"; readonly gapMs: number; readonly downMs: number }
+  | {
+      readonly kind: "pause"
+      readonly target: Target
+      readonly durationMs: number
+      readonly midStep: boolean
+    }
+  // time
+  | { readonly kind: "suspend"; readonly target: Target; readonly durationMs: number }
+  | { readonly kind: "wallJump"; readonly target: Target; readonly byMs: number }
+  | { readonly kind: "wallStrobe"; readonly target: Target; readonly byMs: number; readonly times: number }
+  | { readonly kind: "drift"; readonly target: Target; readonly rate: number }
+  // network
+  | {
+      readonly kind: "isolate"
+      readonly target: Target
+      readonly direction: "both" | "in" | "out"
+      readonly durationMs: number
+    }
+  | {
+      readonly kind: "cut"
+      readonly a: Target
+      readonly b: Target
+      readonly oneWay: boolean
+      readonly durationMs: number
+    }
+  | { readonly kind: "halves"; readonly side: number; readonly durationMs: number }
+  | { readonly kind: "majorityRing"; readonly durationMs: number }
+  | {
+      readonly kind: "degrade"
+      readonly target: Target
+      readonly quality: LinkQuality
+      readonly durationMs: number
+    }
+  | { readonly kind: "degradeAll"; readonly quality: LinkQuality; readonly durationMs: number }
+  // disks
+  | {
+      readonly kind: "slowDisk"
+      readonly target: Target
+      readonly latencyMs: number
+      readonly durationMs: number
+    }
+  | { readonly kind: "hangDisk"; readonly target: Target; readonly durationMs: number }
+  | { readonly kind: "wipe"; readonly target: Target; readonly downMs: number }
+  | { readonly kind: "oldCopy"; readonly target: Target; readonly ageMs: number; readonly downMs: number }
+  // topology
+  | { readonly kind: "stop"; readonly target: Target; readonly downMs: number }
+  | { readonly kind: "leave"; readonly target: Target }
+  | { readonly kind: "join"; readonly count: number }
+  | { readonly kind: "swapAddresses"; readonly a: Target; readonly b: Target; readonly downMs: number }
+
+export type Fault = FaultKind & { readonly atMs: number }
+
+/** Message kinds after which dying is instructive. */
+const labels = [
+  "prepare",
+  "promise",
+  "accept",
+  "accepted",
+  "refused",
+  "heartbeatReply",
+  "view",
+  "deltas",
+  "welcome",
+  "hello",
+]
+
+interface Surroundings {
+  readonly virtualMs: number
+  readonly nodes: number
+  readonly leaseMs: number
+}
+
+/** At least ten faults, more in longer runs, in the order of their times. */
+export function drawFaults(prng: Prng, surroundings: Surroundings): Fault[] {
+  const { virtualMs } = surroundings
+  const count = prng.between(10, 10 + Math.ceil(virtualMs / 15_000))
+  const faults: Fault[] = []
+  // A cluster that shall found itself among faults needs some early ones.
+  const early = prng.chance(1, 3) ? 3 : 0
+  const budget = { wipes: 1, leaves: 1, joins: 2 }
+  while (faults.length < count) {
+    const fault = drawFault(prng, surroundings, budget)
+    if (fault === undefined) continue
+    const atMs = faults.length < early ? prng.between(100, 8_000) : prng.between(5_000, virtualMs - 1_000)
+    faults.push({ ...fault, atMs })
+    // Faults in company: two things at once find more than the same two apart.
+    if (prng.chance(1, 3)) {
+      const next = drawFault(prng, surroundings, budget)
+      if (next !== undefined) faults.push({ ...next, atMs: atMs + prng.between(0, 4_000) })
+    }
+  }
+  return faults.sort((a, b) => a.atMs - b.atMs)
+}
+
+function drawTarget(prng: Prng, nodes: number): Target {
+  const role = prng.pick(["index", "index", "coordinator", "voter", "primary", "backup"] as const)
+  return role === "index" ? { role, index: prng.below(nodes) } : { role, nth: prng.below(nodes) }
+}
+
+/** Around the protocol's own times, or anything up to 20 s. */
+function drawDurationMs(prng: Prng, leaseMs: number): number {
+  if (prng.chance(1, 3)) return prng.between(50, 20_000)
+  const leases = prng.pick([0.5, 1, 1.1, 1.5, 2.2, 3, 3.3, 6])
+  return Math.max(1, Math.round(leases * leaseMs) + prng.between(-60, 60))
+}
+
+function drawFault(
+  prng: Prng,
+  { nodes, leaseMs }: Surroundings,
+  budget: { wipes: number; leaves: number; joins: number },
+): FaultKind | undefined {
+  const target = drawTarget(prng, nodes)
+  const durationMs = drawDurationMs(prng, leaseMs)
+  const downMs = prng.pick([1, 200, 1_000, 5_000, durationMs])
+  const power = prng.chance(1, 2)
+  switch (prng.below(26)) {
+    case 0:
+    case 1:
+      return { kind: "kill", target, power, downMs }
+    case 2: {
+      const which = prng.pick(["all", "voterMajority", "minority", "minority"] as const)
+      return { kind: "killMany", which, power, downMs, spreadMs: prng.pick([0, 100, 3_000]) }
+    }
+    case 3:
+    case 4:
+      return { kind: "killOnSend", target, label: prng.pick(labels), power, downMs }
+    case 5:
+    case 6: {
+      const when = prng.pick(["before", "written", "durable", "failed"] as const)
+      return { kind: "killOnPersist", target, when, power, downMs }
+    }
+    case 7:
+      return { kind: "restartStorm", target, times: prng.between(2, 6), gapMs: prng.pick([50, 700, 2_000]) }
+    case 8:
+      return { kind: "rolling", gapMs: prng.pick([500, 4_000, 8_000]), downMs: prng.pick([100, 1_000]) }
+    case 9:
+    case 10: {
+      const leases = prng.pick([0.5, 1.1, 3, 20])
+      return { kind: "pause", target, durationMs: Math.round(leases * leaseMs), midStep: prng.chance(1, 2) }
+    }
+    case 11:
+      return { kind: "suspend", target, durationMs }
+    case 12:
+      return { kind: "wallJump", target, byMs: prng.pick([-3_600_000, -600, 400, 600, 3_600_000]) }
+    case 13:
+      return { kind: "wallStrobe", target, byMs: prng.pick([200, 3_600_000]), times: prng.between(5, 50) }
+    case 14:
+      return { kind: "drift", target, rate: prng.chance(1, 2) ? rateMax : rateMin }
+    case 15:
+    case 16:
+      return { kind: "isolate", target, direction: prng.pick(["both", "in", "out"] as const), durationMs }
+    case 17:
+      return { kind: "cut", a: target, b: drawTarget(prng, nodes), oneWay: prng.chance(1, 2), durationMs }
+    case 18:
+      return { kind: "halves", side: prng.between(1, 2 ** nodes - 2), durationMs }
+    case 19:
+      return { kind: "majorityRing", durationMs }
+    case 20:
+      return { kind: "degrade", target, quality: badQuality(prng), durationMs }
+    case 21:
+      return { kind: "degradeAll", quality: badQuality(prng), durationMs }
+    case 22:
+      return prng.chance(2, 3)
+        ? { kind: "slowDisk", target, latencyMs: prng.pick([100, 500]), durationMs: durationMs * 2 }
+        : { kind: "hangDisk", target, durationMs }
+    case 23:
+      if (prng.chance(1, 2)) return { kind: "oldCopy", target, ageMs: prng.pick([5_000, 40_000]), downMs }
+      return budget.wipes-- > 0 ? { kind: "wipe", target, downMs } : undefined
+    case 24:
+      return prng.chance(1, 3)
+        ? { kind: "swapAddresses", a: target, b: drawTarget(prng, nodes), downMs }
+        : { kind: "stop", target, downMs }
+    default:
+      if (prng.chance(1, 2)) return budget.leaves-- > 0 ? { kind: "leave", target } : undefined
+      return budget.joins-- > 0 ? { kind: "join", count: prng.between(1, 2) } : undefined
+  }
+}
+
+function badQuality(prng: Prng): LinkQuality {
+  return {
+    delayMsMin: prng.pick([0, 50, 400]),
+    delayMsMax: prng.pick([400, 900, 2_000]),
+    lossPerMille: prng.pick([0, 50, 300]),
+    duplicatePerMille: prng.pick([0, 50, 300]),
+    latePerMille: prng.pick([0, 20, 100]),
+    lateMsMax: prng.pick([8_000, 60_000]),
+    reorders: true,
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * All that a seed decides, as one typed object: the cluster, its surroundings, and the list of faults (TigerBeetle
+ * `packet_simulator.zig`). It is plain data: it can be printed, kept, and shrunk fault by fault.
+ */
+import { Prng } from "../../src/core/lib/prng.ts"
+import type { DiskTiming } from "./disk.ts"
+import { drawFaults } from "./faults.ts"
+import type { Fault } from "./faults.ts"
+import type { LinkQuality } from "./network.ts"
+
+export interface SimulationOptions {
+  readonly seed: number
+  /** How long faults go on; the cluster has `settleMs` more to become stable. */
+  readonly virtualMs: number
+  readonly settleMs: number
+  readonly nodes: number
+  /** `list`: all name each other. `first`: node 0 founds alone, the others name it. `chain`: each names the one before. */
+  readonly bootstrap: "list" | "first" | "chain"
+  /** Nodes start within this. */
+  readonly startSpreadMs: number
+  readonly slotCount: number
+  readonly replicationFactor: number
+  readonly sync: boolean
+  readonly leaseMs: number
+  readonly suspectMs: number
+  readonly repairGraceMs: number
+  readonly tickMs: number
+  readonly wallErrorMs: number
+  readonly network: LinkQuality
+  readonly disk: DiskTiming
+  /** How long a learner takes until its primary certifies it. */
+  readonly catchUpMsMax: number
+  /** Of 1,000 times that a node looks at its slots, it moves one so often. */
+  readonly movesPerMille: number
+  readonly faults: readonly Fault[]
+}
+
+/** @param virtualMinutes how long faults go on */
+export function drawOptions(seed: number, virtualMinutes: number): SimulationOptions {
+  const prng = new Prng(seed * 2 + 1)
+  const virtualMs = virtualMinutes * 60_000
+  const nodes = prng.between(3, 7)
+  const leaseMs = 3_000
+  return {
+    seed,
+    virtualMs,
+    settleMs: 60_000,
+    nodes,
+    bootstrap: prng.pick(["list", "list", "first", "chain"] as const),
+    startSpreadMs: prng.pick([0, 500, 5_000]),
+    slotCount: prng.pick([2, 4, 8, 16]),
+    replicationFactor: prng.between(1, 4),
+    sync: prng.chance(4, 5),
+    leaseMs,
+    suspectMs: 1_500,
+    repairGraceMs: prng.pick([1_000, 5_000, 30_000]),
+    tickMs: prng.pick([50, 100, 100]),
+    wallErrorMs: prng.pick([0, 100, 3_600_000]),
+    network: drawQuality(prng),
+    disk: prng.pick([
+      { latencyMsMin: 0, latencyMsMax: 2 },
+      { latencyMsMin: 1, latencyMsMax: 20 },
+      { latencyMsMin: 5, latencyMsMax: 120 },
+    ]),
+    catchUpMsMax: prng.pick([200, 2_000, 10_000]),
+    movesPerMille: prng.pick([0, 2, 10]),
+    faults: drawFaults(prng, { virtualMs, nodes, leaseMs }),
+  }
+}
+
+function drawQuality(prng: Prng): LinkQuality {
+  return prng.pick<LinkQuality>([
+    {
+      delayMsMin: 0,
+      delayMsMax: 1,
+      lossPerMille: 0,
+      duplicatePerMille: 0,
+      latePerMille: 0,
+      lateMsMax: 0,
+      reorders: false,
+    },
+    {
+      delayMsMin: 1,
+      delayMsMax: 20,
+      lossPerMille: 2,
+      duplicatePerMille: 2,
+      latePerMille: 1,
+      lateMsMax: 60_000,
+      reorders: true,
+    },
+    {
+      delayMsMin: 1,
+      delayMsMax: 80,
+      lossPerMille: 20,
+      duplicatePerMille: 30,
+      latePerMille: 5,
+      lateMsMax: 30_000,
+      reorders: true,
+    },
+    {
+      delayMsMin: 20,
+      delayMsMax: 250,
+      lossPerMille: 5,
+      duplicatePerMille: 10,
+      latePerMille: 10,
+      lateMsMax: 20_000,
+      reorders: true,
+    },
+  ])
+}

@@ -1,0 +1,372 @@
+/**
+ * The simulated world: machines with clocks and disks, a network between them, and on each machine at most one process.
+ * It knows nothing of the protocol. What runs is a `Logic`, made by a factory from what is on the disk; what it does is
+ * judged by an `Observer`. So the membership machine, and later a whole node with its data path, run in the same world
+ * under the same faults.
+ *
+ * A process is stepped as the daemon's driver steps it: one input, with clocks read for it; its outputs are collected
+ * while it runs and carried out in their order afterwards. Between the two it may be paused or killed, and so it may in
+ * the middle of the outputs.
+ *
+ * Time is real time in milliseconds, which no process sees. A seed decides everything: every machine and link draws from
+ * a generator of its own.
+ */
+import type { Now } from "../../src/core/lib/clock.ts"
+import { Prng } from "../../src/core/lib/prng.ts"
+import { MachineClock, rateMax, rateMin } from "./clock.ts"
+import { Disk } from "./disk.ts"
+import type { DiskTiming, Write } from "./disk.ts"
+import { EventHeap } from "./heap.ts"
+import { Network } from "./network.ts"
+import type { LinkQuality } from "./network.ts"
+import type { Trace } from "./trace.ts"
+
+export type Input =
+  | { readonly kind: "start" }
+  | { readonly kind: "tick" }
+  | { readonly kind: "message"; readonly message: unknown; readonly label: string }
+  | { readonly kind: "persisted"; readonly token: number }
+  /** From an operator or a client on the spot. */
+  | { readonly kind: "command"; readonly command: string }
+
+/** What a process may do; carried out after its step. */
+export interface Host<Contents> {
+  /** @param message must not be changed any more @param label its kind, for traces and faults */
+  send(address: string, message: unknown, label: string): void
+  /** `persisted` with the same token follows. */
+  persist(token: number, write: Write<Contents>): void
+  /** Ends the process. `restart`: its service manager starts it again. */
+  exit(reason: string, restart: boolean): void
+}
+
+export interface Logic {
+  handle(input: Input, now: Now): void
+}
+
+export interface Observer<Contents> {
+  /** A message is about to leave. */
+  sending(machine: Machine<Contents>, message: unknown): void
+  /** The durable contents changed. */
+  durable(machine: Machine<Contents>): void
+  /** A step and its outputs are done. */
+  stepped(machine: Machine<Contents>, realMs: number): void
+}
+
+export type Factory<Contents> = (machine: Machine<Contents>, host: Host<Contents>, prng: Prng) => Logic
+
+/** Kills the process at the next moment of the kind. */
+export type Trap =
+  | { readonly at: "send"; readonly label: string; readonly power: boolean; readonly downMs: number }
+  | {
+      readonly at: "persist"
+      readonly when: "before" | "written" | "durable" | "failed"
+      readonly power: boolean
+      readonly downMs: number
+    }
+
+type Output<Contents> =
+  | { readonly kind: "send"; readonly address: string; readonly message: unknown; readonly label: string }
+  | { readonly kind: "persist"; readonly token: number; readonly write: Write<Contents> }
+  | { readonly kind: "exit"; readonly reason: string; readonly restart: boolean }
+
+export class Machine<Contents> {
+  readonly index: number
+  address: string
+  readonly clock: MachineClock
+  readonly disk: Disk<Contents>
+  readonly prng: Prng
+  logic: Logic | undefined
+  /** Counts the processes that ran here; what was meant for an earlier one is dropped. */
+  incarnation = 0
+  paused = false
+  /** When the next step is done, the process is paused before its outputs are carried out. */
+  pauseMidStep = false
+  /** Comes back by itself after a kill. */
+  restarts = true
+  trap: Trap | undefined
+  /** Waits for the process to go on. */
+  readonly inbox: Input[] = []
+  held: Output<Contents>[] | undefined
+
+  constructor(index: number, address: string, clock: MachineClock, disk: Disk<Contents>, prng: Prng) {
+    this.index = index
+    this.address = address
+    this.clock = clock
+    this.disk = disk
+    this.prng = prng
+  }
+
+  get running(): boolean {
+    return this.logic !== undefined
+  }
+}
+
+interface Event<Contents> {
+  readonly machine: Machine<Contents> | undefined
+  readonly incarnation: number
+  readonly input: Input | undefined
+  readonly action: (() => void) | undefined
+}
+
+export interface WorldOptions {
+  readonly seed: number
+  readonly network: LinkQuality
+  readonly disk: DiskTiming
+  readonly tickMs: number
+  /** Wall clocks are wrong by up to this. */
+  readonly wallErrorMs: number
+}
+
+const tickInput: Input = { kind: "tick" }
+const inboxMax = 4096
+
+export class World<Contents> {
+  nowMs = 0
+  readonly machines: Machine<Contents>[] = []
+  readonly network: Network
+  readonly trace: Trace
+  readonly prng: Prng
+  private readonly options: WorldOptions
+  private readonly heap = new EventHeap<Event<Contents>>()
+  private readonly byAddress = new Map<string, Machine<Contents>>()
+  private readonly factory: Factory<Contents>
+  private readonly observer: Observer<Contents>
+  private outbox: Output<Contents>[] = []
+
+  constructor(options: WorldOptions, factory: Factory<Contents>, observer: Observer<Contents>, trace: Trace) {
+    this.options = options
+    this.prng = new Prng(options.seed)
+    this.network = new Network(options.network, this.prng.uint32())
+    this.factory = factory
+    this.observer = observer
+    this.trace = trace
+  }
+
+  addMachine(contents: Contents): Machine<Contents> {
+    const index = this.machines.length
+    const prng = new Prng(this.options.seed * 131 + index + 1)
+    const rate = rateMin + (rateMax - rateMin) * (prng.below(1001) / 1000)
+    const wallOffsetMs = 1.7e12 + prng.between(0, this.options.wallErrorMs * 2) - this.options.wallErrorMs
+    const clock = new MachineClock(rate, prng.below(1e9), wallOffsetMs)
+    const disk = new Disk(contents, this.options.disk, prng.fork())
+    const machine = new Machine(index, `n${index}:2836`, clock, disk, prng)
+    this.machines.push(machine)
+    this.byAddress.set(machine.address, machine)
+    return machine
+  }
+
+  /** Machines change places: what knows them by address finds the other. Both must be down. */
+  swapAddresses(a: Machine<Contents>, b: Machine<Contents>): void {
+    const address = a.address
+    a.address = b.address
+    b.address = address
+    this.byAddress.set(a.address, a)
+    this.byAddress.set(b.address, b)
+  }
+
+  at(atMs: number, action: () => void): void {
+    this.heap.push(atMs, { machine: undefined, incarnation: 0, input: undefined, action })
+  }
+
+  /** Runs until real time `untilMs`, or until nothing is left to come. */
+  run(untilMs: number): void {
+    while (this.heap.nextMs <= untilMs) {
+      this.nowMs = this.heap.nextMs
+      const event = this.heap.pop() as Event<Contents>
+      if (event.action !== undefined) event.action()
+      const { machine, input } = event
+      if (machine === undefined || input === undefined) continue
+      if (machine.incarnation !== event.incarnation && input.kind !== "message") continue
+      if (machine.logic === undefined) continue
+      this.deliver(machine, input)
+    }
+    this.nowMs = untilMs
+  }
+
+  private deliver(machine: Machine<Contents>, input: Input): void {
+    if (input.kind === "persisted") {
+      machine.disk.complete(input.token)
+      this.observer.durable(machine)
+    }
+    if (machine.paused) {
+      // A socket's buffer is bounded; ticks are remembered as one.
+      if (input.kind === "tick" && machine.inbox.some((waiting) => waiting.kind === "tick")) return
+      if (input.kind === "message" && machine.inbox.length >= inboxMax) return
+      machine.inbox.push(input)
+      return
+    }
+    this.step(machine, input)
+    if (input.kind === "tick") this.scheduleTick(machine)
+  }
+
+  private step(machine: Machine<Contents>, input: Input): void {
+    const { logic } = machine
+    if (logic === undefined) return
+    this.trace.step(
+      this.nowMs,
+      machine.index,
+      input.kind === "message" ? input.label : input.kind,
+      input.kind === "message" ? () => JSON.stringify(input.message) : undefined,
+    )
+    this.outbox = []
+    logic.handle(input, machine.clock.read(this.nowMs))
+    const outputs = this.outbox
+    if (machine.pauseMidStep && outputs.length > 0) {
+      machine.pauseMidStep = false
+      machine.paused = true
+      machine.held = outputs
+      return
+    }
+    this.carryOut(machine, outputs)
+    this.observer.stepped(machine, this.nowMs)
+  }
+
+  private carryOut(machine: Machine<Contents>, outputs: readonly Output<Contents>[]): void {
+    const { incarnation } = machine
+    for (const output of outputs) {
+      // Killed in between: the rest never happens.
+      if (machine.incarnation !== incarnation || machine.logic === undefined) return
+      if (output.kind === "send") this.send(machine, output.address, output.message, output.label)
+      else if (output.kind === "persist") this.persist(machine, output.token, output.write)
+      else {
+        this.trace.step(this.nowMs, machine.index, "exit", () => output.reason)
+        this.kill(machine, false, output.restart ? 1_000 : undefined)
+      }
+    }
+  }
+
+  private send(machine: Machine<Contents>, address: string, message: unknown, label: string): void {
+    this.observer.sending(machine, message)
+    const target = this.byAddress.get(address)
+    if (target !== undefined) {
+      this.network.send(machine.index, target.index, this.nowMs)
+      this.arrive(this.network.arrivalMs, target, message, label)
+      this.arrive(this.network.copyMs, target, message, label)
+    }
+    const { trap } = machine
+    if (trap?.at === "send" && trap.label === label) this.kill(machine, trap.power, trap.downMs)
+  }
+
+  private arrive(atMs: number, machine: Machine<Contents>, message: unknown, label: string): void {
+    if (atMs === Number.POSITIVE_INFINITY) return
+    this.heap.push(atMs, {
+      machine,
+      incarnation: 0,
+      input: { kind: "message", message, label },
+      action: undefined,
+    })
+  }
+
+  private persist(machine: Machine<Contents>, token: number, write: Write<Contents>): void {
+    const { trap, disk } = machine
+    const trapped = trap?.at === "persist"
+    if (trapped && trap.when === "before") return this.kill(machine, trap.power, trap.downMs)
+    const readyMs = disk.persist(token, write, this.nowMs)
+    if (trapped && trap.when === "durable") while (disk.pendingCount > 0) disk.lose(false, this.nowMs)
+    // A failed fsync has lost the write or not: the process must not go on either way.
+    if (trapped) return this.kill(machine, trap.power || trap.when === "failed", trap.downMs)
+    if (readyMs !== Number.POSITIVE_INFINITY) {
+      const input: Input = { kind: "persisted", token }
+      this.heap.push(readyMs, { machine, incarnation: machine.incarnation, input, action: undefined })
+    }
+  }
+
+  private scheduleTick(machine: Machine<Contents>): void {
+    const inMs = machine.clock.realDuration(this.options.tickMs) + machine.prng.below(1000) / 1000
+    this.heap.push(this.nowMs + inMs, {
+      machine,
+      incarnation: machine.incarnation,
+      input: tickInput,
+      action: undefined,
+    })
+  }
+
+  // What befalls processes
+
+  start(machine: Machine<Contents>): void {
+    if (machine.logic !== undefined) return
+    machine.incarnation++
+    machine.trap = undefined
+    machine.paused = false
+    machine.pauseMidStep = false
+    machine.disk.hangs = false
+    machine.disk.slowMs = 0
+    const host: Host<Contents> = {
+      send: (address, message, label) => this.outbox.push({ kind: "send", address, message, label }),
+      persist: (token, write) => this.outbox.push({ kind: "persist", token, write }),
+      exit: (reason, restart) => this.outbox.push({ kind: "exit", reason, restart }),
+    }
+    machine.logic = this.factory(machine, host, machine.prng.fork())
+    this.observer.durable(machine)
+    this.step(machine, { kind: "start" })
+    this.scheduleTick(machine)
+  }
+
+  /** @param restartInMs undefined = not by itself @param power also lose what the disk had not acknowledged */
+  kill(machine: Machine<Contents>, power: boolean, restartInMs: number | undefined): void {
+    if (machine.logic === undefined) return
+    this.trace.step(this.nowMs, machine.index, power ? "power cut" : "kill")
+    machine.logic = undefined
+    machine.incarnation++
+    machine.trap = undefined
+    machine.held = undefined
+    machine.inbox.length = 0
+    machine.paused = false
+    machine.pauseMidStep = false
+    machine.disk.lose(power, this.nowMs)
+    this.observer.durable(machine)
+    if (power) machine.clock.reboot(this.nowMs, machine.prng.below(1e9))
+    if (restartInMs === undefined || !machine.restarts) return
+    const { incarnation } = machine
+    this.at(this.nowMs + restartInMs, () => {
+      if (machine.incarnation === incarnation && machine.restarts) this.start(machine)
+    })
+  }
+
+  /** Stops the process where it stands; its clocks and its disk go on. */
+  pause(machine: Machine<Contents>, midStep: boolean): void {
+    if (machine.logic === undefined || machine.paused) return
+    this.trace.step(this.nowMs, machine.index, midStep ? "pause in the next step" : "pause")
+    if (midStep) machine.pauseMidStep = true
+    else machine.paused = true
+  }
+
+  resume(machine: Machine<Contents>): void {
+    machine.pauseMidStep = false
+    if (!machine.paused) return
+    this.trace.step(this.nowMs, machine.index, "resume")
+    machine.paused = false
+    const { held } = machine
+    machine.held = undefined
+    if (held !== undefined) {
+      this.carryOut(machine, held)
+      this.observer.stepped(machine, this.nowMs)
+    }
+    const waiting = machine.inbox.splice(0)
+    let ticked = false
+    for (const input of waiting) {
+      if (machine.logic === undefined) return
+      if (machine.paused) machine.inbox.push(input)
+      else this.step(machine, input)
+      ticked ||= input.kind === "tick" && !machine.paused
+    }
+    if (ticked && machine.running) this.scheduleTick(machine)
+  }
+
+  /** The machine sleeps: nothing runs, its monotonic clock stands still. */
+  suspend(machine: Machine<Contents>): void {
+    if (machine.logic === undefined || machine.paused) return
+    this.pause(machine, false)
+    machine.clock.suspend(this.nowMs)
+  }
+
+  wake(machine: Machine<Contents>): void {
+    machine.clock.resume(this.nowMs)
+    this.resume(machine)
+  }
+
+  command(machine: Machine<Contents>, command: string): void {
+    if (machine.logic === undefined) return
+    this.deliver(machine, { kind: "command", command })
+  }
+}
