@@ -10,6 +10,8 @@ export interface EntryTableFigures {
   readonly dirtyEntries: number
   readonly dirtyBytes: number
   readonly evictions: number
+  /** Entries that compaction moved. */
+  readonly movedEntries: number
   /** ArrayBuffers that hold entries, and their bytes. */
   readonly segments: number
   readonly segmentBytes: number

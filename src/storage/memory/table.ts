@@ -1,9 +1,32 @@
 /**
- * The entries in memory. (First shape: a `Map` stands in for index and slab.)
+ * The entries in memory: `EntryMemory` for the core, and for the storage engine what comes in from disk, what may leave and
+ * what is dirty.
+ *
+ * A `Map` of objects takes 334 to 722 bytes for an entry of 116 and stops the process for half a second at each full
+ * collection of a million. Here entries are bytes in a few large buffers (`slab.ts`, `entry-block.ts`) behind an index of
+ * plain numbers (`entry-index.ts`): some 150 bytes, and the collector sees nothing. Whatever grows, grows by pieces: there
+ * is no call that takes time in proportion to the table.
+ *
+ * An entry is *dirty* while its log position lies behind `flushedPosition`, then *clean*: a copy of what the disk has, which
+ * may be evicted. A removal leaves a *tombstone* until it is flushed: without it, a look-up would bring the old row back from
+ * disk. `find` answers for what is not resident: certainly absent if memory is complete or the filter says so, else unknown.
+ *
+ * Upkeep (evictions, flushed tombstones, compaction) is done in bounded steps by the calls that change the table, and by
+ * `maintain`, which the storage engine calls once per turn while it returns true.
+ *
+ * Handles are references into the slab. They are good until the next call that changes the table.
  */
+import { assert } from "../../core/lib/assert.ts"
 import { absent, unknown, type EntryMemory } from "../../core/entry/memory.ts"
+import { AliasHash } from "./alias-hash.ts"
+import { copyBytes, equalBytes } from "./bytes.ts"
+import { DirtyLedger } from "./dirty-ledger.ts"
+import { referencedFlag, tombstoneFlag } from "./entry-block.ts"
+import { scanPieceSteps } from "./entry-index.ts"
+import { EntryStore, missList, removalList } from "./entry-store.ts"
 import type { EntryTableFigures } from "./figures.ts"
 import type { KeyFilter } from "./filter.ts"
+import { Upkeep } from "./upkeep.ts"
 
 export interface EntryTableOptions {
   /** Two random 32-bit numbers per process: whoever does not know them cannot make aliases collide. */
@@ -17,67 +40,83 @@ export interface EntryTableOptions {
   /** Memory holds every entry there is (a new directory), until the first eviction. */
   readonly complete: boolean
   readonly filter?: KeyFilter
+  /** For tests: a ledger with finer ranges. */
+  readonly ledger?: DirtyLedger
 }
 
-interface Resident {
-  handle: number
-  slot: number
-  alias: string
-  content: Uint8Array | undefined
-  expiresAtMs: number
-  position: number
-}
+/** The cursor behind the last piece of a walk. */
+export const scanEnd = 2 ** 32
 
-const latin1 = (bytes: Uint8Array, offset: number, length: number) =>
-  String.fromCharCode(...bytes.subarray(offset, offset + length))
+/** Remembered misses. They live for a moment: from the end of a load to the operation that waited for it. */
+const missesMax = 4096
+
+const nothing = new Uint8Array(0)
 
 export class EntryTable implements EntryMemory {
-  /** True while memory holds every entry there is, so that what is not resident does not exist. */
-  complete: boolean
-  private readonly entries = new Map<string, Resident>()
-  private readonly handles: Resident[] = []
-  private flushed = 0
-  readonly options: EntryTableOptions
+  /** Hash of aliases, for those who fill the filter. Good until the next call of the table. */
+  readonly hash: AliasHash
+  private readonly options: EntryTableOptions
+  private readonly entries: EntryStore
+  private readonly upkeep: Upkeep
 
   constructor(options: EntryTableOptions) {
     this.options = options
-    this.complete = options.complete || options.transient
+    this.hash = new AliasHash(options.seed)
+    this.entries = new EntryStore(this.hash, options.transient, options.ledger ?? new DirtyLedger())
+    this.upkeep = new Upkeep(this.entries, this.hash, options)
+  }
+
+  /** True while memory holds every entry there is, so that what is not resident does not exist. */
+  get complete(): boolean {
+    return this.upkeep.complete
   }
 
   find(bytes: Uint8Array, start: number, end: number): number {
-    const entry = this.entries.get(latin1(bytes, start, end - start))
-    if (entry !== undefined) return entry.content === undefined ? absent : entry.handle
-    return this.complete ? absent : unknown // the filter comes here
+    const { blocks } = this.entries
+    const reference = this.entries.lookup(bytes, start, end - start)
+    if (reference === 0) return this.absence()
+    if (blocks.isTombstone(reference)) return absent
+    blocks.markReferenced(reference)
+    return reference
   }
-  private at(handle: number): Resident {
-    return this.handles[handle] as Resident
+  /** What is known about the alias that was just looked up and is not resident. */
+  private absence(): number {
+    if (this.complete) return absent
+    const { filter } = this.options
+    if (filter === undefined || !filter.ready) return unknown
+    return filter.mightContain(this.hash.low, this.hash.high()) ? unknown : absent
   }
+
   slotOf(handle: number): number {
-    return this.at(handle).slot
+    return this.entries.blocks.slot(handle)
   }
   expiresAtMs(handle: number): number {
-    return this.at(handle).expiresAtMs
+    return this.entries.blocks.expiresAtMs(handle)
   }
   contentLength(handle: number): number {
-    return this.at(handle).content?.length ?? 0
+    return this.entries.blocks.contentLength(handle)
   }
   copyContent(handle: number, target: Uint8Array, offset: number): void {
-    target.set(this.at(handle).content as Uint8Array, offset)
+    const { blocks } = this.entries
+    const start = blocks.contentOffset(handle)
+    copyBytes(blocks.bytes(handle), start, start + blocks.contentLength(handle), target, offset)
   }
   contentEquals(handle: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const content = this.at(handle).content as Uint8Array
-    return content.length === end - start && content.every((byte, i) => byte === bytes[start + i])
+    const { blocks } = this.entries
+    if (blocks.contentLength(handle) !== end - start) return false
+    return equalBytes(blocks.bytes(handle), blocks.contentOffset(handle), bytes, start, end - start)
   }
   aliasLength(handle: number): number {
-    return this.at(handle).alias.length
+    return this.entries.blocks.aliasLength(handle)
   }
   copyAlias(handle: number, target: Uint8Array, offset: number): void {
-    const { alias } = this.at(handle)
-    for (let i = 0; i < alias.length; i++) target[offset + i] = alias.charCodeAt(i)
+    const { blocks } = this.entries
+    const start = blocks.aliasOffset(handle)
+    copyBytes(blocks.bytes(handle), start, start + blocks.aliasLength(handle), target, offset)
   }
   /** Log position of the last write; 0 of an entry that was read from disk. */
   positionOf(handle: number): number {
-    return this.at(handle).position
+    return this.entries.blocks.position(handle)
   }
 
   store(
@@ -90,29 +129,80 @@ export class EntryTable implements EntryMemory {
     expiresAtMs: number,
     position: number,
   ): void {
-    const content = bytes.slice(contentOffset, contentOffset + contentLength)
-    this.put(slot, latin1(bytes, aliasOffset, aliasLength), content, expiresAtMs, position)
+    this.upkeep.beforeChange(contentLength)
+    const present = this.lookupForChange(bytes, aliasOffset, aliasLength)
+    // Before `put`, which may not use the hash's second half. A tombstone's key may be new to the filter, too.
+    const { filter } = this.options
+    const isLive = present !== 0 && !this.entries.blocks.isTombstone(present)
+    if (filter !== undefined && !isLive) filter.add(this.hash.low, this.hash.high())
+    this.entries.put(
+      present,
+      referencedFlag,
+      removalList,
+      slot,
+      bytes,
+      aliasOffset,
+      aliasLength,
+      bytes,
+      contentOffset,
+      contentLength,
+      expiresAtMs,
+      position,
+    )
   }
+
   remove(slot: number, bytes: Uint8Array, aliasOffset: number, aliasLength: number, position: number): void {
-    this.put(slot, latin1(bytes, aliasOffset, aliasLength), undefined, 0, position)
+    assert(position > 0, "a removal has a place in the log")
+    this.upkeep.beforeChange(0)
+    const present = this.lookupForChange(bytes, aliasOffset, aliasLength)
+    if (this.options.transient) {
+      if (present !== 0) this.entries.discard(present)
+      return
+    }
+    this.putTombstone(present, removalList, slot, bytes, aliasOffset, aliasLength, position)
   }
-  private put(
+
+  /** Looks an alias up whose block is about to be overwritten: if it is a remembered miss, it is one no more. */
+  private lookupForChange(bytes: Uint8Array, aliasOffset: number, aliasLength: number): number {
+    const present = this.entries.lookup(bytes, aliasOffset, aliasLength)
+    if (present !== 0 && this.isMiss(present)) this.entries.misses--
+    return present
+  }
+  private isMiss(reference: number): boolean {
+    return this.entries.blocks.isTombstone(reference) && this.entries.blocks.position(reference) === 0
+  }
+
+  private putTombstone(
+    present: number,
+    list: number,
     slot: number,
-    alias: string,
-    content: Uint8Array | undefined,
-    expiresAtMs: number,
+    alias: Uint8Array,
+    aliasOffset: number,
+    aliasLength: number,
     position: number,
   ): void {
-    const handle = this.handles.length
-    const entry = { handle, slot, alias, content, expiresAtMs, position }
-    this.handles.push(entry)
-    this.entries.set(alias, entry)
+    this.entries.put(
+      present,
+      tombstoneFlag,
+      list,
+      slot,
+      alias,
+      aliasOffset,
+      aliasLength,
+      nothing,
+      0,
+      0,
+      0,
+      position,
+    )
   }
 
   /**
    * Inserts a clean entry that was read from disk, unless the entry or its tombstone is resident (which is newer).
-   * The caller has not raised `flushedPosition` since that read began: else an entry could be stored, flushed and evicted
-   * in between, and this would bring the older state back.
+   *
+   * `flushedPosition` must not have been raised since that read began: else an entry could be stored, flushed and evicted in
+   * between, and this would bring the older state back. So the flusher's progress is held back until the reads are in
+   * that were under way when it was made.
    * @returns whether it was inserted
    */
   insertLoaded(
@@ -125,78 +215,123 @@ export class EntryTable implements EntryMemory {
     contentLength: number,
     expiresAtMs: number,
   ): boolean {
-    const name = latin1(alias, aliasOffset, aliasLength)
-    if (this.entries.has(name)) return false
-    this.put(slot, name, content.slice(contentOffset, contentOffset + contentLength), expiresAtMs, 0)
+    this.upkeep.beforeChange(contentLength)
+    if (this.entries.lookup(alias, aliasOffset, aliasLength) !== 0) return false
+    this.entries.put(
+      0,
+      referencedFlag,
+      removalList,
+      slot,
+      alias,
+      aliasOffset,
+      aliasLength,
+      content,
+      contentOffset,
+      contentLength,
+      expiresAtMs,
+      0,
+    )
     return true
   }
-  /** Remembers that the disk has no such entry, so that `find` answers `absent`. Same condition; forgotten soon. */
+
+  /**
+   * Remembers that the disk has no such entry, so that `find` answers `absent`: for the operations that waited for the
+   * load. Only the newest few thousand are kept. The condition is that of `insertLoaded`.
+   */
   insertAbsent(slot: number, alias: Uint8Array, aliasOffset: number, aliasLength: number): boolean {
-    const name = latin1(alias, aliasOffset, aliasLength)
-    if (this.entries.has(name)) return false
-    this.put(slot, name, undefined, 0, 0)
+    this.upkeep.beforeChange(0)
+    if (this.entries.misses >= missesMax) {
+      this.entries.discard(this.entries.tombstoneLists.first(missList))
+      this.entries.misses--
+    }
+    if (this.entries.lookup(alias, aliasOffset, aliasLength) !== 0) return false
+    this.putTombstone(0, missList, slot, alias, aliasOffset, aliasLength, 0)
+    this.entries.misses++
     return true
   }
 
   /** The table on disk holds everything up to here. Never falls. See `insertLoaded` for when it may be raised. */
   get flushedPosition(): number {
-    return this.flushed
+    return this.entries.flushedPosition
   }
   set flushedPosition(position: number) {
-    this.flushed = position
+    assert(position >= this.entries.flushedPosition, "the flushed position never falls")
+    this.entries.flushedPosition = position
+    this.entries.ledger.flushedTo(position)
   }
-  /** More is dirty than memory may hold: writers are to be slowed until the flusher has caught up. */
+
+  /**
+   * Writers are to be slowed: three quarters of what memory may hold are dirty, or eviction (which goes on in `maintain`)
+   * lags an eighth behind.
+   */
   get overDirty(): boolean {
-    return false
+    return this.upkeep.overDirty
+  }
+  /**
+   * A piece of upkeep for a turn that has time left.
+   * @param steps blocks looked at, at most, for each kind of work
+   * @returns whether there is more to do that can be done now
+   */
+  maintain(steps: number): boolean {
+    return this.upkeep.maintain(steps)
   }
 
   /**
    * Calls `visit` with handles of resident entries whose expiry has passed, in turns: those of one call come again only
-   * after all others. `visit` must not change the table.
+   * after all others. `visit` must not change the table. A call looks at a bounded number of entries, so it may find fewer
+   * than there are. Call it once before the first entry comes (with any `max`), so that the wheel stands at the present.
    * @returns how many were visited, at most `max`
    */
   expired(nowMs: number, max: number, visit: (handle: number) => void): number {
-    let count = 0
-    for (const entry of this.entries.values()) {
-      if (count === max) break
-      if (entry.content === undefined || entry.expiresAtMs === 0 || entry.expiresAtMs > nowMs) continue
-      visit(entry.handle)
-      count++
-    }
-    return count
+    return this.entries.wheel.expired(nowMs, max, visit)
   }
+
   /**
    * Walks the live resident entries in pieces. Whatever is resident during the whole walk is visited exactly once, even
    * when the table changes between the pieces. `visit` must not change the table.
    * @param cursor 0, then what the last call returned
+   * @param maxSteps places of the index looked at, but at least one piece of some hundred
    * @returns the next cursor; `scanEnd` at the end
    */
-  scanStep(cursor: number, _maxSteps: number, visit: (handle: number) => void): number {
-    if (cursor === 0)
-      for (const entry of this.entries.values()) if (entry.content !== undefined) visit(entry.handle)
-    return scanEnd
+  scanStep(cursor: number, maxSteps: number, visit: (handle: number) => void): number {
+    const { index, blocks } = this.entries
+    const visitLive = (reference: number) => {
+      if (!blocks.isTombstone(reference)) visit(reference)
+    }
+    let next = cursor
+    let steps = 0
+    do {
+      next = index.scanPiece(next, visitLive)
+      steps += scanPieceSteps
+    } while (next < scanEnd && steps < maxSteps)
+    return next
   }
-  /** A bounded piece of upkeep (eviction, flushed tombstones, compaction). @returns whether there is more to do */
-  maintain(_maxSteps: number): boolean {
-    return false
+
+  /** Adds resident entries to a filter that is being rebuilt; cursor as for `scanStep`. */
+  scanIntoFilter(cursor: number, maxSteps: number): number {
+    const { blocks } = this.entries
+    return this.scanStep(cursor, maxSteps, (handle) => {
+      const start = blocks.aliasOffset(handle)
+      this.hash.compute(blocks.bytes(handle), start, start + blocks.aliasLength(handle))
+      this.options.filter?.addRebuilt(this.hash.low, this.hash.high())
+    })
   }
+
   figures(): EntryTableFigures {
-    const residentEntries = this.entries.size
+    const { slab, index, wheel, ledger } = this.entries
     return {
-      residentEntries,
-      residentBytes: 0,
-      tombstones: 0,
-      dirtyEntries: 0,
-      dirtyBytes: 0,
-      evictions: 0,
-      segments: 0,
-      segmentBytes: 0,
-      freeBytes: 0,
-      indexBytes: 0,
-      expiringEntries: 0,
+      residentEntries: this.entries.liveCount,
+      residentBytes: this.entries.bytes,
+      tombstones: this.entries.tombstones,
+      dirtyEntries: ledger.entries,
+      dirtyBytes: ledger.bytes,
+      evictions: this.upkeep.evictions,
+      movedEntries: this.upkeep.moved,
+      segments: slab.segmentCount + slab.largeCount,
+      segmentBytes: slab.segmentBytes,
+      freeBytes: slab.freeUnits * 8,
+      indexBytes: index.bytes,
+      expiringEntries: wheel.count,
     }
   }
 }
-
-/** The cursor behind the last piece of a walk. */
-export const scanEnd = 2 ** 32

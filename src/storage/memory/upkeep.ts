@@ -1,0 +1,108 @@
+/**
+ * What keeps the table in bounds: the limiter with its evictions, the dropping of flushed tombstones, compaction. Each call
+ * does a bounded number of steps, in proportion to what comes in, so that no single put pays for all.
+ */
+import type { AliasHash } from "./alias-hash.ts"
+import { ClockHand } from "./clock-hand.ts"
+import { Compactor } from "./compactor.ts"
+import { indexBytesPerEntry } from "./entry-block.ts"
+import { type EntryStore, removalList } from "./entry-store.ts"
+import type { EntryTableOptions } from "./table.ts"
+
+/** Blocks that one change of the table looks at to find some to evict, and one more for each KiB that comes in. */
+const evictionStepsPerChange = 48
+const evictionBytesPerStep = 1024
+const tombstonesPerChange = 4
+const compactionBlocksPerChange = 8
+
+export class Upkeep {
+  complete: boolean
+  evictions = 0
+  private readonly entries: EntryStore
+  private readonly hash: AliasHash
+  private readonly options: EntryTableOptions
+  private readonly hand: ClockHand
+  private readonly compactor: Compactor
+
+  constructor(entries: EntryStore, hash: AliasHash, options: EntryTableOptions) {
+    this.entries = entries
+    this.hash = hash
+    this.options = options
+    this.complete = options.complete || options.transient
+    this.hand = new ClockHand(entries)
+    this.compactor = new Compactor(entries)
+  }
+
+  /** Entries that compaction moved. */
+  get moved(): number {
+    return this.compactor.moved
+  }
+
+  get overDirty(): boolean {
+    const { bytesMax, entriesMax } = this.options
+    const { ledger } = this.entries
+    if (bytesMax > 0) {
+      if (ledger.bytes > bytesMax * 0.75 || this.entries.bytes > bytesMax * 1.125) return true
+    }
+    if (entriesMax === 0) return false
+    return ledger.entries > entriesMax * 0.75 || this.entries.liveCount > entriesMax * 1.125
+  }
+
+  private overLimit(comingBytes: number, comingEntries: number): boolean {
+    const { bytesMax, entriesMax } = this.options
+    if (bytesMax > 0 && this.entries.bytes + comingBytes > bytesMax) return true
+    return entriesMax > 0 && this.entries.liveCount + comingEntries > entriesMax
+  }
+
+  /** Makes room for an entry that may come. */
+  beforeChange(contentLength: number): void {
+    this.dropFlushedTombstones(tombstonesPerChange)
+    const coming = contentLength + indexBytesPerEntry
+    if (this.overLimit(coming, 1)) {
+      this.evict(evictionStepsPerChange + Math.ceil(contentLength / evictionBytesPerStep), coming, 1)
+    }
+    if (this.compactor.needed) this.compactor.step(compactionBlocksPerChange)
+  }
+
+  maintain(steps: number): boolean {
+    this.dropFlushedTombstones(steps)
+    this.evict(steps, 0, 0)
+    if (this.compactor.needed) this.compactor.step(steps)
+    const busy = this.entries.wheel.spread(steps)
+    return busy || this.compactor.needed || this.flushedTombstone() !== 0 || this.canEvict()
+  }
+
+  /** Over the limit, and not all that is resident is dirty. */
+  private canEvict(): boolean {
+    const { index, misses, ledger } = this.entries
+    return this.overLimit(0, 0) && ledger.entries < index.count - misses
+  }
+
+  /** The oldest tombstone, if it is flushed, else 0. */
+  private flushedTombstone(): number {
+    const { tombstoneLists, blocks, flushedPosition } = this.entries
+    const reference = tombstoneLists.first(removalList)
+    return reference !== 0 && blocks.position(reference) <= flushedPosition ? reference : 0
+  }
+
+  private dropFlushedTombstones(max: number): void {
+    for (let i = 0; i < max; i++) {
+      const reference = this.flushedTombstone()
+      if (reference === 0) return
+      this.entries.discard(reference)
+      this.options.filter?.noteRemoved()
+    }
+  }
+
+  private evict(steps: number, comingBytes: number, comingEntries: number): void {
+    const { filter } = this.options
+    for (let i = 0; i < steps && this.overLimit(comingBytes, comingEntries); i++) {
+      const reference = this.hand.step()
+      if (reference === 0) continue
+      this.entries.discard(reference)
+      if (filter?.rebuilding === true) filter.addRebuilt(this.hash.low, this.hash.high())
+      this.evictions++
+      if (!this.options.transient) this.complete = false
+    }
+  }
+}
