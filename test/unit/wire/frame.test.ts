@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest"
+import { frameBytesMax, helloFrameBytesMax } from "../../../src/core/lib/limits.ts"
+import { FrameReader, frameState } from "../../../src/wire/frame.ts"
+
+const header = (length: number) => {
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, length, true)
+  return bytes
+}
+
+describe("frame reader", () => {
+  it("gives a frame that lies in one chunk where it lies", () => {
+    const reader = new FrameReader()
+    const chunk = Uint8Array.of(9, 9, 2, 0, 0, 0, 7, 8, 1, 0, 0, 0, 5, 9)
+    reader.push(chunk, 2, 13)
+    expect(reader.next()).toBe(frameState.whole)
+    expect(reader.bytes).toBe(chunk)
+    expect([reader.start, reader.end]).toEqual([6, 8])
+    expect(reader.next()).toBe(frameState.whole)
+    expect(reader.bytes).toBe(chunk)
+    expect([reader.start, reader.end]).toEqual([12, 13])
+    expect(reader.next()).toBe(frameState.starved)
+    expect(reader.heldBytes).toBe(0)
+  })
+
+  it("refuses a length above the bound at once, whatever follows, and for ever", () => {
+    const reader = new FrameReader()
+    reader.push(header(helloFrameBytesMax + 1))
+    expect(reader.next()).toBe(frameState.tooLong)
+    expect(reader.heldBytes).toBe(0)
+    reader.push(Uint8Array.of(1, 0, 0, 0, 5))
+    expect(reader.next()).toBe(frameState.tooLong)
+  })
+
+  it("takes frames of exactly the bound", () => {
+    const reader = new FrameReader()
+    reader.push(header(helloFrameBytesMax))
+    expect(reader.next()).toBe(frameState.starved)
+    reader.push(new Uint8Array(helloFrameBytesMax))
+    expect(reader.next()).toBe(frameState.whole)
+    expect(reader.end - reader.start).toBe(helloFrameBytesMax)
+  })
+
+  it("allocates for what has arrived, not for what was announced", () => {
+    const reader = new FrameReader(frameBytesMax)
+    reader.push(header(frameBytesMax))
+    expect(reader.next()).toBe(frameState.starved)
+    expect(reader.heldBytes).toBeLessThanOrEqual(256)
+    reader.push(new Uint8Array(10_000))
+    expect(reader.next()).toBe(frameState.starved)
+    expect(reader.heldBytes).toBeLessThanOrEqual(2 * 10_004)
+  })
+
+  it("reads frames behind the hello in the same chunk under the new bound", () => {
+    const reader = new FrameReader()
+    const large = helloFrameBytesMax + 100
+    const chunk = new Uint8Array(4 + 1 + 4 + large)
+    chunk.set(header(1))
+    chunk.set(header(large), 5)
+    reader.push(chunk)
+    expect(reader.next()).toBe(frameState.whole)
+    reader.limit(frameBytesMax)
+    expect(reader.next()).toBe(frameState.whole)
+    expect(reader.end - reader.start).toBe(large)
+  })
+
+  it("refuses a range outside of the chunk: a programmer's error", () => {
+    const reader = new FrameReader()
+    expect(() => reader.push(new Uint8Array(4), 0, 5)).toThrow("range")
+    expect(() => reader.push(new Uint8Array(4), 3, 2)).toThrow("range")
+  })
+})
