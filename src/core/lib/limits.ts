@@ -88,6 +88,8 @@ export const logBytesMax = 1024 * MiB
 export const logOwnBuffersBytesMax = 2 * (contentBytesMax + MiB)
 /** Committed bytes of the log that the table does not hold yet, above which the flusher works all the time. */
 export const logFlushBytes = 128 * MiB
+/** Contents that one round into one file may hold in memory. */
+export const flushRoundBytesMax = 64 * MiB
 /** Committed changes are in the table after this long, even if there are few. */
 export const flushAgeMs = 5_000
 /** A transaction of the flusher ends after so many rows, so that it stays well under a second. */
@@ -125,6 +127,8 @@ export const viewDeltasMax = 64
 export const wantsPerHeartbeatMax = 512
 /** Slot changes one view may hold, so that a proposal stays within a frame. */
 export const slotChangesPerViewMax = 8192
+/** Learners of all slots together: so many copies are made at once. */
+export const learnersPerViewMax = 64
 /** Nodes outside that a voter remembers to have asked for membership. */
 export const joinersMax = 1024
 /** What the coordinator waits for more changes before it proposes, where nothing failed. */

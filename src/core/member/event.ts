@@ -134,6 +134,8 @@ export type MessageBody =
     }
   // views
   | { readonly kind: "view"; readonly view: View }
+  /** The sender has heard of a newer epoch and lacks its view. */
+  | { readonly kind: "behind" }
   /** Successive steps from the receiver's epoch on. */
   | { readonly kind: "deltas"; readonly deltas: readonly ViewDelta[] }
   // leases
@@ -170,13 +172,21 @@ export type MessageBody =
       readonly storageId: StorageId
       readonly voters: readonly Address[]
     }
-  | { readonly kind: "refusal"; readonly reason: RefusalReason; readonly text: string }
+  /** `boot`: of the process that is refused; its successor need not heed what was meant for it. */
+  | {
+      readonly kind: "refusal"
+      readonly reason: RefusalReason
+      readonly boot: number
+      readonly text: string
+    }
 
 export type RefusalReason = "wrong_cluster" | "old_copy" | "duplicate_node_id" | "not_a_member"
 
 /** What a node says of itself before it is in a cluster, and after a restart. */
 export interface Hello {
+  /** Of the question; an answer repeats the question's. */
   readonly number: number
+  readonly isAnswer: boolean
   /** Sorted `B`; empty from a node that has a view. */
   readonly peers: readonly Address[]
   readonly settings: Settings

@@ -1,5 +1,6 @@
 /**
- * View 0: the storages that found a cluster together, as each of them records it once.
+ * View 0: the storages that found a cluster together, as each of them records it once. Boots are not in it: a founder that
+ * restarts meanwhile is still the same founder.
  */
 import type { Address, NodeId, Settings, StorageId } from "./view.ts"
 
@@ -7,7 +8,6 @@ export interface Founder {
   readonly address: Address
   readonly nodeId: NodeId
   readonly storageId: StorageId
-  readonly boot: number
   readonly weight: number
   readonly zone: string
 }
@@ -17,4 +17,9 @@ export interface FoundingRecord {
   readonly founders: readonly Founder[]
   /** Those of the first founder. */
   readonly settings: Settings
+}
+
+/** @returns whether the two are the same view 0: storages are random and never reused, so their list says it all */
+export function sameFounding(a: FoundingRecord, b: FoundingRecord): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
 }

@@ -15,7 +15,7 @@ import { assert } from "../lib/assert.ts"
 
 /** Random UUID written with the data directory. */
 export type StorageId = string
-/** `hex-hex-hex-hex`. */
+/** 64 hexadecimal digits (`ring/node-id.ts`), which people see as `hex-hex-hex-hex`. */
 export type NodeId = string
 /** `host:port`. */
 export type Address = string
@@ -104,18 +104,9 @@ export function isMajority(voters: readonly StorageId[], holds: (voter: StorageI
   return voters.length > 0 && count >= majorityOf(voters)
 }
 
-/** Orders node ids as the ring does: as 256-bit numbers. */
+/** Orders node ids as the ring does; in the form in which they travel that is the order of the strings. */
 export function compareNodeIds(a: NodeId, b: NodeId): number {
-  const left = sortKey(a)
-  const right = sortKey(b)
-  return left < right ? -1 : left > right ? 1 : 0
-}
-
-function sortKey(nodeId: NodeId): string {
-  return nodeId
-    .split("-")
-    .map((group) => group.padStart(16, "0"))
-    .join("")
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
 /** Freezes a view and its lists: from here on it is shared by reference. */

@@ -1,0 +1,168 @@
+/**
+ * What becomes of the slots: first what their primaries ask for, then those who are gone lose their places, then
+ * learners are added where replicas are missing or are to move.
+ *
+ * Who is gone keeps a place that would leave the slot without an in-sync replica: such a slot is unavailable until one
+ * returns, which is better than empty. The primary of a member that merely stops keeps it until its release is here, so
+ * that nobody waits for a lease.
+ */
+import { learnersPerViewMax, slotChangesPerViewMax } from "../lib/limits.ts"
+import { planPlacement } from "../ring/placement.ts"
+import {
+  memberOf,
+  primaryOf,
+  type SlotAssignment,
+  type StorageId,
+  type View,
+  type ViewMember,
+} from "../view/view.ts"
+import type { Want } from "./event.ts"
+import type { Planning } from "./plan.ts"
+
+export function planSlots(planning: Planning): void {
+  const { draft, situation } = planning
+  for (const member of draft.view.members) {
+    const report = situation.report(member.storageId)
+    if (report === undefined || report.epoch !== draft.view.epoch) continue
+    for (const want of report.wants.slice(0, slotChangesPerViewMax)) {
+      planWant(planning, member.storageId, report.identity.boot, want)
+    }
+  }
+  const gone = new Set<StorageId>()
+  for (const member of draft.view.members) {
+    const standing = draft.member(member.storageId)?.standing
+    if (standing === undefined || standing === "down") gone.add(member.storageId)
+  }
+  if (gone.size > 0 || planning.forgetful.size > 0 || planning.stopping.size > 0) {
+    for (let slot = 0; slot < draft.view.slots.length; slot++) planLosses(planning, slot, gone)
+  }
+  planMoves(planning, gone)
+}
+
+/** A want holds only for the epoch that it names; `promote` and `release` come with their evidence. */
+function planWant(planning: Planning, asker: StorageId, boot: number, want: Want): void {
+  const { draft } = planning
+  const { view } = draft
+  const named = want.kind === "promote" ? want.certificate : want.kind === "release" ? want.release : want
+  const present = view.slots[named.slot]
+  if (present === undefined || named.epoch !== view.epoch) return
+  const { inSync, learners } = draft.slot(named.slot)
+  const isPrimary = primaryOf(present) === asker && memberOf(view, asker)?.boot === boot
+  const without = (list: readonly StorageId[], storageId: StorageId) =>
+    list.filter((other) => other !== storageId)
+  switch (want.kind) {
+    case "drop":
+      if (!isPrimary || want.storageId === asker) return
+      draft.setSlot(named.slot, without(inSync, want.storageId), without(learners, want.storageId))
+      return
+    case "promote": {
+      const { learner } = want.certificate
+      if (!isPrimary || !present.learners.includes(learner) || inSync.includes(learner)) return
+      draft.setSlot(named.slot, [...inSync, learner], without(learners, learner))
+      planning.certificates.push(want.certificate)
+      return
+    }
+    case "release": {
+      const { target } = want
+      if (!isPrimary || target === asker || !present.inSync.includes(target) || !inSync.includes(target))
+        return
+      draft.setSlot(named.slot, [target, ...without(without(inSync, target), asker), asker], learners)
+      planning.releases.push(want.release)
+      return
+    }
+    case "giveUp":
+      if (primaryOf(present) === asker || without(inSync, asker).length === 0) return
+      draft.setSlot(named.slot, without(inSync, asker), without(learners, asker))
+      return
+    case "addLearner": {
+      const target = draft.member(want.storageId)
+      if (!isPrimary || target?.standing !== "up") return
+      if (inSync.includes(want.storageId) || learners.includes(want.storageId)) return
+      draft.setSlot(named.slot, inSync, [...learners, want.storageId])
+    }
+  }
+}
+
+function planLosses(planning: Planning, slot: number, gone: ReadonlySet<StorageId>): void {
+  const { draft, stopping, forgetful } = planning
+  const { inSync, learners } = draft.slot(slot)
+  const primary = inSync[0] as StorageId
+  const lost = (storageId: StorageId): boolean => gone.has(storageId) || forgetful.has(storageId)
+  // In three steps, so that whoever is better keeps the last place.
+  let kept = keepSome(inSync, (storageId) => !gone.has(storageId))
+  kept = keepSome(kept, (storageId) => !forgetful.has(storageId))
+  const isHandedOver = primary !== draft.view.slots[slot]?.inSync[0] || lost(primary)
+  kept = keepSome(kept, (storageId) => !stopping.has(storageId) || (storageId === primary && !isHandedOver))
+  const left = learners.filter((storageId) => !lost(storageId) && !stopping.has(storageId))
+  if (kept.length === inSync.length && left.length === learners.length) return
+  draft.setSlot(slot, kept, left)
+}
+
+/** Those who are fit, or, where nobody is, the first alone if that is what the rule would leave, else all. */
+function keepSome(
+  list: readonly StorageId[],
+  isFit: (storageId: StorageId) => boolean,
+): readonly StorageId[] {
+  const fit = list.filter(isFit)
+  return fit.length > 0 ? fit : list
+}
+
+/** Targets by view: the plan is asked for many times per view, and placement is not cheap. */
+const targets = new WeakMap<View, readonly (readonly string[])[]>()
+
+/**
+ * Adds learners where the planner wants a replica and none is, and drops backups beyond the factor that it does not want.
+ * Primaries move by their own release.
+ */
+function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
+  const { draft, situation, stopping } = planning
+  const { view } = draft
+  if (!situation.mayRepair) return
+  const target = targetOf(view)
+  const factor = view.settings.replicationFactor
+  const learnersOf = (assignment: SlotAssignment) => assignment.learners.length
+  let room = learnersPerViewMax - view.slots.reduce((sum, assignment) => sum + learnersOf(assignment), 0)
+  for (let slot = 0; slot < view.slots.length; slot++) {
+    const wanted = target[slot] as readonly string[]
+    const { inSync, learners } = draft.slot(slot)
+    const surplus = inSync.slice(1).find((storageId) => inSync.length > factor && !wanted.includes(storageId))
+    if (surplus !== undefined) {
+      draft.setSlot(
+        slot,
+        inSync.filter((storageId) => storageId !== surplus),
+        learners,
+      )
+      continue
+    }
+    if (room <= 0 || learners.length > 0) continue
+    if (inSync.length > factor || gone.has(inSync[0] as StorageId)) continue
+    const missing = wanted.find(
+      (storageId) =>
+        !inSync.includes(storageId) &&
+        !stopping.has(storageId) &&
+        draft.member(storageId)?.standing === "up" &&
+        situation.report(storageId) !== undefined,
+    )
+    if (missing === undefined) continue
+    draft.setSlot(slot, inSync, [missing])
+    room--
+  }
+}
+
+/** @returns where the planner wants the view's slots: on members that are up */
+export function targetOf(view: View): readonly (readonly string[])[] {
+  let target = targets.get(view)
+  if (target === undefined) {
+    const up = view.members.filter((member) => member.standing === "up")
+    const members = up.map(({ storageId, weight, zone }: ViewMember) => ({
+      id: storageId,
+      weight,
+      host: "",
+      zone,
+    }))
+    const present = view.slots.map(({ inSync, learners }) => [...inSync, ...learners])
+    target = members.length === 0 ? present : planPlacement(members, present, view.settings.replicationFactor)
+    targets.set(view, target)
+  }
+  return target
+}

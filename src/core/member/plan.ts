@@ -1,0 +1,162 @@
+/**
+ * What the next view should be: everything that is wanted at this moment, put into one draft. A pure function of the
+ * present view and of what a voter knows; nothing here is needed for safety (`view/legal.ts` judges the outcome), only for
+ * the cluster to go where its people want it.
+ *
+ * The order matters: first who is a member and in what standing, then what the primaries ask for their slots, then
+ * whoever is gone loses places, then voters, and last new learners.
+ */
+import { assert } from "../lib/assert.ts"
+import type { Now } from "../lib/clock.ts"
+import type { Proposal } from "../view/ballot.ts"
+import { deltaBetween } from "../view/delta.ts"
+import { Draft } from "../view/draft.ts"
+import type { Certificate, Release } from "../view/evidence.ts"
+import { illegalSuccessor } from "../view/legal.ts"
+import type { StorageId, View, ViewMember } from "../view/view.ts"
+import { planSlots } from "./plan-slots.ts"
+import { planVoters } from "./plan-voters.ts"
+import type { Joiner, Report } from "./roll.ts"
+
+/** What a voter knows when it plans. */
+export interface Situation {
+  readonly now: Now
+  /** A member's fresh report. */
+  report(storageId: StorageId): Report | undefined
+  /** Whether a majority has not heard from the member. */
+  mayEvict(storageId: StorageId): boolean
+  readonly joiners: readonly Joiner[]
+  /** Whether replicas that are missing may be restored elsewhere now (the grace period is over). */
+  readonly mayRepair: boolean
+}
+
+export interface Plan {
+  readonly proposal: Proposal
+  /** For people: what changes and why. */
+  readonly reasons: readonly string[]
+  /** Whether somebody failed, so that nothing is to be waited for. */
+  readonly isUrgent: boolean
+}
+
+/** A plan in the making. */
+export interface Planning {
+  readonly draft: Draft
+  readonly situation: Situation
+  readonly certificates: Certificate[]
+  readonly releases: Release[]
+  readonly reasons: string[]
+  /** Members that want to stop: they hand over their primaries first. */
+  readonly stopping: Set<StorageId>
+  /** Members restarted without a clean stop where the disk does not keep what was acknowledged. */
+  readonly forgetful: Set<StorageId>
+  isUrgent: boolean
+}
+
+/** @returns the wanted successor of `view`, or undefined where all is as it should be */
+export function planNext(view: View, situation: Situation): Plan | undefined {
+  const planning: Planning = {
+    draft: new Draft(view),
+    situation,
+    certificates: [],
+    releases: [],
+    reasons: [],
+    stopping: new Set(),
+    forgetful: new Set(),
+    isUrgent: false,
+  }
+  planMembers(planning)
+  planSlots(planning)
+  planDepartures(planning)
+  planVoters(planning)
+  if (!planning.draft.isChanged) return undefined
+  const next = planning.draft.finish()
+  const evidence = { certificates: planning.certificates, releases: planning.releases }
+  const wrong = illegalSuccessor(view, next, evidence)
+  assert(wrong === undefined, `a plan is legal: ${wrong ?? ""}`)
+  return {
+    proposal: Object.freeze({ delta: deltaBetween(view, next), evidence }),
+    reasons: planning.reasons,
+    isUrgent: planning.isUrgent,
+  }
+}
+
+/** @returns the same view under the next epoch: what is proposed to end an instance in which nobody wants anything */
+export function sameAgain(view: View): Proposal {
+  const next = new Draft(view).finish()
+  return Object.freeze({ delta: deltaBetween(view, next), evidence: { certificates: [], releases: [] } })
+}
+
+function planMembers(planning: Planning): void {
+  const { draft, situation } = planning
+  for (const member of draft.view.members) {
+    const report = situation.report(member.storageId)
+    if (report !== undefined) planReported(planning, member, report)
+    else if (member.standing !== "down" && situation.mayEvict(member.storageId)) {
+      draft.setMember({ ...member, standing: "down" })
+      planning.reasons.push(`evicts ${member.address}: a majority of voters does not hear from it`)
+      planning.isUrgent = true
+    }
+  }
+  for (const joiner of situation.joiners) planJoin(planning, joiner)
+}
+
+function planReported(planning: Planning, member: ViewMember, report: Report): void {
+  const { boot, address } = report.identity
+  let planned = member
+  if (boot > member.boot) {
+    planned = { ...planned, boot, address }
+    planning.reasons.push(`${address} has restarted`)
+    planning.isUrgent = true
+    if (report.unclean && !planning.draft.view.settings.sync) planning.forgetful.add(member.storageId)
+  }
+  if (report.standing === "down") {
+    if (member.standing !== "down") planning.stopping.add(member.storageId)
+  } else if (report.standing !== member.standing) {
+    planned = { ...planned, standing: report.standing }
+    planning.reasons.push(`${address} is ${report.standing}`)
+  }
+  if (planned !== member) planning.draft.setMember(planned)
+}
+
+/** A node whose id belongs to another storage comes in its place once that one is down, holds nothing and has no vote. */
+function planJoin(planning: Planning, { identity, weight, zone }: Joiner): void {
+  const { draft } = planning
+  if (draft.member(identity.storageId) !== undefined) return
+  const twin = draft.view.members.find((member) => member.nodeId === identity.nodeId)
+  if (twin !== undefined && draft.member(twin.storageId) !== undefined) {
+    if (twin.standing !== "down" || holdsPlaces(draft, twin.storageId)) return
+    if (draft.voterList().includes(twin.storageId)) return // `planVoters` takes its vote first
+    draft.removeMember(twin.storageId)
+  }
+  const { nodeId, storageId, boot, address } = identity
+  draft.setMember({ nodeId, storageId, boot, address, standing: "up", weight, zone })
+  planning.reasons.push(`${address} joins`)
+}
+
+/** Members that stop are down when they have handed over what they could; members that leave are removed when empty. */
+function planDepartures(planning: Planning): void {
+  const { draft } = planning
+  for (const storageId of planning.stopping) {
+    const member = draft.member(storageId)
+    if (member === undefined || holdsPlaces(draft, storageId, 2)) continue
+    draft.setMember({ ...member, standing: "down" })
+    planning.reasons.push(`${member.address} stops`)
+  }
+  for (const member of draft.view.members) {
+    if (draft.member(member.storageId)?.standing !== "leaving" || holdsPlaces(draft, member.storageId))
+      continue
+    if (draft.voterList().includes(member.storageId)) continue
+    draft.removeMember(member.storageId)
+    planning.reasons.push(`${member.address} leaves the cluster`)
+  }
+}
+
+/** @returns whether the storage has a place in a slot with at least so many in-sync replicas */
+export function holdsPlaces(draft: Draft, storageId: StorageId, replicasMin = 1): boolean {
+  for (let slot = 0; slot < draft.view.slots.length; slot++) {
+    const { inSync, learners } = draft.slot(slot)
+    if (learners.includes(storageId)) return true
+    if (inSync.length >= replicasMin && inSync.includes(storageId)) return true
+  }
+  return false
+}

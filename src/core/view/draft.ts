@@ -1,0 +1,127 @@
+/**
+ * A successor in the making. It knows one rule, so that nobody who plans a change has to: the slot epoch rises to the new
+ * epoch exactly where `inSync` or the primary's boot changed. Whether the result is legal is `legal.ts`'s to say.
+ */
+import { assert } from "../lib/assert.ts"
+import { sameList } from "./delta.ts"
+import {
+  compareNodeIds,
+  freezeView,
+  primaryOf,
+  type Settings,
+  type SlotAssignment,
+  type StorageId,
+  type View,
+  type ViewMember,
+} from "./view.ts"
+
+export class Draft {
+  readonly view: View
+  private readonly members: Map<StorageId, ViewMember>
+  private readonly slots = new Map<number, { inSync: readonly StorageId[]; learners: readonly StorageId[] }>()
+  private voters: readonly StorageId[]
+  private settings: Settings
+  private changed = false
+
+  constructor(view: View) {
+    this.view = view
+    this.members = new Map(view.members.map((member) => [member.storageId, member]))
+    this.voters = view.voters
+    this.settings = view.settings
+  }
+
+  /** Whether anything differs from the view that it began with. */
+  get isChanged(): boolean {
+    return this.changed
+  }
+
+  member(storageId: StorageId): ViewMember | undefined {
+    return this.members.get(storageId)
+  }
+
+  memberList(): ViewMember[] {
+    return [...this.members.values()].sort((a, b) => compareNodeIds(a.nodeId, b.nodeId))
+  }
+
+  setMember(member: ViewMember): void {
+    this.members.set(member.storageId, Object.freeze(member))
+    this.changed = true
+  }
+
+  removeMember(storageId: StorageId): void {
+    if (this.members.delete(storageId)) this.changed = true
+  }
+
+  voterList(): readonly StorageId[] {
+    return this.voters
+  }
+
+  setVoters(voters: readonly StorageId[]): void {
+    if (!sameList(voters, this.voters)) this.changed = true
+    this.voters = voters
+  }
+
+  setSettings(settings: Settings): void {
+    this.settings = settings
+    this.changed = true
+  }
+
+  /** The slot as it stands in this draft. */
+  slot(slot: number): { readonly inSync: readonly StorageId[]; readonly learners: readonly StorageId[] } {
+    const assignment = this.slots.get(slot) ?? this.view.slots[slot]
+    assert(assignment !== undefined, "a slot of the view")
+    return assignment
+  }
+
+  setSlot(slot: number, inSync: readonly StorageId[], learners: readonly StorageId[]): void {
+    const before = this.slot(slot)
+    if (sameList(before.inSync, inSync) && sameList(before.learners, learners)) return
+    assert(inSync.length > 0, "the last in-sync replica is never dropped")
+    this.slots.set(slot, { inSync, learners })
+    this.changed = true
+  }
+
+  /** @returns the view of the next epoch */
+  finish(): View {
+    const epoch = this.view.epoch + 1
+    const booted = this.bootedStorages()
+    let slots = this.view.slots
+    if (this.slots.size > 0 || booted.size > 0) {
+      slots = this.view.slots.map((before, slot) => {
+        const draft = this.slots.get(slot)
+        const inSync = draft?.inSync ?? before.inSync
+        const fenced = booted.has(inSync[0] as StorageId) || !sameList(inSync, before.inSync)
+        if (draft === undefined && !fenced) return before
+        return freezeAssignment({
+          inSync,
+          learners: draft?.learners ?? before.learners,
+          slotEpoch: fenced ? epoch : before.slotEpoch,
+        })
+      })
+    }
+    return freezeView({
+      clusterId: this.view.clusterId,
+      epoch,
+      members: this.memberList(),
+      voters: this.voters,
+      settings: this.settings,
+      slots,
+    })
+  }
+
+  private bootedStorages(): Set<StorageId> {
+    const booted = new Set<StorageId>()
+    for (const before of this.view.members) {
+      const after = this.members.get(before.storageId)
+      if (after !== undefined && after.boot !== before.boot) booted.add(before.storageId)
+    }
+    return booted
+  }
+}
+
+function freezeAssignment(assignment: SlotAssignment): SlotAssignment {
+  assert(primaryOf(assignment) !== "", "a primary has a name")
+  Object.freeze(assignment.inSync)
+  Object.freeze(assignment.learners)
+  return Object.freeze(assignment)
+}
