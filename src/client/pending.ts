@@ -1,0 +1,99 @@
+/**
+ * One request that its caller waits for: what to send, how often that was tried, and whom to tell. The same object lives
+ * through all attempts, so that a retry is the same request under the same number.
+ */
+import { isWrite, operation } from "../core/entry/operation.ts"
+import type { Reply } from "../wire/reply.ts"
+import type { QdbError } from "./error.ts"
+
+export const pendingState = {
+  /** In a queue of the machine, to be sent as soon as there is room. */
+  waiting: 0,
+  /** On the connection; `requestId` says where. */
+  sent: 1,
+  /** Refused for now; to be sent again from `notBeforeMs` on. */
+  delayed: 2,
+  /** Its caller was told. */
+  settled: 3,
+} as const
+
+export type PendingState = (typeof pendingState)[keyof typeof pendingState]
+
+const none = new Uint8Array(0)
+
+/** Room that a request takes in a frame besides its alias, content and comparand. */
+const headBytes = 96
+
+export class Pending {
+  readonly opcode: number
+  /** The alias; of `prefix_get` the prefix; of `stop_node` the reason. */
+  readonly alias: Uint8Array
+  readonly content: Uint8Array
+  readonly comparand: Uint8Array
+  readonly expiresMs: number
+  readonly timeoutMs: number
+  readonly write: boolean
+  /** Order of submission. */
+  sequence = 0
+  cursorSlot = 0
+  cursorAfter: Uint8Array = none
+
+  state: PendingState = pendingState.waiting
+  /** Of a write, from its first sending on. */
+  number = 0
+  requestId = 0
+  deadlineMs = 0
+  notBeforeMs = 0
+  /** Whether any attempt was put on a connection. */
+  wasSent = false
+  /** Whether the fate of any attempt is unknown: it was lost with its connection, or a node said so. */
+  fateUnknown = false
+  refusals = 0
+  /** Refusals since it was last worth trying another node. */
+  refusalsHere = 0
+  lastError: QdbError | undefined = undefined
+  /** Called when it is settled, before its caller is told. */
+  ended: (() => void) | undefined = undefined
+
+  /** Reads the result in place and tells the caller; throws where the reply has another shape than it should. */
+  readonly succeed: (reply: Reply) => void
+  readonly fail: (error: QdbError) => void
+
+  constructor(
+    opcode: number,
+    timeoutMs: number,
+    succeed: (reply: Reply) => void,
+    fail: (error: QdbError) => void,
+    alias: Uint8Array = none,
+    content: Uint8Array = none,
+    comparand: Uint8Array = none,
+    expiresMs: number = 0,
+  ) {
+    this.opcode = opcode
+    this.timeoutMs = timeoutMs
+    this.succeed = succeed
+    this.fail = fail
+    this.alias = alias
+    this.content = content
+    this.comparand = comparand
+    this.expiresMs = expiresMs
+    this.write = isWrite(opcode)
+  }
+
+  /** Bytes that it takes in a frame, at most. */
+  get bytes(): number {
+    return (
+      headBytes + this.alias.length + this.content.length + this.comparand.length + this.cursorAfter.length
+    )
+  }
+
+  /** `stop_node` stops whatever node it reaches: sent a second time it could stop another one. */
+  get onlyOnce(): boolean {
+    return this.opcode === operation.stop_node
+  }
+
+  /** Whether it can have had an effect that nobody has told us of. */
+  get mayHaveHadEffect(): boolean {
+    return this.wasSent && (this.write || this.onlyOnce)
+  }
+}
