@@ -120,6 +120,21 @@ describe("expiry", () => {
     expect(restarted.do({ op: "get", alias: "a" }).outcome).toBe("alias_not_found")
   })
 
+  it("met by an operation that fails because of it removes the entry for good", () => {
+    const failing: Partial<Ask>[] = [
+      { op: "remove" },
+      { op: "cas", comparand: "x" },
+      { op: "expires_from_now", expiresMs: 5 },
+    ]
+    for (const args of failing) {
+      const rig = new DataRig()
+      rig.do({ op: "put", alias: "a", content: "x", number: 1, expiresMs: rig.now.wallMs + 10 })
+      rig.now.wallMs += 10
+      expect(rig.do({ op: "remove", alias: "a", number: 2, ...args }).outcome).toBe("alias_not_found")
+      expect(rig.memory.entries.size).toBe(0)
+    }
+  })
+
   it("found by storage removes the entry, unless it was renewed", () => {
     const rig = new DataRig()
     rig.do({ op: "put", alias: "a", content: "x", number: 1, expiresMs: rig.now.wallMs + 10 })

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest"
+import { noResult, recordBytes, recordHeaderBytes } from "../../../src/core/entry/record.ts"
+import { DataRig } from "../../support/data-rig.ts"
+
+describe("a record", () => {
+  it("is the same bytes wherever it is written: nothing of the buffer before shows through", () => {
+    // Contents of every length modulo 8, in a buffer full of garbage.
+    for (let length = 0; length < 16; length++) {
+      const rig = new DataRig()
+      rig.ask({ op: "put", alias: "alias", content: "c".repeat(length), number: 1 })
+      const bytes = rig.sink.bytes.subarray(8, -8)
+      expect(bytes.length).toBe(recordBytes(5, length, noResult))
+      expect(bytes.length % 8).toBe(0)
+      const padding = bytes.subarray(recordHeaderBytes + 5 + length)
+      expect([...padding]).toEqual(new Array(padding.length).fill(0))
+      expect(Buffer.from(bytes).toString("hex")).not.toContain("eeee")
+      expect([...rig.sink.bytes.subarray(0, 8), ...rig.sink.bytes.subarray(-8)]).toEqual(
+        new Array(16).fill(0xee),
+      )
+    }
+  })
+
+  it("of the node's own holds no client", () => {
+    const rig = new DataRig()
+    rig.do({ op: "put", alias: "a", content: "x", number: 1, expiresMs: rig.now.wallMs + 1 })
+    rig.now.wallMs += 1
+    rig.do({ op: "get", alias: "a" })
+    const bytes = rig.sink.bytes.subarray(8, -8)
+    expect([...bytes.subarray(40, 72)]).toEqual(new Array(32).fill(0))
+  })
+})
