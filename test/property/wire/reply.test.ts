@@ -6,9 +6,9 @@ import { describe, expect, it } from "vitest"
 import { errorTable } from "../../../src/wire/errors.ts"
 import { decodeDocument, decodeListPiece, decodeReply, Reply, replyKind } from "../../../src/wire/reply.ts"
 import { ReplyWriter } from "../../../src/wire/reply-writer.ts"
-import type { Value, ValueMap } from "../../../src/wire/writer.ts"
 import { guarded, hostile, margin, parameters, surrounded } from "./hostile.ts"
 import { encoded, reply, wellFormedText } from "./messages.ts"
+import { writeReply } from "./write.ts"
 
 const inputs = hostile(encoded(reply))
 const library = new TextDecoder()
@@ -88,7 +88,7 @@ describe("reply writer", () => {
     fc.assert(
       fc.property(reply, (message) => {
         writer.clear()
-        const expected = write(writer, message)
+        const expected = writeReply(writer, message)
         const body = writer.bytes.slice(4, writer.position)
         expect(new DataView(writer.bytes.buffer).getUint32(0, true)).toBe(body.length)
         expect(body).toEqual(encode(expected))
@@ -108,7 +108,7 @@ describe("reply writer", () => {
     fc.assert(
       fc.property(fc.array(reply, { maxLength: 8 }), (messages) => {
         writer.clear()
-        const expected = messages.map((message) => write(writer, message))
+        const expected = messages.map((message) => writeReply(writer, message))
         let at = 0
         for (const message of expected) {
           const length = new DataView(writer.bytes.buffer).getUint32(at, true)
@@ -143,36 +143,6 @@ function framesOf(writer: ReplyWriter): unknown[] {
     at += 4 + length
   }
   return frames
-}
-
-/** Writes a message of the generator. @returns what was written: errors have the catalogue's texts */
-function write(writer: ReplyWriter, message: readonly Value[]): readonly Value[] {
-  const [code, id, first, second, third, fourth] = message as [number, number, ...Value[]]
-  if (code !== 0) {
-    const entry = errorTable[(code - 1) % errorTable.length] as (typeof errorTable)[number]
-    const head = [entry.code, id, entry.name, entry.message, entry.retryable]
-    if (!(fourth instanceof Uint8Array)) {
-      writer.errorReply(entry.code, id)
-      return head
-    }
-    const offset = writer.beginErrorContentReply(entry.code, id, fourth.length)
-    writer.bytes.set(fourth, offset)
-    return [...head, fourth]
-  }
-  if (message.length === 2) writer.okReply(id)
-  else if (message.length === 5) {
-    writer.beginListReply(id)
-    for (const alias of first as Uint8Array[]) writer.listAlias(alias, 0, alias.length)
-    const after = third as Uint8Array | null
-    if (after === null) writer.endListReply()
-    else writer.endListReplyWithCursor(second as number, after, 0, after.length)
-  } else if (typeof first === "number") writer.integerReply(id, first)
-  else if (first instanceof Uint8Array && id % 2 === 0) writer.contentReply(id, first, 0, first.length)
-  else if (first instanceof Uint8Array) {
-    const offset = writer.beginContentReply(id, first.length)
-    writer.bytes.set(first, offset)
-  } else writer.documentReply(id, first as ValueMap)
-  return message
 }
 
 /** Both kinds of byte strings are one to the protocol; a name that the decoder gives as text may have come as bytes. */

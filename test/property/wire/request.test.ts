@@ -6,7 +6,6 @@ import { decode, encode } from "@msgpack/msgpack"
 import * as fc from "fast-check"
 import { Packr } from "msgpackr"
 import { describe, expect, it } from "vitest"
-import { isWrite, operation } from "../../../src/core/entry/operation.ts"
 import { Request } from "../../../src/core/entry/request.ts"
 import {
   aliasBytesMax,
@@ -20,34 +19,10 @@ import { RequestWriter } from "../../../src/wire/request-writer.ts"
 import type { Value } from "../../../src/wire/writer.ts"
 import { guarded, hostile, margin, parameters, surrounded } from "./hostile.ts"
 import { encoded, request } from "./messages.ts"
+import { shapes, writeRequest } from "./write.ts"
 
 /** Low, so that some of the contents generated are above it. */
 const contentLimit = 32
-
-/** What each opcode carries behind its head; the order in which faults are told. */
-const shapes: Readonly<Record<number, readonly string[]>> = (() => {
-  const write = ["client", "number", "floor", "alias"]
-  return {
-    [operation.ping]: [],
-    [operation.get]: ["alias"],
-    [operation.put]: [...write, "content", "expires"],
-    [operation.update]: [...write, "content", "expires"],
-    [operation.remove]: write,
-    [operation.get_update]: [...write, "content", "expires"],
-    [operation.get_remove]: write,
-    [operation.cas]: [...write, "content", "comparand", "expires"],
-    [operation.remove_if]: [...write, "comparand"],
-    [operation.expires_at]: [...write, "expires"],
-    [operation.expires_from_now]: [...write, "expires"],
-    [operation.get_expiry]: ["alias"],
-    [operation.prefix_get]: ["prefix", "slot", "after", "bytesMax"],
-    [operation.node_status]: [],
-    [operation.node_config]: [],
-    [operation.node_topology]: [],
-    [operation.stop_node]: ["alias"],
-    [operation.cluster_status]: [],
-  }
-})()
 
 interface Verdict {
   readonly code: number
@@ -265,7 +240,7 @@ describe("request writer", () => {
     fc.assert(
       fc.property(request, (message) => {
         writer.clear()
-        write(writer, message)
+        writeRequest(writer, message)
         const body = writer.bytes.slice(4, writer.position)
         expect(new DataView(writer.bytes.buffer).getUint32(0, true)).toBe(body.length)
         expect(body).toEqual(encode(message))
@@ -281,35 +256,6 @@ describe("request writer", () => {
     )
   })
 })
-
-function write(writer: RequestWriter, message: readonly Value[]): void {
-  const [opcode, id, epoch, timeLeft, ...rest] = message as number[]
-  const head = [opcode, id, epoch, timeLeft] as [number, number, number, number]
-  const parts = rest as unknown as Uint8Array[]
-  if (opcode === operation.prefix_get) {
-    const [prefix, slot, after, bytesMax] = parts as unknown as [Uint8Array, number, Uint8Array, number]
-    return writer.prefixRequest(head[1], head[2], head[3], prefix, slot, after, bytesMax)
-  }
-  if (!isWrite(opcode as number)) {
-    if (parts.length === 0) return writer.plainRequest(...head)
-    return writer.aliasRequest(...head, parts[0] as Uint8Array)
-  }
-  const [client, number, floor, alias] = rest as unknown as [Uint8Array, number, number, Uint8Array]
-  const named = Object.fromEntries(
-    (shapes[opcode as number] as string[]).map((name, index) => [name, parts[index]]),
-  )
-  const { content, comparand } = named
-  writer.writeRequest(
-    ...head,
-    client,
-    number,
-    floor,
-    alias,
-    content,
-    comparand,
-    named["expires"] as unknown as number,
-  )
-}
 
 /** A message with widths and types that no library would choose, but that mean the same. */
 function encodeOddly(message: readonly Value[], choices: Iterable<number>): Uint8Array {
