@@ -5,6 +5,7 @@
  * ask for more in microtasks of their own, and all of that should leave in one write.
  */
 import { connect } from "node:net"
+import { setImmediate } from "node:timers"
 import { Prng } from "../core/lib/prng.ts"
 import type { Address } from "./address.ts"
 import type { ClientRuntime, Link, LinkEvents } from "./runtime.ts"
