@@ -18,6 +18,7 @@ import type { Request } from "../entry/request.ts"
 import { assert } from "../lib/assert.ts"
 import type { Now } from "../lib/clock.ts"
 import { clientResultsMax, reservedAliasPrefix } from "../lib/limits.ts"
+import { ClientIds } from "../replication/client-ids.ts"
 import type { ClientRow, StoredResult } from "../replication/clients.ts"
 import type { Prepared, Requester } from "../replication/prepared.ts"
 import { PreparedQueue } from "../replication/prepared-queue.ts"
@@ -58,6 +59,7 @@ export class DataPath {
   private readonly output: Output
   private readonly writer: RecordWriter
   private readonly queue = new PreparedQueue()
+  private readonly clientIds: ClientIds
   private readonly loads = new Loads()
   private readonly current = new CurrentEntry()
   private readonly outcome = new Outcome()
@@ -71,6 +73,7 @@ export class DataPath {
     this.memory = options.memory
     this.output = options.output
     this.writer = new RecordWriter(options.log)
+    this.clientIds = new ClientIds(options.text)
     for (let slot = 0; slot < options.slotCount; slot++) this.slots.push(new SlotLog(slot, options.slotEpoch))
   }
 
@@ -148,10 +151,7 @@ export class DataPath {
     const prepared = this.queue.latest(alias)
     const handle = prepared === undefined ? this.find(bytes, aliasStart, aliasEnd) : absent
     const slot = this.slotOfWrite(request, prepared, handle)
-    const row = slot.client(
-      this.options.text(bytes, request.clientStart, request.clientStart + 16),
-      now.monotonicMs,
-    )
+    const row = slot.client(this.clientIds.read(bytes, request.clientStart), now.monotonicMs)
     row.usedMs = now.monotonicMs
     if (request.number < row.floor) return this.fail(request, requester, code.stale_request)
     const known = row.find(request.number)
