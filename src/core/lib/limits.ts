@@ -23,8 +23,8 @@ export const slotCountDefault = 4096
 export const frameBytesMax = 64 * MiB + 64 * KiB
 /** The first frame of a connection is small: a stranger may not make us allocate. */
 export const helloFrameBytesMax = 4 * KiB
-/** Each text of a hello (software version, ids), in UTF-16 units. */
-export const helloTextBytesMax = 128
+/** Each text of a hello: software version, ids (in UTF-16 units, as strings are measured). */
+export const helloTextCharactersMax = 128
 /** A hello's challenge or answer. */
 export const helloAuthBytesMax = 256
 /** A partial frame's buffer begins with this much, so that a slow small frame does not regrow. */
@@ -100,6 +100,14 @@ export const logCheckpointPages = 1_000
 export const logGrownBytes = 8 * MiB
 /** Committed batches that may be deleted from the log in one commit. */
 export const logCutBatchesMax = 16
+/** Rows that one piece of a scan looks at: loads wait behind it. */
+export const scanRowsMax = 20_000
+/** Keys that a reader tells at once while the filter of existing keys is filled: some tenths of a millisecond. */
+export const filterKeysPerPiece = 1_000
+/** Blocks of memory's upkeep per turn. */
+export const maintainStepsPerTurn = 256
+/** How often the disk's use is measured. */
+export const diskMeasureMs = 1_000
 /** Loads handed to a reader at once; more wait. */
 export const loadsBatchMax = 256
 /** Expired entries told per call. */
@@ -127,6 +135,10 @@ export const viewDeltasMax = 64
 export const wantsPerHeartbeatMax = 512
 /** Slot changes one view may hold, so that a proposal stays within a frame. */
 export const slotChangesPerViewMax = 8192
+/** Primaries that one node hands over at once: they are served by nobody until the next view. */
+export const handOversMax = 64
+/** Strangers whose refusal a node logs, once each. */
+export const foreignPeersMax = 256
 /** Learners of all slots together: so many copies are made at once. */
 export const learnersPerViewMax = 64
 /** Nodes outside that a voter remembers to have asked for membership. */

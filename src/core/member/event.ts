@@ -88,6 +88,8 @@ export type MemberEffect =
   | { readonly kind: "view"; readonly view: View; readonly previous: View | undefined }
   /** The majority lease now ends at this instant of `monotonicMs`; `-Infinity` = there is none. */
   | { readonly kind: "lease"; readonly endMs: number }
+  /** These slots are handed over: as of now this node serves them no more in this epoch. */
+  | { readonly kind: "released"; readonly slots: readonly number[] }
   /** For people. */
   | { readonly kind: "log"; readonly level: "info" | "warning" | "error"; readonly text: string }
   /** Discard the directory's identity: start again with a new storage id (same node id). Nothing was stored yet. */

@@ -88,9 +88,10 @@ function planLosses(planning: Planning, slot: number, gone: ReadonlySet<StorageI
   const { inSync, learners } = draft.slot(slot)
   const primary = inSync[0] as StorageId
   const lost = (storageId: StorageId): boolean => gone.has(storageId) || forgetful.has(storageId)
-  // In three steps, so that whoever is better keeps the last place.
-  let kept = keepSome(inSync, (storageId) => !gone.has(storageId))
-  kept = keepSome(kept, (storageId) => !forgetful.has(storageId))
+  // Who forgot goes first, even where the others are away: their disks hold what was acknowledged.
+  let kept: readonly StorageId[] = inSync.filter((storageId) => !forgetful.has(storageId))
+  if (kept.length === 0) kept = [primary]
+  kept = keepSome(kept, (storageId) => !gone.has(storageId))
   const isHandedOver = primary !== draft.view.slots[slot]?.inSync[0] || lost(primary)
   kept = keepSome(kept, (storageId) => !stopping.has(storageId) || (storageId === primary && !isHandedOver))
   const left = learners.filter((storageId) => !lost(storageId) && !stopping.has(storageId))
@@ -98,7 +99,7 @@ function planLosses(planning: Planning, slot: number, gone: ReadonlySet<StorageI
   draft.setSlot(slot, kept, left)
 }
 
-/** Those who are fit, or, where nobody is, the first alone if that is what the rule would leave, else all. */
+/** Those who are fit, or all where nobody is. */
 function keepSome(
   list: readonly StorageId[],
   isFit: (storageId: StorageId) => boolean,

@@ -1,0 +1,106 @@
+/**
+ * When to propose. The coordinator is whoever of the voters has the lowest id among those that are heard from, by
+ * convention only: the voter of rank r proposes what stayed wanted for r seconds, so the next one steps in without
+ * knowing why, and two at once are slow and never wrong. The first waits 100 ms for more changes to come, unless somebody
+ * failed: one view for three joins is better than three.
+ *
+ * The same deadline serves what was begun and not finished (`agreement.ts`): then there is something to propose even if
+ * nobody wants anything.
+ */
+import { gatherMs, rankDelayMs } from "../lib/limits.ts"
+import type { Now } from "../lib/clock.ts"
+import { propose } from "./agreement.ts"
+import type { MemberEffect } from "./event.ts"
+import { planNext, sameAgain, type Plan, type Situation } from "./plan.ts"
+import type { Poll } from "./poll.ts"
+import type { Roll } from "./roll.ts"
+import type { Seat } from "./seat.ts"
+import type { StorageId } from "../view/view.ts"
+
+export interface CoordinatorState {
+  /** When it proposes what is wanted; undefined while nothing is. */
+  proposeAtMs: number | undefined
+  /** Missing replicas are not restored before. */
+  repairAtMs: number
+  /** What was last said to people, so that it is said once. */
+  said: string
+}
+
+export class Coordinator {
+  readonly state: CoordinatorState
+
+  constructor(state: CoordinatorState) {
+    this.state = state
+  }
+
+  static started(now: Now, repairGraceMs: number): Coordinator {
+    return new Coordinator({ proposeAtMs: undefined, repairAtMs: now.monotonicMs + repairGraceMs, said: "" })
+  }
+
+  /** A new view: what was wanted is to be judged anew. Who went down in it has the grace period to come back. */
+  onView(seat: Seat, someoneWentDown: boolean, now: Now): void {
+    this.state.proposeAtMs = undefined
+    if (someoneWentDown) this.state.repairAtMs = now.monotonicMs + seat.view.settings.repairGraceMs
+  }
+
+  tick(seat: Seat, roll: Roll, poll: Poll, now: Now, out: MemberEffect[]): void {
+    if (!seat.isVoter() || seat.isAdopting) return
+    askAboutSuspects(seat, roll, poll, now)
+    if (seat.proposer.attempt !== undefined || now.monotonicMs < seat.state.backOffUntilMs) return
+    const { finishAtMs } = seat.state
+    const mustFinish = finishAtMs !== undefined && now.monotonicMs >= finishAtMs
+    const plan = planNext(seat.view, situationOf(seat, roll, poll, this.mayRepair(seat, now), now))
+    if (plan === undefined) {
+      this.state.proposeAtMs = undefined
+      if (mustFinish) propose(seat, sameAgain(seat.view), now)
+      return
+    }
+    this.state.proposeAtMs ??=
+      now.monotonicMs + (plan.isUrgent ? 0 : gatherMs) + rankOf(seat, roll, now) * rankDelayMs
+    if (!mustFinish && now.monotonicMs < this.state.proposeAtMs) return
+    this.say(seat, plan, out)
+    propose(seat, plan.proposal, now)
+  }
+
+  /** Everybody is back, or the grace period is over. */
+  private mayRepair(seat: Seat, now: Now): boolean {
+    if (now.monotonicMs >= this.state.repairAtMs) return true
+    return seat.view.members.every((member) => member.standing !== "down")
+  }
+
+  private say(seat: Seat, plan: Plan, out: MemberEffect[]): void {
+    const text = `proposes view ${seat.view.epoch + 1}: ${plan.reasons.join("; ") || "changes of slots"}`
+    if (text === this.state.said) return
+    this.state.said = text
+    out.push({ kind: "log", level: "info", text })
+  }
+}
+
+/** How many voters with lower ids are heard from. */
+function rankOf(seat: Seat, roll: Roll, now: Now): number {
+  const before = seat.view.voters.slice(0, seat.view.voters.indexOf(seat.self.storageId))
+  return before.filter((voter) => !roll.isSuspect(voter, now)).length
+}
+
+function situationOf(seat: Seat, roll: Roll, poll: Poll, mayRepair: boolean, now: Now): Situation {
+  return {
+    now,
+    mayRepair,
+    report: (storageId) => roll.report(seat.view, storageId, now),
+    mayEvict: (storageId) =>
+      roll.isSuspect(storageId, now) && poll.isPassed(storageId, seat.view.voters, now),
+    joiners: [...roll.state.joiners.values()].filter((joiner) => now.monotonicMs < joiner.forgetAtMs),
+  }
+}
+
+/** Takes the vote that must precede an eviction. */
+function askAboutSuspects(seat: Seat, roll: Roll, poll: Poll, now: Now): void {
+  const suspects: StorageId[] = seat.view.members
+    .filter((member) => member.standing !== "down" && roll.isSuspect(member.storageId, now))
+    .map((member) => member.storageId)
+  for (const { subject, number } of poll.tick(suspects, seat.self.storageId, now)) {
+    for (const voter of seat.view.voters) {
+      if (voter !== seat.self.storageId) seat.sendToMember(voter, { kind: "poll", subject, number }, now)
+    }
+  }
+}
