@@ -9,7 +9,7 @@ import {
   expiresAtMsMax,
   helloAuthBytesMax,
   helloFrameBytesMax,
-  helloTextBytesMax,
+  helloTextCharactersMax,
 } from "../core/lib/limits.ts"
 import { decodeReply, errorMessage, Reply, replyKind } from "./reply.ts"
 import { decodeArray } from "./value.ts"
@@ -152,5 +152,5 @@ function isInteger(value: Value | undefined, max: number): value is number {
 }
 
 function isText(value: Value | undefined): value is string {
-  return typeof value === "string" && value.length > 0 && value.length <= helloTextBytesMax
+  return typeof value === "string" && value.length > 0 && value.length <= helloTextCharactersMax
 }
