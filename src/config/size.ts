@@ -30,17 +30,19 @@ export function parseBytes(text: string): Parsed<number> {
   return { ok: true, value: Number(bytes) }
 }
 
-/** @returns bytes in the largest unit that states them in at most two decimals, else plainly */
+/** @returns the shortest exact text: `16 GiB`, `1.5 TiB`, `2 TB`, `123456789 bytes`; binary where both are as short */
 export function formatBytes(bytes: number): string {
+  let best = `${bytes} bytes`
   for (let power = 5; power > 0; power--) {
-    const unit = 1024 ** power
-    if (bytes >= unit && Number.isInteger((bytes * 4) / unit)) {
-      return `${bytes / unit} ${(powers[power] as string).toUpperCase().replace("K", "K")}iB`
+    const letter = (powers[power] as string).toUpperCase()
+    for (const [base, unit] of [
+      [1024, `${letter}iB`],
+      [1000, `${letter === "K" ? "k" : letter}B`],
+    ] as const) {
+      const amount = bytes / base ** power
+      if (amount < 1 || !Number.isInteger(amount * 4)) continue
+      if (`${amount} ${unit}`.length < best.length) best = `${amount} ${unit}`
     }
   }
-  for (let power = 5; power > 0; power--) {
-    const unit = 1000 ** power
-    if (bytes >= unit && bytes % unit === 0) return `${bytes / unit} ${["", "k", "M", "G", "T", "P"][power]}B`
-  }
-  return `${bytes} bytes`
+  return best
 }

@@ -10,7 +10,7 @@ import { problemText } from "../../../src/config/problem.ts"
 const folder = new URL("../../fixtures/config/", import.meta.url)
 const filesOf = (name: string) =>
   readdirSync(new URL(name, folder))
-    .filter((file) => file.endsWith(".json"))
+    .filter((file) => file.endsWith(".conf"))
     .sort()
 
 function load(folderName: string, file: string) {
@@ -46,9 +46,9 @@ describe("bad files", () => {
   test("positions are those of the text that is wrong", () => {
     // The table proves that nothing moves; this proves, without the table, that line and column find the culprit.
     for (const [file, culprit] of [
-      ["misspelt-key.json", '"replication_facter"'],
-      ["sessions-few.json", "49"],
-      ["duplicate-key.json", '"server_sessions": 3000'],
+      ["misspelt-key.conf", '"replication_facter"'],
+      ["sessions-few.conf", "49"],
+      ["duplicate-key.conf", '"server_sessions": 3000'],
     ] as const) {
       const [problem] = load("bad/", file).problems
       const origin = problem?.origin

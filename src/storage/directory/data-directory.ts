@@ -1,0 +1,104 @@
+/**
+ * Opens or makes a data directory: who may use it, whether it is ours, which format it has. Everything here happens before
+ * a node serves, on the thread that starts it.
+ */
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { partitionFiles } from "../../core/lib/limits.ts"
+import { LogWriter } from "../log/log-file.ts"
+import { Witness } from "../log/witness.ts"
+import { type Identity, StorageError } from "../storage.ts"
+import { createPartition } from "../table/partition.ts"
+import { readFormat, syncDirectory, writeComplete, writeCreating } from "./format.ts"
+import { createIdentity, openIdentity } from "./identity.ts"
+import { DirectoryLock } from "./lock.ts"
+import { MetaStore } from "./meta.ts"
+import { formatName, isOurName, lockName } from "./names.ts"
+
+export interface DataDirectory {
+  readonly directory: string
+  readonly identity: Identity
+  readonly lock: DirectoryLock
+  /** Made by this call: it holds nothing. */
+  readonly fresh: boolean
+}
+
+/** @param transient only the identity is kept. @throws StorageError, one line */
+export function openDirectory(
+  directory: string,
+  nodeId: string | undefined,
+  transient: boolean,
+): DataDirectory {
+  prepare(directory)
+  const lock = new DirectoryLock(directory)
+  try {
+    const fresh = !existsSync(join(directory, formatName)) || !readFormat(directory)
+    if (fresh) create(directory, nodeId, transient)
+    const meta = new MetaStore(directory)
+    try {
+      if ((meta.getText("transient") === "true") !== transient)
+        throw new StorageError(
+          `${directory}: was made with transient = ${!transient}; this cannot be changed`,
+        )
+      return { directory, identity: openIdentity(meta, directory, nodeId), lock, fresh }
+    } finally {
+      meta.close()
+    }
+  } catch (error) {
+    lock.release()
+    throw oneLine(directory, error)
+  }
+}
+
+function oneLine(directory: string, error: unknown): Error {
+  if (error instanceof StorageError) return error
+  return new StorageError(`${directory}: ${error instanceof Error ? error.message : String(error)}`)
+}
+
+/** Makes sure that it exists, is ours or empty, and may be written. */
+function prepare(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o750 })
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new StorageError(`${directory}: cannot be written: ${(error as Error).message}`)
+  }
+  const names = readdirSync(directory)
+  const foreign = names.filter((name) => !isOurName(name) && name !== "lost+found")
+  if (
+    !names.includes(formatName) &&
+    names.some((name) => !name.startsWith(lockName) && name !== "lost+found")
+  )
+    throw new StorageError(
+      `${directory}: is not a data directory: it has no ${formatName} and holds ${names.length} others`,
+    )
+  if (foreign.length > 0 && !names.includes(formatName))
+    throw new StorageError(`${directory}: is not a data directory: it holds ${foreign[0]}`)
+}
+
+/** Makes everything; whatever an interrupted creation has left is thrown away, since nothing was acknowledged in it. */
+function create(directory: string, nodeId: string | undefined, transient: boolean): void {
+  for (const name of readdirSync(directory))
+    if (isOurName(name) && !name.startsWith(lockName)) rmSync(join(directory, name))
+  writeCreating(directory)
+  const meta = new MetaStore(directory)
+  try {
+    createIdentity(meta, nodeId)
+    meta.put({ transient: String(transient) })
+  } finally {
+    meta.close()
+  }
+  if (!transient) createTable(directory)
+  syncDirectory(directory)
+  writeComplete(directory)
+}
+
+function createTable(directory: string): void {
+  for (let file = 0; file < partitionFiles; file++) createPartition(directory, file)
+  const log = new LogWriter(directory, true)
+  log.close()
+  const witness = new Witness(directory, true)
+  witness.write(0, 0, true)
+  witness.sync()
+  witness.close()
+}

@@ -1,0 +1,47 @@
+/**
+ * Who a directory is. The node id (256 bits, `hex-hex-hex-hex`) is chosen by the operator or at random; the storage id is
+ * always random, so that a wiped directory is told from the old one; the boot counter grows at each open and is durable
+ * before anybody hears of it.
+ */
+import { randomBytes, randomUUID } from "node:crypto"
+import { join } from "node:path"
+import { type Identity, StorageError } from "../storage.ts"
+import type { MetaStore } from "./meta.ts"
+import { metaName } from "./names.ts"
+
+const nodeIdPattern = /^[0-9a-f]{1,16}(-[0-9a-f]{1,16}){3}$/
+
+/** @returns the id without leading zeros, or undefined for `0-0-0-0` and nothing: choose one. @throws StorageError */
+function normalized(nodeId: string | undefined): string | undefined {
+  if (nodeId === undefined) return undefined
+  const lower = nodeId.toLowerCase()
+  if (!nodeIdPattern.test(lower))
+    throw new StorageError(`node id ${JSON.stringify(nodeId)} is not hex-hex-hex-hex`)
+  const id = lower.replace(/(^|-)0+(?=[0-9a-f])/g, "$1")
+  return id === "0-0-0-0" ? undefined : id
+}
+
+function randomNodeId(): string {
+  const groups = [0, 1, 2, 3].map(() => BigInt(`0x${randomBytes(8).toString("hex")}`).toString(16))
+  return groups.join("-")
+}
+
+/** Writes the identity of a new directory. */
+export function createIdentity(meta: MetaStore, nodeId: string | undefined): void {
+  meta.put({ nodeId: normalized(nodeId) ?? randomNodeId(), storageId: randomUUID(), boot: "0" })
+}
+
+/** Raises the boot counter. @throws StorageError if the directory belongs to another node id */
+export function openIdentity(meta: MetaStore, directory: string, nodeId: string | undefined): Identity {
+  const path = join(directory, metaName)
+  const own = meta.getText("nodeId")
+  const storageId = meta.getText("storageId")
+  const boot = Number(meta.getText("boot"))
+  if (own === undefined || storageId === undefined || !Number.isSafeInteger(boot))
+    throw new StorageError(`${path}: the identity is missing`)
+  const wanted = normalized(nodeId)
+  if (wanted !== undefined && wanted !== own)
+    throw new StorageError(`${directory}: belongs to node ${own}, the configuration says ${wanted}`)
+  meta.put({ boot: String(boot + 1) })
+  return { nodeId: own, storageId, boot: boot + 1 }
+}

@@ -1,0 +1,26 @@
+/** The names in a data directory. Nothing else belongs there: a directory with other files is not ours. */
+import { partitionFiles } from "../../core/lib/limits.ts"
+
+export const lockName = "LOCK"
+export const formatName = "FORMAT"
+export const metaName = "meta.db"
+export const logName = "log.db"
+export const witnessName = "WITNESS"
+export const reserveName = "RESERVE"
+export const statsName = "stats.db"
+
+/** @returns `part-000.db` for 0 */
+export function partitionName(index: number): string {
+  return `part-${String(index).padStart(3, "0")}.db`
+}
+
+const databases = [lockName, metaName, logName, statsName]
+for (let i = 0; i < partitionFiles; i++) databases.push(partitionName(i))
+const plain = new Set([formatName, witnessName, reserveName])
+plain.add(`${formatName}-journal`)
+for (const name of databases) for (const suffix of ["", "-wal", "-shm", "-journal"]) plain.add(name + suffix)
+
+/** Whether qdb makes files of this name (SQLite's side files included). */
+export function isOurName(name: string): boolean {
+  return plain.has(name)
+}

@@ -1,0 +1,319 @@
+/**
+ * The storage engine: a log that acknowledges, memory that answers, a table that remembers (`docs/storage.md`). This puts
+ * the workers together as the one object that the driver calls; the work is theirs.
+ */
+import { randomBytes } from "node:crypto"
+import { cpus } from "node:os"
+import {
+  expiredEntriesMax,
+  logBytesMax,
+  logFlushBytes,
+  maintainStepsPerTurn,
+  slotCountDefault,
+} from "../core/lib/limits.ts"
+import type { RecordSink } from "../core/replication/sink.ts"
+import { absent } from "../core/entry/memory.ts"
+import { latin1 } from "../platform/latin1.ts"
+import type { DataDirectory } from "./directory/data-directory.ts"
+import { DiskUse } from "./disk-use.ts"
+import { buildFilter } from "./filter-build.ts"
+import { FlushedGate } from "./flushed-gate.ts"
+import { CommitClient } from "./log/commit-client.ts"
+import { automaticMemoryBytes } from "./memory-limit.ts"
+import { KeyFilter } from "./memory/filter.ts"
+import { EntryTable } from "./memory/table.ts"
+import {
+  type Identity,
+  type LoadResult,
+  type RecoveryTarget,
+  type ScanPiece,
+  type Storage,
+  type StorageFigures,
+  StorageError,
+  type StorageOptions,
+} from "./storage.ts"
+import { Flushers } from "./table/flushers.ts"
+import type { LoadAnswer } from "./table/reader-worker.ts"
+import { Readers } from "./table/readers.ts"
+
+export class DiskStorage implements Storage {
+  readonly identity: Identity
+  readonly memory: EntryTable
+  readonly log: RecordSink
+  private readonly options: StorageOptions
+  private readonly data: DataDirectory
+  private readonly commit: CommitClient
+  private readonly flushers: Flushers
+  private readonly readers: Readers
+  private readonly filter: KeyFilter
+  private readonly gate: FlushedGate
+  private disk: DiskUse | undefined
+  private loads: LoadResult[] = []
+  private notified = false
+  private opened = false
+  private closing = false
+  private failed = false
+  private wasFull = false
+  private wasOverDirty = false
+  private maintaining = false
+
+  constructor(options: StorageOptions, data: DataDirectory) {
+    this.options = options
+    this.data = data
+    this.identity = data.identity
+    this.filter = new KeyFilter(0)
+    this.filter.ready = data.fresh
+    const seed = randomBytes(8)
+    this.memory = new EntryTable({
+      seed: [seed.readInt32LE(0), seed.readInt32LE(4)],
+      bytesMax: options.memoryBytesMax === 0 ? automaticMemoryBytes() : options.memoryBytesMax,
+      entriesMax: options.memoryEntriesMax,
+      transient: false,
+      complete: data.fresh,
+      filter: this.filter,
+    })
+    const onFatal = (error: Error) => this.fatal(error)
+    this.commit = new CommitClient({ onProgress: () => this.notify(), onFatal })
+    this.log = this.commit.ring
+    this.flushers = new Flushers({ onProgress: () => this.flushed(), onFatal })
+    this.readers = new Readers({ onLoaded: (answers) => this.loaded(answers), onFatal })
+    this.gate = new FlushedGate(this.memory, this.readers)
+  }
+
+  /** Starts the workers and replays the log. @throws StorageError */
+  async open(target: RecoveryTarget): Promise<void> {
+    const { options, data } = this
+    const { directory } = data
+    const workers = options.partitions === 0 ? Math.max(1, cpus().length - 1) : options.partitions
+    const { control } = this.commit
+    const memoryBytes = options.memoryBytesMax === 0 ? automaticMemoryBytes() : options.memoryBytesMax
+    const roundBytes = Math.max(1024 * 1024, Math.min(logFlushBytes, Math.floor(memoryBytes / 8)))
+    const applied = await this.flushers.open(
+      { directory, workers, control: control.shared, roundBytes },
+      target,
+    )
+    this.memory.flushedPosition = applied.position
+    const notice = await this.commit.recover(directory, options.sync, applied, (record, position) =>
+      target.record(record, position),
+    )
+    if (notice !== undefined) options.onNotice("warning", notice)
+    this.flushers.follow()
+    this.readers.open({ directory, slotCount: slotCountDefault }, workers)
+    this.disk = new DiskUse({
+      directory,
+      bytesMax: options.diskBytesMax,
+      pendingBytes: () => Math.max(0, this.durablePosition - this.flushers.applied),
+      onChange: () => this.notify(),
+      onNotice: options.onNotice,
+    })
+    await this.disk.measure()
+    if (!data.fresh) void this.fillFilter()
+    // Not before the caller has this object.
+    setImmediate(() => {
+      this.opened = true
+      this.notify()
+    })
+  }
+
+  private async fillFilter(): Promise<void> {
+    try {
+      await buildFilter(
+        this.filter,
+        this.memory,
+        this.readers,
+        this.flushers.count * 1.25,
+        () => this.closing,
+      )
+    } catch (error) {
+      if (!this.closing)
+        this.options.onNotice("error", `the filter of existing keys: ${(error as Error).message}`)
+    }
+  }
+
+  private fatal(error: Error): void {
+    if (this.failed || this.closing) return
+    this.failed = true
+    this.options.onFatal(error)
+  }
+
+  /** One call per turn, however much has finished in it. */
+  private notify(): void {
+    if (this.notified || this.closing || !this.opened) return
+    this.notified = true
+    queueMicrotask(() => {
+      this.notified = false
+      if (!this.closing) this.options.onProgress()
+    })
+  }
+
+  private flushed(): void {
+    this.gate.flushed(this.flushers.applied)
+    this.commit.control.cutBatch = this.flushers.durableBatch
+    this.maintain()
+    this.notify()
+  }
+
+  private loaded(answers: readonly LoadAnswer[]): void {
+    for (const { slot, alias, content, expiresAtMs, error } of answers) {
+      const bytes = Buffer.from(alias, "latin1")
+      if (error !== undefined) this.options.onNotice("error", error)
+      else if (content === undefined) this.memory.insertAbsent(slot, bytes, 0, bytes.length)
+      else this.memory.insertLoaded(slot, bytes, 0, bytes.length, content, 0, content.length, expiresAtMs)
+      const failure = error === undefined ? undefined : new StorageError(error)
+      this.loads.push({ alias, found: content !== undefined, error: failure })
+    }
+    this.gate.check()
+    this.notify()
+  }
+
+  // The driver's side
+
+  get durablePosition(): number {
+    return this.commit.control.durable
+  }
+
+  get diskFull(): boolean {
+    return this.commit.control.full || this.flushers.full || (this.disk?.full ?? false)
+  }
+
+  hasRoom(bytes: number): boolean {
+    if (this.failed || this.memory.overDirty) return false
+    return this.commit.ring.hasRoom(bytes) && this.logBytes < logBytesMax
+  }
+
+  private get logBytes(): number {
+    return this.durablePosition - this.flushers.durable
+  }
+
+  publish(): void {
+    this.commit.publish()
+    this.maintain()
+    const { diskFull } = this
+    if (diskFull !== this.wasFull) {
+      this.wasFull = diskFull
+      const { directory } = this.data
+      if (!(this.disk?.full ?? false))
+        this.options.onNotice(
+          diskFull ? "error" : "info",
+          `${directory}: ${diskFull ? "the file system is full: writes are refused" : "there is room again: writes go on"}`,
+        )
+    }
+  }
+
+  /** A piece of memory's upkeep per turn, and more turns while there is more; a round of the flusher if that is what it takes. */
+  private maintain(): void {
+    if (this.maintaining) return
+    const more = this.memory.maintain(maintainStepsPerTurn)
+    const { overDirty } = this.memory
+    if (overDirty && !this.wasOverDirty) this.flushers.urgent()
+    if (!overDirty && this.wasOverDirty) this.notify()
+    this.wasOverDirty = overDirty
+    if (!more || this.closing) return
+    this.maintaining = true
+    setImmediate(() => {
+      this.maintaining = false
+      this.maintain()
+    })
+  }
+
+  load(slot: number, alias: string): void {
+    this.readers.load(slot, alias)
+  }
+
+  takeLoads(): readonly LoadResult[] {
+    const { loads } = this
+    this.loads = []
+    return loads
+  }
+
+  async scan(
+    prefix: Uint8Array,
+    from: { readonly slot: number; readonly after: Uint8Array } | undefined,
+    bytesMax: number,
+  ): Promise<ScanPiece> {
+    if (this.flushers.applied < this.durablePosition) await this.flushers.barrier()
+    const message = await this.readers.call<"scan">({
+      kind: "scan",
+      prefix: prefix.slice(),
+      slot: from?.slot ?? 0,
+      after: from?.after.slice() ?? new Uint8Array(0),
+      bytesMax,
+    })
+    if (message.kind !== "scanned") throw new StorageError("the reader answered something else")
+    const { aliases, slot, after } = message
+    return { aliases, next: slot < slotCountDefault ? { slot, after } : undefined }
+  }
+
+  async expired(nowMs: number): Promise<readonly { readonly slot: number; readonly alias: string }[]> {
+    const { memory } = this
+    const found = new Map<string, number>()
+    memory.expired(nowMs, expiredEntriesMax, (handle) => {
+      const alias = Buffer.alloc(memory.aliasLength(handle))
+      memory.copyAlias(handle, alias, 0)
+      found.set(latin1(alias, 0, alias.length), memory.slotOf(handle))
+    })
+    const message = await this.readers.call<"expired">({ kind: "expired", nowMs, limit: expiredEntriesMax })
+    if (message.kind === "expired") {
+      for (const { slot, key } of message.entries) {
+        // What memory knows to be gone, or to live longer, is not yet so in the table.
+        const handle = memory.find(key, 0, key.length)
+        const live = handle >= 0 && (memory.expiresAtMs(handle) === 0 || memory.expiresAtMs(handle) > nowMs)
+        if (handle !== absent && !live) found.set(latin1(key, 0, key.length), slot)
+      }
+    }
+    return [...found].slice(0, expiredEntriesMax).map(([alias, slot]) => ({ slot, alias }))
+  }
+
+  figures(): StorageFigures {
+    const { control } = this.commit
+    const memory = this.memory.figures()
+    return {
+      residentEntries: memory.residentEntries,
+      residentBytes: memory.residentBytes,
+      persistedEntries: this.flushers.count,
+      persistedBytes: this.disk?.bytesUsed ?? 0,
+      pageIns: this.readers.loadsAnswered,
+      evictions: memory.evictions,
+      logBytes: this.logBytes,
+      dirtyBytes: memory.dirtyBytes,
+      commits: control.commits,
+      commitMicrosP50: control.micros(0.5),
+      commitMicrosP99: control.micros(0.99),
+      commitMicrosMax: control.microsMax,
+      diskBytesUsed: this.disk?.bytesUsed ?? 0,
+      diskBytesMax: this.options.diskBytesMax,
+      filterBytes: this.filter.bytes,
+    }
+  }
+
+  /** Everything is in the table afterwards, unless a full disk forbids it: then it stays in the log for the next start. */
+  async close(): Promise<void> {
+    if (this.closing) return
+    if (!this.failed) await this.drain()
+    this.closing = true
+    await this.disk?.close()
+    if (this.failed) return this.kill()
+    await this.readers.close()
+    await this.flushers.close()
+    this.commit.control.cutBatch = this.flushers.durableBatch
+    await this.commit.close()
+    this.data.lock.release()
+  }
+
+  /** Waits until what was published is durable, or the disk is full: then nobody was told that it is. */
+  private async drain(): Promise<void> {
+    this.commit.publish()
+    const { control, ring } = this.commit
+    while (control.durable < ring.position && !control.full && !this.failed) {
+      const seen = control.progressCount
+      if (control.durable < ring.position) await control.progress(seen)
+    }
+  }
+
+  /** Ends all threads wherever they are; what was acknowledged is in the log. */
+  async kill(): Promise<void> {
+    this.closing = true
+    await Promise.all([this.readers.kill(), this.flushers.kill(), this.commit.kill()])
+    this.data.lock.release()
+  }
+}

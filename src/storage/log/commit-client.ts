@@ -1,0 +1,138 @@
+/** The commit worker as the thread that owns sockets sees it. */
+import { recordHeaderBytes, RecordView } from "../../core/entry/record.ts"
+import { assert } from "../../core/lib/assert.ts"
+import { logRingBytes } from "../../core/lib/limits.ts"
+import { startWorker, type Worker } from "../../platform/worker.ts"
+import { StorageError } from "../storage.ts"
+import type { CommitData, CommitMessage, CommitRequest } from "./commit-worker.ts"
+import { LogControl } from "./control.ts"
+import { LogRing } from "./ring.ts"
+
+export interface CommitEvents {
+  /** More is durable, or the disk has become full or has room again. */
+  readonly onProgress: () => void
+  readonly onFatal: (error: Error) => void
+}
+
+export class CommitClient {
+  readonly control = new LogControl()
+  readonly ring: LogRing
+  private readonly events: CommitEvents
+  private worker: Worker | undefined
+  private handlers: ((message: CommitMessage) => void) | undefined
+  private closed = false
+
+  constructor(events: CommitEvents) {
+    this.events = events
+    this.ring = new LogRing(logRingBytes, 0, (id, buffer) => this.post({ kind: "own", id, buffer }))
+  }
+
+  private post(message: CommitRequest): void {
+    assert(this.worker !== undefined, "the commit worker runs")
+    this.worker.postMessage(message)
+  }
+
+  /**
+   * Starts the worker and replays the log behind `applied`.
+   * @returns a notice for the log, if something was cut
+   * @throws StorageError
+   */
+  async recover(
+    directory: string,
+    sync: boolean,
+    applied: { readonly batch: number; readonly position: number },
+    visit: (record: RecordView, position: number) => void,
+  ): Promise<string | undefined> {
+    const data: CommitData = {
+      directory,
+      sync,
+      ring: this.ring.shared,
+      control: this.control.shared,
+      applied,
+    }
+    const worker = startWorker("storage/log/commit-worker.ts", data)
+    this.worker = worker
+    let notice: string | undefined
+    await new Promise<void>((resolve, reject) => {
+      const record = new RecordView()
+      worker.on("error", (error: Error) => {
+        reject(error)
+        this.fail(error)
+      })
+      worker.on("message", (message: CommitMessage) => this.handlers?.(message))
+      this.handlers = (message) => {
+        try {
+          if (message.kind === "batch") {
+            replay(record, message.records, message.start, visit)
+            this.post({ kind: "taken" })
+          } else if (message.kind === "recovered") {
+            notice = message.notice
+            this.ring.position = message.position
+          } else if (message.kind === "ready") resolve()
+          else if (message.kind === "error") reject(new StorageError(message.text))
+        } catch (error) {
+          reject(error)
+        }
+      }
+    })
+    this.handlers = (message) => {
+      if (message.kind === "error") this.fail(new StorageError(message.text))
+    }
+    void this.follow()
+    return notice
+  }
+
+  private fail(error: Error): void {
+    if (!this.closed) this.events.onFatal(error)
+  }
+
+  private async follow(): Promise<void> {
+    let seen = this.control.progressCount
+    while (!this.closed) {
+      seen = await this.control.progress(seen)
+      if (!this.closed) this.events.onProgress()
+    }
+  }
+
+  /** Once per turn. */
+  publish(): void {
+    if (this.ring.mark()) this.control.publish(this.ring.head)
+  }
+
+  /** Commits what is published, checkpoints and ends the thread. */
+  async close(): Promise<void> {
+    const { worker } = this
+    if (worker === undefined) return
+    await new Promise<void>((resolve) => {
+      this.handlers = (message) => {
+        if (message.kind === "closed") resolve()
+        if (message.kind !== "error") return
+        this.fail(new StorageError(message.text))
+        resolve()
+      }
+      this.control.stop()
+    })
+    await this.kill()
+  }
+
+  /** Ends the thread wherever it is. */
+  async kill(): Promise<void> {
+    this.closed = true
+    this.control.interrupt()
+    await this.worker?.terminate()
+  }
+}
+
+function replay(
+  record: RecordView,
+  records: Uint8Array,
+  start: number,
+  visit: (record: RecordView, position: number) => void,
+): void {
+  for (let at = 0; at < records.length;) {
+    const { length } = record.at(records, at)
+    assert(length >= recordHeaderBytes && at + length <= records.length, "records fill their batch")
+    visit(record, start + at + length)
+    at += length
+  }
+}

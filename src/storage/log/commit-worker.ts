@@ -1,0 +1,265 @@
+/**
+ * The thread that commits. It sleeps until something is published, takes all that is there as one batch, writes it in one
+ * transaction, and announces how far the log is durable. What arrives meanwhile is the next batch.
+ *
+ * - An error from SQLite stops the node and is never retried; after a failed fsync nobody knows what the disk holds.
+ * - A full disk is not such an error: SQLite has rolled back, nothing was acknowledged, and the same batch is tried again
+ *   until there is room.
+ */
+import { parentPort, workerData } from "node:worker_threads"
+import { resultOf } from "#sqlite"
+import { recordKind } from "../../core/entry/record.ts"
+import { assert } from "../../core/lib/assert.ts"
+import { logBatchBytesMax, logCutBatchesMax } from "../../core/lib/limits.ts"
+import { sqliteResult } from "../../platform/sqlite/driver.ts"
+import { batchHeaderBytes, sealBatch } from "./batch.ts"
+import { LogControl } from "./control.ts"
+import { LogReader, LogWriter } from "./log-file.ts"
+import { readTail } from "./recover-log.ts"
+import { elsewhere } from "./ring.ts"
+import { readWitness, Witness } from "./witness.ts"
+
+/** What the thread is started with. */
+export interface CommitData {
+  readonly directory: string
+  readonly sync: boolean
+  readonly ring: SharedArrayBuffer
+  readonly control: SharedArrayBuffer
+  readonly applied: { readonly batch: number; readonly position: number }
+}
+
+/** What it tells by message; the rest goes through `LogControl`. */
+export type CommitMessage =
+  | { readonly kind: "batch"; readonly records: Uint8Array; readonly start: number }
+  | {
+      readonly kind: "recovered"
+      readonly batch: number
+      readonly position: number
+      readonly notice: string | undefined
+    }
+  | { readonly kind: "ready" }
+  | { readonly kind: "error"; readonly text: string; readonly recovering: boolean }
+  | { readonly kind: "closed" }
+
+/** What it is told by message: a record's own buffer, or that a recovered batch was taken over. */
+export type CommitRequest =
+  | { readonly kind: "own"; readonly id: number; readonly buffer: SharedArrayBuffer }
+  | { readonly kind: "taken" }
+
+/** Batches on their way to the core while the log is read back: bounds memory. */
+const recoveryBytesAhead = 32 * 1024 * 1024
+const fullRetryMs = 100
+const idleMs = 1000
+
+const data = workerData as CommitData
+const port = parentPort as NonNullable<typeof parentPort>
+const send = (message: CommitMessage, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+
+class Committer {
+  private readonly control = new LogControl(data.control)
+  private readonly ring = new Uint8Array(data.ring)
+  private readonly ringView = new DataView(data.ring)
+  private readonly log = new LogWriter(data.directory, data.sync)
+  private readonly witness = new Witness(data.directory, false)
+  private readonly own = new Map<number, SharedArrayBuffer>()
+  private ownArrived: (() => void) | undefined
+  private taken = 0
+  private tail = 0
+  private batch = 0
+  private position = 0
+  private checksum = 0
+  private firstBatch = 0
+  private staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
+
+  constructor() {
+    port.on("message", (message: CommitRequest) => {
+      if (message.kind === "own") this.own.set(message.id, message.buffer)
+      else this.taken++
+      this.ownArrived?.()
+    })
+  }
+
+  private async arrived(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.ownArrived = resolve
+    })
+  }
+
+  async recover(): Promise<void> {
+    let sent = 0
+    const waiting: number[] = []
+    const reader = new LogReader(this.log.database)
+    const tail = await readTail(
+      this.log.path,
+      reader,
+      data.applied,
+      readWitness(data.directory),
+      async (records, header) => {
+        const copy = records.slice()
+        waiting.push(copy.length)
+        sent += copy.length
+        send({ kind: "batch", records: copy, start: header.start }, [copy.buffer])
+        while (sent > recoveryBytesAhead) {
+          while (this.taken > 0) {
+            this.taken--
+            sent -= waiting.shift() as number
+          }
+          if (sent > recoveryBytesAhead) await this.arrived()
+        }
+      },
+    )
+    this.batch = tail.batch
+    this.position = tail.position
+    this.checksum = tail.checksum
+    if (tail.cutBehind) this.log.deleteRange(tail.batch + 1, Number.MAX_SAFE_INTEGER)
+    this.firstBatch = this.log.first()
+    this.control.announce(this.position, this.batch)
+    send({ kind: "recovered", batch: this.batch, position: this.position, notice: tail.notice })
+    try {
+      this.log.grow()
+    } catch (error) {
+      // Only commits are slower without: they go on or wait as the disk allows.
+      if (resultOf(error) !== sqliteResult.full) throw error
+    }
+    send({ kind: "ready" })
+  }
+
+  async run(): Promise<void> {
+    const { control } = this
+    for (;;) {
+      const seen = control.wakeCount
+      if (control.head === this.tail) {
+        if (control.stopping) break
+        this.idle()
+        control.sleep(seen, idleMs)
+        continue
+      }
+      await this.commitNext()
+    }
+    this.close()
+  }
+
+  private async commitNext(): Promise<void> {
+    const length = await this.gather(this.control.head)
+    const number = this.batch + 1
+    const begun = performance.now()
+    const bytes = this.staging.subarray(0, batchHeaderBytes + length)
+    const checksum = sealBatch(bytes, length, number, this.position, this.checksum)
+    // The last batch stays, so that the chain can be followed from it.
+    const cutTo = Math.min(this.control.cutBatch - 1, this.firstBatch + logCutBatchesMax - 1)
+    this.append(number, bytes, cutTo)
+    this.witness.write(number, checksum, data.sync)
+    if (cutTo >= this.firstBatch) this.firstBatch = cutTo + 1
+    this.batch = number
+    this.checksum = checksum
+    this.position += length
+    this.control.countCommit((performance.now() - begun) * 1000)
+    this.control.announce(this.position, number)
+    this.log.checkpointIfDue()
+  }
+
+  private append(number: number, bytes: Uint8Array, cutTo: number): void {
+    for (;;) {
+      try {
+        this.log.append(number, bytes, this.firstBatch, cutTo)
+        this.control.setFull(false)
+        return
+      } catch (error) {
+        if (resultOf(error) !== sqliteResult.full) throw error
+        this.control.setFull(true)
+        this.control.sleep(this.control.wakeCount, fullRetryMs)
+      }
+    }
+  }
+
+  /** Copies records from `tail` up to `head`, or up to a batch's bound, behind the header's place. @returns their bytes */
+  private async gather(head: number): Promise<number> {
+    const size = this.ring.length
+    let length = 0
+    let runStart = this.tail % size
+    let runEnd = runStart
+    while (this.tail < head) {
+      const at = this.tail % size
+      const here = this.ringView.getUint32(at, true)
+      const kind = this.ringView.getUint8(at + 4)
+      assert(here >= 8 && at + here <= size, "what the ring holds is a record, a stub or padding")
+      const plain = kind !== elsewhere && kind !== recordKind.padding
+      const record = kind === elsewhere ? this.ringView.getUint32(at + 12, true) : plain ? here : 0
+      if (length > 0 && length + record > logBatchBytesMax) break
+      if (plain) runEnd = at + here
+      else {
+        this.copyRun(runStart, runEnd, length)
+        if (kind === elsewhere) await this.copyOwn(this.ringView.getUint32(at + 8, true), record, length)
+        runStart = runEnd = (at + here) % size
+      }
+      length += record
+      this.tail += here
+      if (plain && runEnd === size) {
+        this.copyRun(runStart, runEnd, length)
+        runStart = runEnd = 0
+      }
+    }
+    this.copyRun(runStart, runEnd, length)
+    return length
+  }
+
+  /** Copies neighbouring records in one piece; `length` is where they end in the batch. */
+  private copyRun(start: number, end: number, length: number): void {
+    if (start === end) return
+    this.makeRoom(length)
+    this.staging.set(this.ring.subarray(start, end), batchHeaderBytes + length - (end - start))
+  }
+
+  private async copyOwn(id: number, bytes: number, length: number): Promise<void> {
+    while (!this.own.has(id)) await this.arrived()
+    this.makeRoom(length + bytes)
+    this.staging.set(new Uint8Array(this.own.get(id) as SharedArrayBuffer), batchHeaderBytes + length)
+    this.own.delete(id)
+  }
+
+  private makeRoom(length: number): void {
+    if (batchHeaderBytes + length <= this.staging.length) return
+    const grown = new Uint8Array(batchHeaderBytes + length)
+    grown.set(this.staging)
+    this.staging = grown
+  }
+
+  private idle(): void {
+    if (this.staging.length > batchHeaderBytes + 2 * logBatchBytesMax)
+      this.staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
+    if (this.control.cutBatch - 1 - this.firstBatch >= 64 * logCutBatchesMax) this.cut()
+  }
+
+  private cut(): void {
+    const to = this.control.cutBatch - 1
+    if (to < this.firstBatch) return
+    try {
+      this.log.deleteRange(this.firstBatch, to)
+      this.firstBatch = to + 1
+    } catch (error) {
+      // A deletion can wait for room.
+      if (resultOf(error) !== sqliteResult.full) throw error
+    }
+  }
+
+  private close(): void {
+    this.cut()
+    this.log.close()
+    this.witness.sync()
+    this.witness.close()
+    send({ kind: "closed" })
+  }
+}
+
+let recovering = true
+try {
+  const committer = new Committer()
+  await committer.recover()
+  recovering = false
+  await committer.run()
+} catch (error) {
+  const text =
+    error instanceof Error && error.name === "StorageError" ? error.message : `log.db: ${String(error)}`
+  send({ kind: "error", text, recovering })
+}
+port.close()

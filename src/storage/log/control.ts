@@ -1,0 +1,133 @@
+/**
+ * What the thread that owns sockets and the committing thread share beside the ring's bytes. Each cell has one writer.
+ * Whole numbers below 2^53 are kept in 64-bit cells, since positions count all bytes ever appended.
+ */
+const bigCells = 8
+const smallCells = 8
+/** Commit times: four buckets per power of two of microseconds. */
+const bucketCells = 128
+export const controlBytes = bigCells * 8 + (smallCells + bucketCells) * 4
+
+const big = { head: 0, headPosition: 1, durable: 2, cutBatch: 3, batch: 4, walBytes: 5 } as const
+const small = { wake: 0, progress: 1, stop: 2, full: 3, commits: 4, microsMax: 5, refused: 6 } as const
+
+export class LogControl {
+  readonly shared: SharedArrayBuffer
+  private readonly big: BigInt64Array<SharedArrayBuffer>
+  private readonly small: Int32Array<SharedArrayBuffer>
+  private readonly buckets: Int32Array<SharedArrayBuffer>
+
+  constructor(shared = new SharedArrayBuffer(controlBytes)) {
+    this.shared = shared
+    this.big = new BigInt64Array(shared, 0, bigCells)
+    this.small = new Int32Array(shared, bigCells * 8, smallCells)
+    this.buckets = new Int32Array(shared, bigCells * 8 + smallCells * 4, bucketCells)
+  }
+
+  private get(cell: number): number {
+    return Number(Atomics.load(this.big, cell))
+  }
+  private set(cell: number, value: number): void {
+    Atomics.store(this.big, cell, BigInt(value))
+  }
+
+  /** Bytes that have gone through the ring, its padding included; written by the appender. */
+  get head(): number {
+    return this.get(big.head)
+  }
+  /** Everything up to here is durable; written by the committer. */
+  get durable(): number {
+    return this.get(big.durable)
+  }
+  /** Last durable batch. */
+  get batch(): number {
+    return this.get(big.batch)
+  }
+  /** Batches up to here are in the table for good: their rows may be deleted. */
+  get cutBatch(): number {
+    return this.get(big.cutBatch)
+  }
+  set cutBatch(batch: number) {
+    this.set(big.cutBatch, batch)
+  }
+
+  // The appender's side
+
+  publish(head: number): void {
+    this.set(big.head, head)
+    this.wake()
+  }
+  wake(): void {
+    Atomics.add(this.small, small.wake, 1)
+    Atomics.notify(this.small, small.wake)
+  }
+  stop(): void {
+    Atomics.store(this.small, small.stop, 1)
+    this.wake()
+  }
+  /** Resolves when the committer has announced something since `seen`. */
+  async progress(seen: number): Promise<number> {
+    const waiting = Atomics.waitAsync(this.small, small.progress, seen)
+    if (waiting.async) await waiting.value
+    return this.progressCount
+  }
+  /** Ends a wait of `progress` without news. */
+  interrupt(): void {
+    this.signal()
+  }
+  get progressCount(): number {
+    return Atomics.load(this.small, small.progress)
+  }
+  get full(): boolean {
+    return Atomics.load(this.small, small.full) === 1
+  }
+
+  // The committer's side
+
+  get wakeCount(): number {
+    return Atomics.load(this.small, small.wake)
+  }
+  get stopping(): boolean {
+    return Atomics.load(this.small, small.stop) === 1
+  }
+  /** Sleeps until somebody wakes it after `seen` was read, or the time is over. */
+  sleep(seen: number, timeoutMs: number): void {
+    Atomics.wait(this.small, small.wake, seen, timeoutMs)
+  }
+  announce(durable: number, batch: number): void {
+    this.set(big.batch, batch)
+    this.set(big.durable, durable)
+    this.signal()
+  }
+  setFull(full: boolean): void {
+    if (Atomics.exchange(this.small, small.full, full ? 1 : 0) !== (full ? 1 : 0)) this.signal()
+  }
+  private signal(): void {
+    Atomics.add(this.small, small.progress, 1)
+    Atomics.notify(this.small, small.progress)
+  }
+
+  // Figures
+
+  countCommit(micros: number): void {
+    Atomics.add(this.small, small.commits, 1)
+    const whole = Math.min(Math.max(1, Math.round(micros)), 2 ** 31 - 1)
+    if (whole > Atomics.load(this.small, small.microsMax)) Atomics.store(this.small, small.microsMax, whole)
+    Atomics.add(this.buckets, Math.min(bucketCells - 1, Math.floor(Math.log2(whole) * 4)), 1)
+  }
+  get commits(): number {
+    return Atomics.load(this.small, small.commits)
+  }
+  get microsMax(): number {
+    return Atomics.load(this.small, small.microsMax)
+  }
+  /** @returns the upper bound of the bucket in which this share (0 to 1) of commits ends, µs */
+  micros(share: number): number {
+    let left = this.commits * share
+    for (let i = 0; i < bucketCells; i++) {
+      left -= Atomics.load(this.buckets, i)
+      if (left <= 0) return this.commits === 0 ? 0 : Math.min(this.microsMax, Math.round(2 ** ((i + 1) / 4)))
+    }
+    return this.microsMax
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * `log.db`: one row per batch, written by one thread and read by others through connections of their own.
+ *
+ * The write-ahead log is grown when the file is opened and then overwritten in place (a growing file costs a commit twice
+ * the time), and rows are deleted as the table takes them over, so that the file keeps its size. Checkpoints are asked
+ * for by hand: SQLite's automatic ones swallow errors, and an fsync that failed must stop the node.
+ */
+import { join } from "node:path"
+import { openDatabase } from "#sqlite"
+import { logCheckpointPages, logGrownBytes } from "../../core/lib/limits.ts"
+import type { SqlDatabase, SqlStatement } from "../../platform/sqlite/driver.ts"
+import { logName } from "../directory/names.ts"
+import { StorageError } from "../storage.ts"
+
+export const pageBytes = 4096
+
+export interface LogRow {
+  readonly number: number
+  readonly batch: Uint8Array
+}
+
+interface CheckpointRow {
+  readonly busy: number
+  readonly log: number
+  readonly checkpointed: number
+}
+
+/** Opens a database of ours with a write-ahead log. @param sync whether each commit is fsynced */
+export function openWal(path: string, sync: boolean, cacheKiB: number): SqlDatabase {
+  const database = openDatabase(path)
+  try {
+    database.exec(`PRAGMA page_size = ${pageBytes}`)
+    database.exec("PRAGMA busy_timeout = 10000")
+    const mode = database.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string }
+    if (mode.journal_mode !== "wal") throw new Error(`the file system does not allow a write-ahead log`)
+    database.exec(`PRAGMA synchronous = ${sync ? "FULL" : "NORMAL"}`)
+    database.exec("PRAGMA wal_autocheckpoint = 0")
+    database.exec(`PRAGMA cache_size = -${cacheKiB}`)
+    return database
+  } catch (error) {
+    database.close()
+    throw new StorageError(`${path}: ${(error as Error).message}`)
+  }
+}
+
+/** @returns whether all of the write-ahead log is in the database now */
+export function checkpoint(database: SqlDatabase, mode: "PASSIVE" | "TRUNCATE"): boolean {
+  const row = database.prepare(`PRAGMA wal_checkpoint(${mode})`).get() as CheckpointRow
+  return row.busy === 0 && row.checkpointed === row.log
+}
+
+export class LogWriter {
+  readonly path: string
+  readonly database: SqlDatabase
+  private readonly insert: SqlStatement
+  private readonly cut: SqlStatement
+  private pagesSinceCheckpoint = 0
+
+  constructor(directory: string, sync: boolean) {
+    this.path = join(directory, logName)
+    this.database = openWal(this.path, sync, 8192)
+    this.database.exec("CREATE TABLE IF NOT EXISTS log(number INTEGER PRIMARY KEY, batch BLOB NOT NULL)")
+    this.insert = this.database.prepare("INSERT INTO log VALUES(?, ?)")
+    this.cut = this.database.prepare("DELETE FROM log WHERE number BETWEEN ? AND ?")
+  }
+
+  /** Before the first append, after everything was read. */
+  grow(): void {
+    const { database } = this
+    database.exec("CREATE TABLE IF NOT EXISTS pad(bytes BLOB)")
+    database.exec(`BEGIN; INSERT INTO pad VALUES(zeroblob(${logGrownBytes})); COMMIT`)
+    database.exec("DELETE FROM pad")
+    checkpoint(database, "PASSIVE")
+  }
+
+  /** Appends one batch and deletes batches `cutFrom` to `cutTo`, in one transaction. Durable when it returns. */
+  append(number: number, batch: Uint8Array, cutFrom: number, cutTo: number): void {
+    const { database } = this
+    database.exec("BEGIN IMMEDIATE")
+    try {
+      if (cutTo >= cutFrom) this.cut.run(cutFrom, cutTo)
+      this.insert.run(number, batch)
+      database.exec("COMMIT")
+    } catch (error) {
+      rollback(database)
+      throw error
+    }
+    this.pagesSinceCheckpoint += Math.ceil(batch.length / pageBytes) + 3
+  }
+
+  /** The committing thread pays for checkpoints, a small one at a time. */
+  checkpointIfDue(): void {
+    if (this.pagesSinceCheckpoint < logCheckpointPages) return
+    this.pagesSinceCheckpoint = 0
+    checkpoint(this.database, "PASSIVE")
+  }
+
+  deleteRange(from: number, to: number): void {
+    this.cut.run(from, to)
+  }
+
+  first(): number {
+    const row = this.database.prepare("SELECT min(number) AS number FROM log").get() as {
+      number: number | null
+    }
+    return row.number ?? 0
+  }
+
+  close(): void {
+    checkpoint(this.database, "TRUNCATE")
+    this.database.close()
+  }
+}
+
+/** Ends a transaction after an error, which SQLite may have done itself. */
+export function rollback(database: SqlDatabase): void {
+  try {
+    database.exec("ROLLBACK")
+  } catch {
+    // "no transaction is active": the error that brought us here has rolled it back, and is the one to report.
+  }
+}
+
+/** Reads batches by short transactions of its own. */
+export class LogReader {
+  private readonly select: SqlStatement
+
+  constructor(database: SqlDatabase) {
+    this.select = database.prepare("SELECT number, batch FROM log WHERE number >= ? ORDER BY number LIMIT ?")
+  }
+
+  /** @returns rows from `number` on, at most `limit` */
+  from(number: number, limit: number): LogRow[] {
+    return this.select.all(number, limit) as LogRow[]
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Reads the log's tail back at open and decides what is true: every batch that was acknowledged must be there, whole and
+ * in its place, or the node does not start. What lies behind the last acknowledged batch and is not whole was torn by the
+ * crash: it is cut, and a line says so.
+ */
+import { StorageError } from "../storage.ts"
+import { type BatchHeader, batchHeaderBytes, openBatch } from "./batch.ts"
+import type { LogReader, LogRow } from "./log-file.ts"
+import type { Witnessed } from "./witness.ts"
+
+export interface LogTail {
+  /** The last whole batch, 0 if there is none. */
+  readonly batch: number
+  readonly position: number
+  readonly checksum: number
+  /** Batches behind it are to be deleted. */
+  readonly cutBehind: boolean
+  readonly notice: string | undefined
+}
+
+const rowsPerRead = 16
+
+/**
+ * @param applied batch whose effects the table holds (0: none), and the position behind it
+ * @param visit gets the records of each batch after `applied`, in order
+ * @throws StorageError naming file and batch
+ */
+export async function readTail(
+  path: string,
+  reader: LogReader,
+  applied: { readonly batch: number; readonly position: number },
+  witness: Witnessed,
+  visit: (records: Uint8Array, header: BatchHeader) => Promise<void> | void,
+): Promise<LogTail> {
+  // The applied batch itself is kept in the log: it begins the chain.
+  let next = Math.max(1, applied.batch)
+  let last = { batch: 0, position: 0, checksum: 0 }
+  for (;;) {
+    const rows = reader.from(next, rowsPerRead)
+    for (const row of rows) {
+      const header = check(row, next, last)
+      if (typeof header === "string") {
+        if (next <= witness.batch || next <= applied.batch)
+          throw new StorageError(`${path}: batch ${next}: ${header}`)
+        return {
+          ...last,
+          cutBehind: true,
+          notice: `${path}: batch ${next} was never acknowledged and is cut: ${header}`,
+        }
+      }
+      if (header.number === applied.batch && header.end !== applied.position)
+        throw new StorageError(
+          `${path}: batch ${next} ends at ${header.end}, the table says ${applied.position}`,
+        )
+      if (header.number === witness.batch && header.checksum !== witness.checksum)
+        throw new StorageError(`${path}: batch ${next} is not the one that was acknowledged`)
+      if (header.number > applied.batch) await visit(row.batch.subarray(batchHeaderBytes), header)
+      last = { batch: header.number, position: header.end, checksum: header.checksum }
+      next++
+    }
+    if (rows.length < rowsPerRead) break
+  }
+  return {
+    ...last,
+    cutBehind: false,
+    notice: shortage(path, Math.max(witness.batch, applied.batch), witness, last.batch),
+  }
+}
+
+function check(
+  row: LogRow,
+  expected: number,
+  last: { position: number; checksum: number },
+): BatchHeader | string {
+  if (row.number !== expected) return `missing: the next one found is ${row.number}`
+  if (!(row.batch instanceof Uint8Array)) return "not a blob"
+  const header = openBatch(row.batch)
+  if (typeof header === "string") return header
+  if (header.number !== expected) return `holds number ${header.number}`
+  if (last.position !== 0 && (header.start !== last.position || header.previous !== last.checksum))
+    return "does not follow the batch before it"
+  return header
+}
+
+function shortage(path: string, needed: number, witness: Witnessed, found: number): string | undefined {
+  if (found >= needed) return undefined
+  const text = `${path}: ends at batch ${found}, but batch ${needed} was acknowledged`
+  if (witness.synced) throw new StorageError(`${text}: the log or its write-ahead log is damaged`)
+  return `${text}; \`sync\` is false, so a power failure may cost the last batches`
+}

@@ -1,0 +1,17 @@
+/** Opens a data directory as the configuration wants it: on disk, or in memory alone. */
+import { openDirectory } from "./directory/data-directory.ts"
+import { DiskStorage } from "./disk-storage.ts"
+import { type OpenStorage, StorageError } from "./storage.ts"
+
+export const openStorage: OpenStorage = async (options, recover) => {
+  const data = openDirectory(options.directory, options.nodeId, options.transient)
+  if (options.transient) throw new StorageError("transient: not yet")
+  const storage = new DiskStorage(options, data)
+  try {
+    await storage.open(recover(storage))
+  } catch (error) {
+    await storage.kill()
+    throw error
+  }
+  return storage
+}

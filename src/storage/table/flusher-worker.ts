@@ -1,0 +1,249 @@
+/**
+ * The thread that brings what the log holds into the table. It follows the log by reading it, so that the thread which
+ * owns sockets hands over nothing; file `i` belongs to worker `i mod n`.
+ *
+ * A round takes one file as far as the log is durable. Rounds run when much is waiting, when something has waited for
+ * long, when somebody scans (`barrier`) and before closing. A checkpoint after the round empties the file's write-ahead
+ * log; the log may be cut up to there.
+ */
+import { parentPort, workerData } from "node:worker_threads"
+import { resultOf } from "#sqlite"
+import { RecordView } from "../../core/entry/record.ts"
+import { flushAgeMs, flushRoundBytesMax, partitionFiles } from "../../core/lib/limits.ts"
+import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
+import { sqliteResult } from "../../platform/sqlite/driver.ts"
+import { batchHeaderBytes, openBatch } from "../log/batch.ts"
+import { LogControl } from "../log/control.ts"
+import { LogReader, openWal } from "../log/log-file.ts"
+import { logName } from "../directory/names.ts"
+import { join } from "node:path"
+import { type SlotState, StorageError, type StoredResult } from "../storage.ts"
+import { PartitionWriter } from "./partition-writer.ts"
+import { readClients } from "./read-clients.ts"
+import { Round } from "./round.ts"
+
+export interface FlusherData {
+  readonly directory: string
+  readonly worker: number
+  readonly workers: number
+  readonly control: SharedArrayBuffer
+  /** Waiting bytes of log that begin a round. */
+  readonly roundBytes: number
+}
+
+export type FlusherMessage =
+  | {
+      readonly kind: "opened"
+      readonly batch: number
+      readonly position: number
+      readonly slots: SlotState[]
+      readonly results: StoredResult[]
+    }
+  | {
+      readonly kind: "progress"
+      readonly applied: number
+      readonly durable: number
+      readonly durableBatch: number
+      readonly count: number
+      readonly rows: number
+      readonly full: boolean
+    }
+  | { readonly kind: "barrier"; readonly id: number }
+  | { readonly kind: "error"; readonly text: string }
+  | { readonly kind: "closed" }
+
+export type FlusherRequest =
+  /** The log is recovered; following may begin. */
+  | { readonly kind: "follow" }
+  | { readonly kind: "barrier"; readonly id: number }
+  /** Memory is full of changes: a round is wanted now. */
+  | { readonly kind: "urgent" }
+  | { readonly kind: "close" }
+
+const pollMs = 100
+const fullRetryMs = 500
+const batchesPerRead = 8
+
+const data = workerData as FlusherData
+const port = parentPort as NonNullable<typeof parentPort>
+const send = (message: FlusherMessage) => port.postMessage(message)
+
+class Flusher {
+  private readonly control = new LogControl(data.control)
+  private readonly files: PartitionWriter[] = []
+  private readonly logPath = join(data.directory, logName)
+  private logDatabase: SqlDatabase | undefined
+  private logReader: LogReader | undefined
+  private readonly record = new RecordView()
+  private readonly barriers: number[] = []
+  private urgent = false
+  private closing = false
+  private full = false
+  private rows = 0
+  private flushedAtMs = performance.now()
+  private following = false
+  private wake: (() => void) | undefined
+
+  constructor() {
+    for (let file = data.worker; file < partitionFiles; file += data.workers)
+      this.files.push(new PartitionWriter(data.directory, file))
+    port.on("message", (message: FlusherRequest) => {
+      if (message.kind === "barrier") this.barriers.push(message.id)
+      else if (message.kind === "urgent") this.urgent = true
+      else if (message.kind === "follow") this.following = true
+      else this.closing = true
+      this.wake?.()
+    })
+  }
+
+  open(): void {
+    const slots: SlotState[] = []
+    const results: StoredResult[] = []
+    let batch = Number.MAX_SAFE_INTEGER
+    let position = 0
+    for (const file of this.files) {
+      for (const { slot, sequence, slotEpoch, clockMs } of file.slots.values())
+        slots.push({ slot, sequence, slotEpoch, slotClockMs: clockMs })
+      readClients(file.database, file.path, file.slots, (result) => results.push(result))
+      if (file.applied.batch < batch) ({ batch, position } = file.applied)
+    }
+    send({ kind: "opened", batch, position, slots, results })
+  }
+
+  async run(): Promise<void> {
+    while (!this.following && !this.closing) await this.pause(pollMs)
+    if (this.following) {
+      this.logDatabase = openWal(this.logPath, false, 2048)
+      this.logReader = new LogReader(this.logDatabase)
+      this.report()
+    }
+    while (!this.closing) {
+      if (this.barriers.length > 0) await this.barrier()
+      else if (this.isDue()) await this.round(true)
+      else await this.pause(pollMs)
+    }
+    await this.close()
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  private isDue(): boolean {
+    const { batch, durable } = this.control
+    let oldest = durable
+    let behind = false
+    for (const file of this.files) {
+      oldest = Math.min(oldest, file.applied.position)
+      if (file.durable.batch < batch) behind = true
+    }
+    if (!behind) {
+      this.urgent = false
+      this.flushedAtMs = performance.now()
+      return false
+    }
+    const waiting = durable - oldest
+    if (this.urgent || waiting >= data.roundBytes) return true
+    return performance.now() - this.flushedAtMs >= flushAgeMs
+  }
+
+  private async barrier(): Promise<void> {
+    const ids = this.barriers.splice(0)
+    if (await this.round(false)) for (const id of ids) send({ kind: "barrier", id })
+    else this.barriers.push(...ids)
+  }
+
+  /** Brings all files as far as the log is durable now. @returns false if the disk is full */
+  private async round(durably: boolean): Promise<boolean> {
+    const target = this.control.batch
+    this.urgent = false
+    if (durably) this.flushedAtMs = performance.now()
+    try {
+      for (const file of this.files) {
+        while (file.applied.batch < target) this.flush(file, target)
+        if (durably && file.durable.batch < file.applied.batch) file.checkpoint()
+        this.report()
+        // Requests that came meanwhile are heard between files.
+        await new Promise<void>((resolve) => setImmediate(resolve))
+      }
+    } catch (error) {
+      if (resultOf(error) !== sqliteResult.full) throw error
+      this.full = true
+      this.report()
+      await this.pause(fullRetryMs)
+      return false
+    }
+    this.full = false
+    return true
+  }
+
+  /** One file, up to `target` or as far as memory for one round goes. */
+  private flush(file: PartitionWriter, target: number): void {
+    const round = new Round(file.file)
+    let next = file.applied.batch + 1
+    let position = file.applied.position
+    while (next <= target && round.bytes < flushRoundBytesMax) {
+      const rows = (this.logReader as LogReader).from(next, Math.min(batchesPerRead, target - next + 1))
+      if (rows.length === 0) throw new StorageError(`${this.logPath}: batch ${next} is missing`)
+      for (const row of rows) {
+        const header = openBatch(row.batch)
+        if (typeof header === "string" || row.number !== next || header.number !== next)
+          throw new StorageError(
+            `${this.logPath}: batch ${next}: ${typeof header === "string" ? header : "missing"}`,
+          )
+        this.gather(round, row.batch)
+        position = header.end
+        next++
+      }
+    }
+    this.rows += file.write(round, next - 1, position)
+  }
+
+  private gather(round: Round, batch: Uint8Array): void {
+    for (let at = batchHeaderBytes; at < batch.length;) {
+      const record = this.record.at(batch, at)
+      round.add(record)
+      at += record.length
+    }
+  }
+
+  private report(): void {
+    let applied = Number.MAX_SAFE_INTEGER
+    let durable = Number.MAX_SAFE_INTEGER
+    let durableBatch = Number.MAX_SAFE_INTEGER
+    let count = 0
+    for (const file of this.files) {
+      applied = Math.min(applied, file.applied.position)
+      durable = Math.min(durable, file.durable.position)
+      durableBatch = Math.min(durableBatch, file.durable.batch)
+      count += file.count
+    }
+    send({ kind: "progress", applied, durable, durableBatch, count, rows: this.rows, full: this.full })
+  }
+
+  private async close(): Promise<void> {
+    if (this.following) await this.round(true)
+    for (const file of this.files) {
+      if (file.durable.batch < file.applied.batch) file.checkpoint()
+    }
+    this.report()
+    for (const file of this.files) file.close()
+    this.logDatabase?.close()
+    send({ kind: "closed" })
+  }
+}
+
+try {
+  const flusher = new Flusher()
+  flusher.open()
+  await flusher.run()
+} catch (error) {
+  send({ kind: "error", text: error instanceof StorageError ? error.message : `the table: ${String(error)}` })
+}
+port.close()

@@ -1,0 +1,162 @@
+/** The flusher workers as the thread that owns sockets sees them. */
+import { partitionFiles } from "../../core/lib/limits.ts"
+import { startWorker, type Worker } from "../../platform/worker.ts"
+import { type RecoveryTarget, StorageError } from "../storage.ts"
+import type { FlusherData, FlusherMessage, FlusherRequest } from "./flusher-worker.ts"
+
+type Progress = Extract<FlusherMessage, { kind: "progress" }>
+
+export interface FlusherEvents {
+  readonly onProgress: () => void
+  readonly onFatal: (error: Error) => void
+}
+
+interface Flusher {
+  readonly worker: Worker
+  progress: Progress
+  closed: (() => void) | undefined
+}
+
+export class Flushers {
+  private readonly events: FlusherEvents
+  private readonly flushers: Flusher[] = []
+  private readonly barriers = new Map<
+    number,
+    { left: number; resolve: () => void; reject: (error: Error) => void }
+  >()
+  private nextBarrier = 1
+  private failure: Error | undefined
+  private closed = false
+
+  constructor(events: FlusherEvents) {
+    this.events = events
+  }
+
+  /**
+   * Starts the workers and tells `target` what the table knows.
+   * @returns the batch, and the position behind it, up to which every file holds everything
+   * @throws StorageError
+   */
+  async open(
+    data: Omit<FlusherData, "worker">,
+    target: RecoveryTarget,
+  ): Promise<{ batch: number; position: number }> {
+    const workers = Math.min(data.workers, partitionFiles)
+    const opened: Promise<Extract<FlusherMessage, { kind: "opened" }>>[] = []
+    for (let worker = 0; worker < workers; worker++) opened.push(this.start({ ...data, workers, worker }))
+    const states = await Promise.all(opened)
+    for (const { slots } of states) for (const slot of slots) target.slot(slot)
+    for (const { results } of states) for (const result of results) target.result(result)
+    const oldest = states.reduce((a, b) => (b.batch < a.batch ? b : a))
+    for (const flusher of this.flushers)
+      flusher.progress = { ...flusher.progress, applied: oldest.position, durable: oldest.position }
+    return { batch: oldest.batch, position: oldest.position }
+  }
+
+  private start(data: FlusherData): Promise<Extract<FlusherMessage, { kind: "opened" }>> {
+    const worker = startWorker("storage/table/flusher-worker.ts", data)
+    const none = { applied: 0, durable: 0, durableBatch: 0, count: 0, rows: 0, full: false }
+    const flusher: Flusher = { worker, progress: { kind: "progress", ...none }, closed: undefined }
+    this.flushers.push(flusher)
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) => {
+        reject(error)
+        flusher.closed?.()
+        this.fail(error)
+      }
+      worker.on("error", fail)
+      worker.on("message", (message: FlusherMessage) => {
+        if (message.kind === "opened") resolve(message)
+        else if (message.kind === "progress") {
+          flusher.progress = message
+          this.events.onProgress()
+        } else if (message.kind === "barrier") this.passed(message.id)
+        else if (message.kind === "closed") flusher.closed?.()
+        else fail(new StorageError(message.text))
+      })
+    })
+  }
+
+  private fail(error: Error): void {
+    this.failure ??= error
+    for (const barrier of this.barriers.values()) barrier.reject(error)
+    this.barriers.clear()
+    if (!this.closed) this.events.onFatal(error)
+  }
+
+  private post(message: FlusherRequest): void {
+    for (const { worker } of this.flushers) worker.postMessage(message)
+  }
+
+  follow(): void {
+    this.post({ kind: "follow" })
+  }
+  urgent(): void {
+    this.post({ kind: "urgent" })
+  }
+
+  /** Resolves when the table holds everything that is durable in the log now. */
+  barrier(): Promise<void> {
+    if (this.failure !== undefined) return Promise.reject(this.failure)
+    const id = this.nextBarrier++
+    return new Promise((resolve, reject) => {
+      this.barriers.set(id, { left: this.flushers.length, resolve, reject })
+      this.post({ kind: "barrier", id })
+    })
+  }
+
+  private passed(id: number): void {
+    const barrier = this.barriers.get(id)
+    if (barrier === undefined || --barrier.left > 0) return
+    this.barriers.delete(id)
+    barrier.resolve()
+  }
+
+  private least(of: (progress: Progress) => number): number {
+    return this.flushers.reduce(
+      (least, { progress }) => Math.min(least, of(progress)),
+      Number.MAX_SAFE_INTEGER,
+    )
+  }
+  /** Every file holds everything up to this position. */
+  get applied(): number {
+    return this.least((progress) => progress.applied)
+  }
+  /** As `applied`, and a synced checkpoint has made it durable. */
+  get durable(): number {
+    return this.least((progress) => progress.durable)
+  }
+  get durableBatch(): number {
+    return this.least((progress) => progress.durableBatch)
+  }
+  get full(): boolean {
+    return this.flushers.some(({ progress }) => progress.full)
+  }
+  /** Entries in the table. */
+  get count(): number {
+    return this.flushers.reduce((sum, { progress }) => sum + progress.count, 0)
+  }
+  /** Rows written since the start. */
+  get rows(): number {
+    return this.flushers.reduce((sum, { progress }) => sum + progress.rows, 0)
+  }
+
+  /** Brings everything into the table and ends the threads. */
+  async close(): Promise<void> {
+    if (this.failure !== undefined) return this.kill()
+    const closed = this.flushers.map(
+      (flusher) =>
+        new Promise<void>((resolve) => {
+          flusher.closed = resolve
+        }),
+    )
+    this.post({ kind: "close" })
+    await Promise.all(closed)
+    await this.kill()
+  }
+
+  async kill(): Promise<void> {
+    this.closed = true
+    await Promise.all(this.flushers.map(({ worker }) => worker.terminate()))
+  }
+}
