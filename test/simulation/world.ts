@@ -35,8 +35,12 @@ export interface Host<Contents> {
   send(address: string, message: unknown, label: string): void
   /** `persisted` with the same token follows. */
   persist(token: number, write: Write<Contents>): void
-  /** Ends the process. `restart`: its service manager starts it again. */
-  exit(reason: string, restart: boolean): void
+  /**
+   * Ends the process.
+   * @param restartInMs when its service manager starts it again; undefined = not
+   * @param replace what is done to its directory in between
+   */
+  exit(reason: string, restartInMs: number | undefined, replace?: Write<Contents>): void
 }
 
 export interface Logic {
@@ -67,7 +71,12 @@ export type Trap =
 type Output<Contents> =
   | { readonly kind: "send"; readonly address: string; readonly message: unknown; readonly label: string }
   | { readonly kind: "persist"; readonly token: number; readonly write: Write<Contents> }
-  | { readonly kind: "exit"; readonly reason: string; readonly restart: boolean }
+  | {
+      readonly kind: "exit"
+      readonly reason: string
+      readonly restartInMs: number | undefined
+      readonly replace: Write<Contents> | undefined
+    }
 
 export class Machine<Contents> {
   readonly index: number
@@ -230,7 +239,8 @@ export class World<Contents> {
       else if (output.kind === "persist") this.persist(machine, output.token, output.write)
       else {
         this.trace.step(this.nowMs, machine.index, "exit", () => output.reason)
-        this.kill(machine, false, output.restart ? 1_000 : undefined)
+        this.kill(machine, false, output.restartInMs)
+        if (output.replace !== undefined) machine.disk.replace(output.replace(machine.disk.durable))
       }
     }
   }
@@ -294,7 +304,8 @@ export class World<Contents> {
     const host: Host<Contents> = {
       send: (address, message, label) => this.outbox.push({ kind: "send", address, message, label }),
       persist: (token, write) => this.outbox.push({ kind: "persist", token, write }),
-      exit: (reason, restart) => this.outbox.push({ kind: "exit", reason, restart }),
+      exit: (reason, restartInMs, replace) =>
+        this.outbox.push({ kind: "exit", reason, restartInMs, replace }),
     }
     machine.logic = this.factory(machine, host, machine.prng.fork())
     this.observer.durable(machine)

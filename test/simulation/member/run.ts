@@ -1,0 +1,164 @@
+/** One run of membership: from options to a verdict. The same options give the same trace, to the bit. */
+import { AssertionError } from "../../../src/core/lib/assert.ts"
+import type { MemberOptions } from "../../../src/core/member/event.ts"
+import type { Settings } from "../../../src/core/view/view.ts"
+import { formatNodeId, randomNodeId } from "../../../src/core/ring/node-id.ts"
+import type { SimulationOptions } from "../options.ts"
+import { Trace } from "../trace.ts"
+import { Checks, Coverage, Violation } from "../violation.ts"
+import { World } from "../world.ts"
+import type { Machine } from "../world.ts"
+import { FaultDriver } from "./apply.ts"
+import { emptyContents } from "./contents.ts"
+import type { MemberContents } from "./contents.ts"
+import { MemberLogic } from "./logic.ts"
+import { MemberObserver } from "./observer.ts"
+import { isBeyondHelp, missing } from "./stable.ts"
+
+export interface RunResult {
+  readonly seed: number
+  readonly violation: { readonly invariant: string; readonly text: string } | undefined
+  readonly traceHash: string
+  readonly steps: number
+  readonly epochs: number
+  readonly messages: number
+  /** How long after the last fault the cluster took to become stable; undefined where nobody promises it. */
+  readonly stableAfterMs: number | undefined
+  readonly checks: ReadonlyMap<string, number>
+  readonly coverage: ReadonlyMap<string, number>
+}
+
+export function runMembers(options: SimulationOptions, print?: (line: string) => void): RunResult {
+  return new MemberRun(options, print).run()
+}
+
+class MemberRun {
+  private readonly options: SimulationOptions
+  private readonly checks = new Checks()
+  private readonly coverage = new Coverage()
+  private readonly trace: Trace
+  private readonly observer: MemberObserver
+  private readonly world: World<MemberContents>
+  private readonly driver: FaultDriver
+  /** Addresses of the machines that are there from the beginning. */
+  private readonly addresses: string[] = []
+  private moves = true
+
+  constructor(options: SimulationOptions, print?: (line: string) => void) {
+    this.options = options
+    this.trace = new Trace(print)
+    this.observer = new MemberObserver(this.checks, this.coverage)
+    this.world = new World<MemberContents>(
+      options,
+      (machine, host, prng) =>
+        new MemberLogic(machine, host, prng, this.memberOptions(machine), this.agentOptions(), this.coverage),
+      this.observer,
+      this.trace,
+    )
+    this.observer.attach(this.world.machines, () => this.world.nowMs)
+    this.observer.listFounds = options.bootstrap === "list"
+    this.driver = new FaultDriver(this.world, this.observer, options, this.coverage, () => this.addMachine())
+  }
+
+  run(): RunResult {
+    const { options, world } = this
+    let violation: RunResult["violation"]
+    let stableAfterMs: number | undefined
+    try {
+      for (let i = 0; i < options.nodes; i++) this.addresses.push(this.addMachine().address)
+      for (const machine of world.machines)
+        world.at(world.prng.between(0, options.startSpreadMs), () => world.start(machine))
+      this.driver.schedule()
+      world.run(options.virtualMs)
+      this.driver.heal()
+      this.moves = false
+      stableAfterMs = this.settle()
+    } catch (error) {
+      if (error instanceof Violation) violation = { invariant: error.invariant, text: error.message }
+      else if (error instanceof AssertionError)
+        violation = { invariant: "assertion", text: String(error.stack) }
+      else
+        violation = { invariant: "error", text: error instanceof Error ? String(error.stack) : String(error) }
+    }
+    return {
+      seed: options.seed,
+      violation,
+      traceHash: this.trace.hash(),
+      steps: this.trace.steps,
+      epochs: this.observer.ledger.newest()?.epoch ?? 0,
+      messages: world.network.sent,
+      stableAfterMs,
+      checks: this.checks.ran,
+      coverage: this.coverage.seen,
+    }
+  }
+
+  /** @returns how long it took to become stable */
+  private settle(): number | undefined {
+    const { options, world, observer } = this
+    const healedMs = world.nowMs
+    const untilMs = healedMs + options.settleMs + options.repairGraceMs + options.catchUpMsMax * 2
+    let wrong: string[] = ["not looked at"]
+    while (world.nowMs < untilMs) {
+      world.run(world.nowMs + 500)
+      wrong = missing(world.machines, observer.ledger, world.nowMs)
+      if (wrong.length === 0) return world.nowMs - healedMs
+    }
+    if (isBeyondHelp(world.machines, observer.ledger.newest())) {
+      this.coverage.count("beyond help")
+      return undefined
+    }
+    this.checks.that("I24", wrong.length === 0, () => {
+      return `not stable ${(untilMs - healedMs) / 1000} s after the last fault:\n${wrong.join("\n")}\n${observer.summary()}`
+    })
+    return undefined
+  }
+
+  private addMachine(): Machine<MemberContents> {
+    const { world } = this
+    const index = world.machines.length
+    const machine = world.addMachine(emptyContents("", index, 0))
+    const nodeId = formatNodeId(randomNodeId(machine.prng))
+    machine.disk.replace(emptyContents(nodeId, index, 0))
+    return machine
+  }
+
+  private memberOptions(machine: Machine<MemberContents>): MemberOptions {
+    const { options, addresses } = this
+    const joined = machine.index >= addresses.length
+    const peers =
+      options.bootstrap === "list" || joined
+        ? addresses
+        : options.bootstrap === "first"
+          ? addresses.slice(0, machine.index === 0 ? 0 : 1)
+          : addresses.slice(Math.max(0, machine.index - 1), machine.index)
+    const settings: Settings = {
+      replicationFactor: options.replicationFactor,
+      slotCount: options.slotCount,
+      sync: options.sync,
+      transient: false,
+      entryBytesMax: 1024,
+      leaseMs: options.leaseMs,
+      suspectMs: options.suspectMs,
+      repairGraceMs: options.repairGraceMs,
+    }
+    return { bootstrappingPeers: peers, settings, weight: 1, zone: "" }
+  }
+
+  private agentOptions() {
+    const { world, options } = this
+    const machineOf = (storageId: string) =>
+      world.machines.find((machine) => machine.disk.durable.storageId === storageId)
+    return {
+      catchUpMsMax: options.catchUpMsMax,
+      movesPerMille: this.moves ? options.movesPerMille : 0,
+      ledger: this.observer.ledger,
+      reaches: (from: string, to: string) => {
+        const a = machineOf(from)
+        const b = machineOf(to)
+        if (a === undefined || b === undefined || !b.running || b.paused || b.disk.hangs) return false
+        return !world.network.isCut(a.index, b.index) && !world.network.isCut(b.index, a.index)
+      },
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Whether the cluster is where it should be when nothing is wrong (I24, I31): every live member has the newest view and a
+ * lease, every slot has a primary that answers and its replicas in sync, and nothing moves.
+ */
+import type { View } from "../../../src/core/view/view.ts"
+import type { Machine } from "../world.ts"
+import type { MemberContents } from "./contents.ts"
+import type { Ledger } from "./ledger.ts"
+import type { MemberLogic } from "./logic.ts"
+
+type MemberMachine = Machine<MemberContents>
+
+/** @returns what is missing; empty where the cluster is stable */
+export function missing(machines: readonly MemberMachine[], ledger: Ledger, nowMs: number): string[] {
+  const view = ledger.newest()
+  if (view === undefined) return ["no cluster was founded"]
+  const wrong: string[] = []
+  const byStorage = new Map(machines.map((machine) => [machine.disk.durable.storageId, machine]))
+  for (const machine of machines) {
+    if (!machine.running) continue
+    const own = machine.disk.durable.view
+    if (own?.clusterId !== view.clusterId || own.epoch !== view.epoch)
+      wrong.push(`n${machine.index} has view ${own?.epoch ?? "none"} of ${own?.clusterId}, not ${view.epoch}`)
+    else if (!view.members.some((m) => m.storageId === machine.disk.durable.storageId && m.standing === "up"))
+      wrong.push(`n${machine.index} (${machine.disk.durable.storageId}) is not a member that is up`)
+  }
+  const up = view.members.filter((member) => member.standing === "up")
+  const factor = Math.min(view.settings.replicationFactor, up.length)
+  view.slots.forEach((slot, s) => {
+    const primary = byStorage.get(slot.inSync[0] ?? "")
+    const logic = primary?.logic as MemberLogic | undefined
+    if (primary === undefined || logic === undefined)
+      wrong.push(`slot ${s}: primary ${slot.inSync[0]} is away`)
+    else if (!logic.mayAnswer(s, primary.clock.read(nowMs)))
+      wrong.push(`slot ${s}: its primary n${primary.index} may not answer`)
+    if (slot.inSync.length !== factor) wrong.push(`slot ${s}: ${slot.inSync.length} in sync, not ${factor}`)
+    if (slot.learners.length > 0) wrong.push(`slot ${s} moves`)
+  })
+  return wrong
+}
+
+/**
+ * Whether the design's assumptions still hold: a majority of the voters' directories exists, and one in-sync directory of
+ * each slot. Where they do not, nobody promises a stable cluster.
+ */
+export function isBeyondHelp(machines: readonly MemberMachine[], view: View | undefined): boolean {
+  if (view === undefined) return false
+  const exist = new Set(machines.filter((m) => m.running).map((machine) => machine.disk.durable.storageId))
+  const voters = view.voters.filter((voter) => exist.has(voter)).length
+  if (voters * 2 <= view.voters.length) return true
+  return view.slots.some((slot) => !slot.inSync.some((storageId) => exist.has(storageId)))
+}
