@@ -13,6 +13,7 @@ const opcodes =
   )
 const outcomes = ["alias_not_found", "alias_already_exists", "unmatched_content"]
 const fateUnknown = ["in_doubt", "timeout", "internal_error", "connection_lost"]
+const lost: Message = [24, 0, "connection_lost", "The connection is lost.", true]
 
 /** Of a reply `[code, requestId, name, message, retry]`, or with a content. */
 export class MiniError extends Error {
@@ -71,22 +72,25 @@ export class MiniClient {
     }
   }
 
-  /** @returns a reply; of a connection that breaks, one that a node would never send */
+  /** @returns a reply; where there is no connection, or it breaks, one that a node would never send */
   private async attempt(request: Message): Promise<Message> {
-    const lost: Message = [24, request[1], "connection_lost", "The connection is lost.", true]
     const socket = await (this.connection ??= this.dial()).catch(() => undefined)
-    if (socket === undefined) return [23, request[1], "connection_refused", "No node could be reached.", true]
+    if (socket === undefined) return [23, 0, "connection_refused", "No node could be reached.", true]
+    if (socket.destroyed) return lost
     return new Promise((resolve) => {
       this.waiting.set(request[1] as number, resolve)
-      socket.once("close", () => resolve(lost))
-      if (socket.destroyed) resolve(lost)
-      else send(socket, request)
+      send(socket, request)
     })
+  }
+
+  private answer(reply: Message): void {
+    this.waiting.get(reply[1] as number)?.(reply)
+    this.waiting.delete(reply[1] as number)
   }
 
   private dial(): Promise<Socket> {
     const address = this.addresses[this.dials++ % this.addresses.length] as { host: string; port: number }
-    const socket = connect(address).setMaxListeners(0)
+    const socket = connect(address)
     const pings = setInterval(() => send(socket, [1, 0, 0, 5000]), 5000)
     return new Promise((resolve, reject) => {
       let unread = Buffer.alloc(0)
@@ -99,7 +103,7 @@ export class MiniClient {
         while (unread.length >= 4 && unread.length >= 4 + unread.readUInt32LE(0)) {
           const message = decode(unread.subarray(4, 4 + unread.readUInt32LE(0))) as Message
           unread = unread.subarray(4 + unread.readUInt32LE(0))
-          if (greeted) this.waiting.get(message[1] as number)?.(message)
+          if (greeted) this.answer(message)
           else if (message[0] === "qdb") resolve(socket)
           else reject(new MiniError(message))
           greeted = true
@@ -109,6 +113,8 @@ export class MiniClient {
       socket.on("close", () => {
         clearInterval(pings)
         this.connection = undefined
+        for (const resolve of this.waiting.values()) resolve(lost)
+        this.waiting.clear()
         reject(new Error("closed before its hello"))
       })
     })
