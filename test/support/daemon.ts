@@ -1,10 +1,10 @@
 /** A real `qdbd` in a directory of its own, for tests that drive the compiled executables. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { executablesFolder, qdbdPath } from "./executables.ts"
+import { qdbdPath } from "./executables.ts"
 
 const readyDeadlineMs = 20_000
 
@@ -27,7 +27,7 @@ export function temporaryDirectory(): { readonly path: string; remove(): void } 
 }
 
 export interface DaemonOptions {
-  /** Holds `db` and the license; made by the caller. */
+  /** Where it runs and keeps `db`; made by the caller. */
   readonly directory: string
   readonly port?: number
   readonly args?: readonly string[]
@@ -113,7 +113,6 @@ export async function spawnDaemon(options: DaemonOptions): Promise<Daemon> {
   const port = options.port ?? (await freePort())
   const args = ["--address", `127.0.0.1:${port}`, "--root", join(options.directory, "db"), "--http", ""]
   const command = [...(options.under ?? []), qdbdPath, ...args, ...(options.args ?? [])]
-  copyFileSync(join(executablesFolder, "qdb_license.txt"), join(options.directory, "qdb_license.txt"))
   const child = spawn(command[0] as string, command.slice(1), {
     cwd: options.directory,
     env: { PATH: process.env["PATH"] ?? "", ...options.env },
