@@ -5,8 +5,8 @@
 import type { ImportGraph } from "../source/import-graph.ts"
 import type { Finding } from "./finding.ts"
 
-/** Where running begins. `src/client/index.ts` is the library's public face. */
-const productEntry = /^src\/(qdbd\.ts|qdbsh\.ts|client\/index\.ts|web\/[^/]+\/main\.tsx?|.*-worker\.ts)$/
+/** Where running begins. `src/client/client.ts` and `effect.ts` are the library's two faces. */
+const productEntry = /^src\/(qdbd\.ts|qdbsh\.ts|client\/(?:client|effect)\.ts|web\/[^/]+\/main\.tsx?|.*-worker\.ts)$/
 const otherEntry =
   /^(scripts\/[^/]+\.ts|test\/.*\.test\.tsx?|test\/support\/reporter\.ts|vitest\.config\.ts)$/
 /** Ambient types have no importers. */
