@@ -21,6 +21,7 @@ import { openLogger } from "./log/open.ts"
 import { Listener } from "./net/listener.ts"
 import { Answers } from "./net/answers.ts"
 import { Driver, makeData } from "./node/driver.ts"
+import { LoopLag } from "./node/loop-lag.ts"
 import { SideRequests } from "./node/side-requests.ts"
 import { clusterStatus, nodeStatus, nodeTopology, type StatusSources } from "./node/status.ts"
 import { startTimers } from "./node/timers.ts"
@@ -132,9 +133,10 @@ function startNode(context: Context): Effect.Effect<RunningNode, StartError, Sco
       starting(() => listener.start(driver)),
       () => stopServing(listener, driver, logger),
     )
-    const sources = statusSources(context, storage, driver, listener)
+    const lag = new LoopLag()
+    const sources = statusSources(context, storage, driver, listener, lag)
     facts.set(driver, sources)
-    yield* resource(() => startTimers({ driver, listener, storage, logger }))
+    yield* resource(() => startTimers({ driver, listener, storage, logger, lag }))
     yield* resource(() => {
       const timer = setInterval(() => license.remind(logger), licenseReminderCheckMs)
       return () => clearInterval(timer)
@@ -257,6 +259,7 @@ function statusSources(
   storage: Storage,
   driver: Driver,
   listener: Listener,
+  lag: LoopLag,
 ): StatusSources {
   const { config } = context.loaded
   const { network } = config.local
@@ -267,6 +270,8 @@ function statusSources(
     config,
     storage,
     counters: driver.data.counters,
+    data: driver.data,
+    lag,
     listener,
     startedMs: Date.now(),
     partitions: network.partitions_count === 0 ? workers : network.partitions_count,

@@ -38,6 +38,48 @@ export interface OperationFigures extends ValueMap {
   /** Bytes of contents received and sent. */
   readonly in_bytes: Integer64
   readonly out_bytes: Integer64
+  /** From a request's arrival to its answer, of those that waited for the log. Reads of resident entries do not wait. */
+  readonly latency: Quantiles
+}
+
+/** Microseconds since the node's start, within 6 %. */
+export interface Quantiles extends ValueMap {
+  readonly count: Integer64
+  readonly p50_us: number
+  readonly p99_us: number
+  readonly p999_us: number
+  readonly max_us: number
+}
+
+/** What goes on inside the node; qdb's own, for whoever looks for a bottleneck. */
+export interface EngineFigures extends ValueMap {
+  /** Transactions of the log: count, and time from its begin to its fsync's end. */
+  readonly commits: Omit<Quantiles, "p999_us">
+  /** How late timers run. */
+  readonly event_loop_lag: Quantiles
+  /** Writes in the log and not yet committed; requests that wait for an entry from disk. */
+  readonly prepared: number
+  readonly loading: number
+  readonly log_bytes: Integer64
+  /** In memory and not yet in the table. */
+  readonly dirty_bytes: Integer64
+  readonly filter_bytes: Integer64
+  readonly pageins: Integer64
+  readonly evictions: Integer64
+  /** Retries that were answered from memory; expired entries removed; silent clients forgotten. */
+  readonly duplicates: Integer64
+  readonly expired_removed: Integer64
+  readonly clients_forgotten: Integer64
+  readonly disk: { readonly used: Integer64; readonly quota: Integer64; readonly full: boolean }
+  readonly sessions: {
+    readonly open: number
+    readonly accepted: Integer64
+    readonly refused: Integer64
+    readonly protocol_errors: Integer64
+    readonly stalled: Integer64
+    readonly idle: Integer64
+    readonly held_bytes: Integer64
+  }
 }
 
 export interface NodeStatus extends ValueMap {
@@ -69,7 +111,8 @@ export interface NodeStatus extends ValueMap {
   }
   /** In memory, and in the table on disk, which may lag. */
   readonly entries: { readonly resident: EntryFigures; readonly persisted: EntryFigures }
-  readonly overall: OperationFigures
+  readonly overall: Omit<OperationFigures, "latency">
+  readonly engine: EngineFigures
   readonly operations: { readonly [name in OperationName]: OperationFigures }
 }
 

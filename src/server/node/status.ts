@@ -3,24 +3,31 @@ import { statfsSync } from "node:fs"
 import { availableParallelism, cpus, freemem, release, totalmem, type } from "node:os"
 import type { Config } from "../../config/config.ts"
 import { operation, type OperationName } from "../../core/entry/operation.ts"
+import { Histogram } from "../../core/lib/histogram.ts"
+import type { DataPath } from "../../core/node/data.ts"
 import type { Counters } from "../../core/node/counters.ts"
 import { slotCountDefault } from "../../core/lib/limits.ts"
 import type { Storage } from "../../storage/storage.ts"
 import {
   type ClusterStatus,
+  type EngineFigures,
   integer64,
   type NodeReference,
   type NodeStatus,
   type NodeTopology,
   type OperationFigures,
+  type Quantiles,
 } from "../../wire/status.ts"
 import type { Listener } from "../net/listener.ts"
+import type { LoopLag } from "./loop-lag.ts"
 import { buildCommit, version } from "../version.ts"
 
 export interface StatusSources {
   readonly config: Config
   readonly storage: Storage
   readonly counters: Counters
+  readonly data: DataPath
+  readonly lag: LoopLag
   readonly listener: Listener
   readonly startedMs: number
   readonly partitions: number
@@ -68,6 +75,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
       persisted: { count: integer64(figures.persistedEntries), size: integer64(figures.persistedBytes) },
     },
     overall: overallOf(counters, figures.evictions),
+    engine: engineOf(sources),
     operations,
   }
 }
@@ -83,11 +91,61 @@ function figuresOf(counters: Counters, opcode: number): OperationFigures {
     evictions: "0",
     in_bytes: integer64(counters.bytesIn[opcode] ?? 0),
     out_bytes: integer64(counters.bytesOut[opcode] ?? 0),
+    latency: quantilesOf(counters.latency[opcode] ?? new Histogram()),
+  }
+}
+
+function quantilesOf(histogram: Histogram): Quantiles {
+  return {
+    count: integer64(histogram.count),
+    p50_us: histogram.quantile(0.5),
+    p99_us: histogram.quantile(0.99),
+    p999_us: histogram.quantile(0.999),
+    max_us: histogram.microsMax,
+  }
+}
+
+function engineOf(sources: StatusSources): EngineFigures {
+  const { storage, counters, listener, data, lag } = sources
+  const figures = storage.figures()
+  const sessions = listener.figures
+  return {
+    commits: {
+      count: integer64(figures.commits),
+      p50_us: figures.commitMicrosP50,
+      p99_us: figures.commitMicrosP99,
+      max_us: figures.commitMicrosMax,
+    },
+    event_loop_lag: quantilesOf(lag.histogram),
+    prepared: data.preparedCount,
+    loading: data.loadingCount,
+    log_bytes: integer64(figures.logBytes),
+    dirty_bytes: integer64(figures.dirtyBytes),
+    filter_bytes: integer64(figures.filterBytes),
+    pageins: integer64(figures.pageIns),
+    evictions: integer64(figures.evictions),
+    duplicates: integer64(counters.duplicates),
+    expired_removed: integer64(counters.expiredRemoved),
+    clients_forgotten: integer64(counters.clientsForgotten),
+    disk: {
+      used: integer64(figures.diskBytesUsed),
+      quota: integer64(figures.diskBytesMax),
+      full: storage.diskFull,
+    },
+    sessions: {
+      open: listener.sessions.size,
+      accepted: integer64(sessions.accepted),
+      refused: integer64(sessions.refused),
+      protocol_errors: integer64(sessions.protocolErrors),
+      stalled: integer64(sessions.stalled),
+      idle: integer64(sessions.idle),
+      held_bytes: integer64(listener.heldBytes),
+    },
   }
 }
 
 /** Evictions are the node's and no single operation's: they are counted here only. */
-function overallOf(counters: Counters, evictions: number): OperationFigures {
+function overallOf(counters: Counters, evictions: number): NodeStatus["overall"] {
   const sum = (figures: Float64Array) => figures.reduce((total, value) => total + value, 0)
   const count = sum(counters.requests)
   const failures = sum(counters.failures)

@@ -2,6 +2,7 @@
 import type { Logger } from "../log/logger.ts"
 import type { Listener } from "../net/listener.ts"
 import type { Storage } from "../../storage/storage.ts"
+import type { LoopLag } from "./loop-lag.ts"
 import type { Driver } from "./driver.ts"
 
 const tickMs = 1000
@@ -12,8 +13,10 @@ export function startTimers(parts: {
   listener: Listener
   storage: Storage
   logger: Logger
+  lag: LoopLag
 }): () => void {
-  const { driver, listener, storage, logger } = parts
+  const { driver, listener, storage, logger, lag } = parts
+  lag.start()
   let looking = false
   const timer = setInterval(() => {
     driver.tick()
@@ -28,5 +31,8 @@ export function startTimers(parts: {
       )
       .finally(() => (looking = false))
   }, tickMs)
-  return () => clearInterval(timer)
+  return () => {
+    clearInterval(timer)
+    lag.stop()
+  }
 }
