@@ -88,8 +88,8 @@ export const logBytesMax = 1024 * MiB
 export const logOwnBuffersBytesMax = 2 * (contentBytesMax + MiB)
 /** Committed bytes of the log that the table does not hold yet, above which the flusher works all the time. */
 export const logFlushBytes = 128 * MiB
-/** Contents that one round into one file may hold in memory. */
-export const flushRoundBytesMax = 64 * MiB
+/** Bytes of log that one round gathers in memory before it writes. */
+export const flushRoundBytesMax = 256 * MiB
 /** Committed changes are in the table after this long, even if there are few. */
 export const flushAgeMs = 5_000
 /** A transaction of the flusher ends after so many rows, so that it stays well under a second. */

@@ -262,4 +262,3 @@ try {
     error instanceof Error && error.name === "StorageError" ? error.message : `log.db: ${String(error)}`
   send({ kind: "error", text, recovering })
 }
-port.close()

@@ -14,7 +14,7 @@ import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
 import { sqliteResult } from "../../platform/sqlite/driver.ts"
 import { batchHeaderBytes, openBatch } from "../log/batch.ts"
 import { LogControl } from "../log/control.ts"
-import { LogReader, openWal } from "../log/log-file.ts"
+import { LogReader, type LogRow, openWal } from "../log/log-file.ts"
 import { logName } from "../directory/names.ts"
 import { join } from "node:path"
 import { type SlotState, StorageError, type StoredResult } from "../storage.ts"
@@ -67,6 +67,8 @@ const batchesPerRead = 8
 const data = workerData as FlusherData
 const port = parentPort as NonNullable<typeof parentPort>
 const send = (message: FlusherMessage) => port.postMessage(message)
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 class Flusher {
   private readonly control = new LogControl(data.control)
@@ -165,12 +167,11 @@ class Flusher {
     this.urgent = false
     if (durably) this.flushedAtMs = performance.now()
     try {
-      for (const file of this.files) {
-        while (file.applied.batch < target) this.flush(file, target)
-        if (durably && file.durable.batch < file.applied.batch) file.checkpoint()
+      while (this.files.some((file) => file.applied.batch < target)) await this.flush(target)
+      for (const file of durably ? this.files : []) {
+        if (file.durable.batch < file.applied.batch) file.checkpoint()
         this.report()
-        // Requests that came meanwhile are heard between files.
-        await new Promise<void>((resolve) => setImmediate(resolve))
+        await turn()
       }
     } catch (error) {
       if (resultOf(error) !== sqliteResult.full) throw error
@@ -180,37 +181,52 @@ class Flusher {
       return false
     }
     this.full = false
+    this.report()
     return true
   }
 
-  /** One file, up to `target` or as far as memory for one round goes. */
-  private flush(file: PartitionWriter, target: number): void {
-    const round = new Round(file.file)
-    let next = file.applied.batch + 1
-    let position = file.applied.position
-    while (next <= target && round.bytes < flushRoundBytesMax) {
-      const rows = (this.logReader as LogReader).from(next, Math.min(batchesPerRead, target - next + 1))
+  /** All files, up to `target` or as far as memory for one round goes: the log is read once for all of them. */
+  private async flush(target: number): Promise<void> {
+    const rounds = new Map(this.files.map((file) => [file.file, new Round(file.file)]))
+    let applied = this.files.reduce(
+      (oldest, file) => (file.applied.batch < oldest.batch ? file.applied : oldest),
+      {
+        batch: Number.MAX_SAFE_INTEGER,
+        position: 0,
+      },
+    )
+    let bytes = 0
+    while (applied.batch < target && bytes < flushRoundBytesMax) {
+      const next = applied.batch + 1
+      const rows = (this.logReader as LogReader).from(next, Math.min(batchesPerRead, target - applied.batch))
       if (rows.length === 0) throw new StorageError(`${this.logPath}: batch ${next} is missing`)
       for (const row of rows) {
-        const header = openBatch(row.batch)
-        if (typeof header === "string" || row.number !== next || header.number !== next)
-          throw new StorageError(
-            `${this.logPath}: batch ${next}: ${typeof header === "string" ? header : "missing"}`,
-          )
-        this.gather(round, row.batch)
-        position = header.end
-        next++
+        applied = { batch: applied.batch + 1, position: this.gather(rounds, row, applied.batch + 1) }
+        bytes += row.batch.length
       }
     }
-    this.rows += file.write(round, next - 1, position)
+    for (const file of this.files) {
+      if (file.applied.batch >= applied.batch) continue
+      this.rows += file.write(rounds.get(file.file) as Round, applied.batch, applied.position)
+      this.report()
+      // Requests that came meanwhile are heard between files.
+      await turn()
+    }
   }
 
-  private gather(round: Round, batch: Uint8Array): void {
-    for (let at = batchHeaderBytes; at < batch.length;) {
-      const record = this.record.at(batch, at)
-      round.add(record)
+  /** @returns the position behind the batch. @throws StorageError if it is damaged */
+  private gather(rounds: ReadonlyMap<number, Round>, row: LogRow, number: number): number {
+    const header = openBatch(row.batch)
+    if (typeof header === "string" || row.number !== number || header.number !== number)
+      throw new StorageError(
+        `${this.logPath}: batch ${number}: ${typeof header === "string" ? header : "missing"}`,
+      )
+    for (let at = batchHeaderBytes; at < row.batch.length;) {
+      const record = this.record.at(row.batch, at)
+      rounds.get(record.slot % partitionFiles)?.add(record)
       at += record.length
     }
+    return header.end
   }
 
   private report(): void {
@@ -246,4 +262,3 @@ try {
 } catch (error) {
   send({ kind: "error", text: error instanceof StorageError ? error.message : `the table: ${String(error)}` })
 }
-port.close()

@@ -176,6 +176,5 @@ port.on("message", (request: ReaderRequest) => {
     case "close":
       for (const file of files.values()) file.close()
       send({ kind: "closed" })
-      port.close()
   }
 })

@@ -1,9 +1,10 @@
 /**
  * What one round of the flusher will write into one file: the last state of each key and of each client that the log's
- * batches name, gathered record by record. Contents are copied out of the batches into an arena, so that a round over a
- * hundred megabytes of log holds an eighth of them.
+ * batches name, gathered record by record. Contents are copied out of the batches into an arena, so that batches need not
+ * stay and no small buffers are made.
  */
 import { noResult, recordEffect, recordKind, type RecordView } from "../../core/entry/record.ts"
+import { assert } from "../../core/lib/assert.ts"
 import { partitionFiles } from "../../core/lib/limits.ts"
 import { latin1 } from "../../platform/latin1.ts"
 import type { ClientResult } from "./results.ts"
@@ -44,8 +45,6 @@ const chunkBytes = 4 * 1024 * 1024
 export class Round {
   readonly file: number
   readonly slots = new Map<number, SlotChange>()
-  /** Bytes held. */
-  bytes = 0
   private chunk = new Uint8Array(0)
   private used = 0
 
@@ -56,7 +55,8 @@ export class Round {
   /** Takes up one record if it belongs to this file. */
   add(record: RecordView): void {
     const { kind, slot } = record
-    if (kind === recordKind.padding || slot % partitionFiles !== this.file) return
+    if (kind === recordKind.padding) return
+    assert(slot % partitionFiles === this.file, "a record goes to its slot's file")
     const state = this.slot(slot)
     state.sequence = record.sequence
     state.slotEpoch = record.slotEpoch
@@ -128,7 +128,6 @@ export class Round {
   private keep(bytes: Uint8Array, start: number, length: number): number {
     if (this.used + length > this.chunk.length) {
       this.chunk = new Uint8Array(Math.max(chunkBytes, length))
-      this.bytes += this.chunk.length
       this.used = 0
     }
     const offset = this.used
