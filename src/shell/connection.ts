@@ -1,0 +1,38 @@
+/**
+ * The shell's connections: the one it works with, made at the first use so that `help` needs no daemon, and short ones to
+ * nodes that a command names. All are closed with the scope they were made in.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { makeQdb, type QdbService } from "../client/effect.ts"
+import type { QdbError } from "../client/error.ts"
+import type { Options } from "./options.ts"
+import { version } from "./version.ts"
+
+export class Connection extends Context.Service<
+  Connection,
+  {
+    /** Connects at the first use; later uses give the same. */
+    readonly main: Effect.Effect<QdbService, QdbError>
+    /** A connection to one address; without one the main one. */
+    readonly at: (address: string | undefined) => Effect.Effect<QdbService, QdbError, Scope.Scope>
+  }
+>()("qdb/shell/Connection") {
+  static layer(options: Options): Layer.Layer<Connection> {
+    const connectTo = (daemons: readonly string[]) =>
+      makeQdb({ daemons, timeoutMs: options.timeoutMs, softwareVersion: `qdbsh ${version}` })
+    return Layer.effect(
+      Connection,
+      Effect.gen(function* () {
+        const scope = yield* Effect.scope
+        const main = yield* Effect.cached(Scope.provide(connectTo(options.daemons), scope))
+        return {
+          main,
+          at: (address) => (address === undefined ? main : connectTo([address])),
+        }
+      }),
+    )
+  }
+}
