@@ -1,0 +1,87 @@
+/** Ten thousand idle connections beside a busy client, and the one connection too many. */
+import { fill, planOf } from "./cell.ts"
+import { IdleSessions } from "./idle-sessions.ts"
+import type { BenchOptions } from "./options.ts"
+import type { PartResult } from "./parts.ts"
+import { processMemory } from "./process-figures.ts"
+import { runLoad, type Programs } from "./programs.ts"
+import { removeFolder, startQdb, type Server } from "./server.ts"
+import { median } from "./statistics.ts"
+
+const idleCount = 10_000
+const rounds = 3
+const secondsDefault = 3
+const keptShareMin = 0.8
+const grownMiBMax = 300
+const sessionsMaxSmall = 2_000
+
+export async function measureSessions(programs: Programs, options: BenchOptions): Promise<PartResult> {
+  const count = Math.round(idleCount * options.scale)
+  const many = await beside(programs, count, options.seconds ?? secondsDefault)
+  const refusal = await tooMany(programs, Math.max(50, Math.round(sessionsMaxSmall * options.scale)))
+  const isRightRefusal = refusal?.includes("too_many_sessions") === true
+  const missed: Array<string> = []
+  if (many.refusal !== undefined) missed.push(`sessions: a connection was refused: ${many.refusal}`)
+  if (many.closed > 0) missed.push(`sessions: ${many.closed} idle connections were closed`)
+  if (many.keptShare < keptShareMin)
+    missed.push(`sessions: ${many.keptShare.toFixed(2)} of the throughput is left`)
+  if (many.grownMiB > grownMiBMax) missed.push(`sessions: memory grew by ${many.grownMiB.toFixed(0)} MiB`)
+  if (!isRightRefusal) missed.push(`sessions: the one too many got ${refusal ?? "in"}`)
+  const table = [
+    `${count} idle connections: a busy client keeps ${many.keptShare.toFixed(2)} of its throughput, memory grows by ${many.grownMiB.toFixed(0)} MiB`,
+    `one connection too many: ${refusal ?? "accepted"}`,
+  ]
+  return { table: table.join("\n"), figures: { sessions: { count, ...many, refusal } }, missed }
+}
+
+interface BesideFigures {
+  readonly keptShare: number
+  readonly grownMiB: number
+  readonly closed: number
+  readonly refusal: string | undefined
+}
+
+async function beside(programs: Programs, count: number, seconds: number): Promise<BesideFigures> {
+  const settings = { "local.network.server_sessions": 20_000 }
+  const server = await startQdb(programs.qdbd, { durability: "always", settings })
+  const idle = new IdleSessions()
+  try {
+    await fill(programs, server)
+    const alone = await busyRate(programs, server, seconds)
+    const before = processMemory(server.pid).residentMiB
+    const refusal = await idle.open(server.host, server.port, count)
+    const together = await busyRate(programs, server, seconds)
+    const grownMiB = processMemory(server.pid).residentMiB - before
+    return { keptShare: together / alone, grownMiB, closed: idle.closed, refusal }
+  } finally {
+    idle.close()
+    await server.stop()
+    removeFolder(server.folder)
+  }
+}
+
+/** One client with 16 requests in flight. */
+async function busyRate(programs: Programs, server: Server, seconds: number): Promise<number> {
+  const rates: Array<number> = []
+  for (let round = 0; round < rounds; round++) {
+    const result = await runLoad(programs, { ...planOf("get16", server, seconds, round + 1), connections: 1 })
+    rates.push(result.measured / result.seconds)
+  }
+  return median(rates)
+}
+
+/** @returns what the connection above the limit is told */
+async function tooMany(programs: Programs, limit: number): Promise<string | undefined> {
+  const settings = { "local.network.server_sessions": limit }
+  const server = await startQdb(programs.qdbd, { durability: "always", settings })
+  const idle = new IdleSessions()
+  try {
+    const early = await idle.open(server.host, server.port, limit)
+    if (early !== undefined) return `refused below the limit, at ${idle.count}: ${early}`
+    return await idle.open(server.host, server.port, 1)
+  } finally {
+    idle.close()
+    await server.stop()
+    removeFolder(server.folder)
+  }
+}
