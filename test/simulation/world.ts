@@ -41,6 +41,8 @@ export interface Host<Contents> {
    * @param replace what is done to its directory in between
    */
   exit(reason: string, restartInMs: number | undefined, replace?: Write<Contents>): void
+  /** For people. */
+  note(text: string): void
 }
 
 export interface Logic {
@@ -306,6 +308,7 @@ export class World<Contents> {
       persist: (token, write) => this.outbox.push({ kind: "persist", token, write }),
       exit: (reason, restartInMs, replace) =>
         this.outbox.push({ kind: "exit", reason, restartInMs, replace }),
+      note: (text) => this.trace.step(this.nowMs, machine.index, "log", () => text),
     }
     machine.logic = this.factory(machine, host, machine.prng.fork())
     this.observer.durable(machine)
@@ -326,6 +329,8 @@ export class World<Contents> {
     machine.pauseMidStep = false
     machine.disk.lose(power, this.nowMs)
     this.observer.durable(machine)
+    // Whoever is killed in his sleep starts awake.
+    machine.clock.resume(this.nowMs)
     if (power) machine.clock.reboot(this.nowMs, machine.prng.below(1e9))
     if (restartInMs === undefined || !machine.restarts) return
     const { incarnation } = machine

@@ -324,14 +324,18 @@ export class FaultDriver {
           ?.members.find((member) => member.storageId === copy.storageId)
         const tells = copy.view !== undefined && seen !== undefined && seen.boot > copy.boot
         if (this.over || !tells || !machine.running || present.storageId !== copy.storageId) return
+        if (observer.oldCopies.has(machine.index)) return
         world.trace.step(world.nowMs, machine.index, "fault oldCopy", () => JSON.stringify(fault))
         this.coverage.count("fault oldCopy")
         world.kill(machine, false, undefined)
         const newest = machine.disk.durable
         observer.oldCopies.add(machine.index)
         machine.disk.replace(copy)
+        // Each start raises the copy's boot; so many would make it one that cannot be told.
+        machine.restarts = false
         this.after(fault.downMs, () => world.start(machine))
         this.after(fault.downMs + 8_000, () => {
+          machine.restarts = true
           world.kill(machine, false, undefined)
           // Boots are counted beside the directory's identity: the put-back one has run, the newest has not seen it.
           machine.disk.replace(newest)

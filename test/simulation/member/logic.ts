@@ -23,6 +23,7 @@ export class MemberLogic implements Logic {
   private readonly machine: Machine<MemberContents>
   private readonly unclean: boolean
   private readonly coverage: Coverage
+  private leaving = false
   private leaseEndMs = Number.NEGATIVE_INFINITY
 
   constructor(
@@ -70,6 +71,7 @@ export class MemberLogic implements Logic {
       case "persisted":
         return this.step({ kind: "persisted", token: input.token }, now)
       case "command":
+        this.leaving = input.command === "leave"
         return this.step({ kind: "stop", how: input.command === "stop" ? "stop" : "leave" }, now)
       case "tick": {
         this.step({ kind: "tick" }, now)
@@ -91,6 +93,7 @@ export class MemberLogic implements Logic {
         return this.host.persist(effect.token, (contents) => written(contents, effect.records))
       case "view":
         this.changed = true
+        this.host.note(`enters view ${effect.view.epoch}`)
         return this.agent.onView(effect.view)
       case "lease":
         this.changed = true
@@ -101,7 +104,7 @@ export class MemberLogic implements Logic {
       case "released":
         return this.agent.released(effect.slots)
       case "log":
-        return
+        return this.host.note(effect.text)
       case "startOver":
         this.coverage.count("started over")
         return this.host.exit(`starts over: ${effect.reason}`, 10, (contents) =>
@@ -109,6 +112,8 @@ export class MemberLogic implements Logic {
         )
       case "stop":
         this.coverage.count(effect.outcome === "stopped" ? "stopped cleanly" : "stopped with an error")
+        // Who has left for good is not started again.
+        if (this.leaving && effect.outcome === "stopped") this.machine.restarts = false
         return this.host.exit(
           `${effect.outcome}: ${effect.reason}`,
           effect.outcome === "stopped" ? undefined : operatorMs,

@@ -42,6 +42,7 @@ class MemberRun {
   private readonly driver: FaultDriver
   /** Addresses of the machines that are there from the beginning. */
   private readonly addresses: string[] = []
+  private readonly rewired = new Set<number>()
   private moves = true
 
   constructor(options: SimulationOptions, print?: (line: string) => void) {
@@ -126,8 +127,11 @@ class MemberRun {
   private memberOptions(machine: Machine<MemberContents>): MemberOptions {
     const { options, addresses } = this
     const joined = machine.index >= addresses.length
+    // Whose directory was wiped is told by its operator where the others are.
+    const wiped = machine.incarnation > 1 && machine.disk.durable.boot === 0
+    if (wiped) this.rewired.add(machine.index)
     const peers =
-      options.bootstrap === "list" || joined
+      options.bootstrap === "list" || joined || this.rewired.has(machine.index)
         ? addresses
         : options.bootstrap === "first"
           ? addresses.slice(0, machine.index === 0 ? 0 : 1)

@@ -43,10 +43,18 @@ export function missing(machines: readonly MemberMachine[], ledger: Ledger, nowM
  * Whether the design's assumptions still hold: a majority of the voters' directories exists, and one in-sync directory of
  * each slot. Where they do not, nobody promises a stable cluster.
  */
-export function isBeyondHelp(machines: readonly MemberMachine[], view: View | undefined): boolean {
-  if (view === undefined) return false
-  const exist = new Set(machines.filter((m) => m.running).map((machine) => machine.disk.durable.storageId))
-  const voters = view.voters.filter((voter) => exist.has(voter)).length
-  if (voters * 2 <= view.voters.length) return true
-  return view.slots.some((slot) => !slot.inSync.some((storageId) => exist.has(storageId)))
+export function isBeyondHelp(machines: readonly MemberMachine[], newest: View | undefined): boolean {
+  if (newest === undefined) return false
+  const running = machines.filter((machine) => machine.running)
+  const exist = new Set(running.map((machine) => machine.disk.durable.storageId))
+  // The newest view may have died with the only directory that it had reached.
+  const held = running.reduce<View>((best, machine) => {
+    const { view } = machine.disk.durable
+    return view?.clusterId === newest.clusterId && (best === newest || view.epoch > best.epoch) ? view : best
+  }, newest)
+  return [newest, held].some((view) => {
+    const voters = view.voters.filter((voter) => exist.has(voter)).length
+    if (voters * 2 <= view.voters.length) return true
+    return view.slots.some((slot) => !slot.inSync.some((storageId) => exist.has(storageId)))
+  })
 }
