@@ -5,7 +5,7 @@
  */
 import { createScanner, parseTree, printParseErrorCode } from "jsonc-parser"
 import type { Node, ParseError } from "jsonc-parser"
-import { configDepthMax, configFileBytesMax } from "../core/lib/limits.ts"
+import { configDepthMax, configFileBytesMax, configProblemsMax } from "../core/lib/limits.ts"
 import type { Assignment, Layer } from "./assignment.ts"
 import type { SettingPath } from "./config.ts"
 import { Lines } from "./position.ts"
@@ -93,7 +93,7 @@ export function readConfigFile(file: string, bytes: Uint8Array): Layer {
   }
   const decoded = decodeText(bytes)
   const lines = new Lines(decoded.text)
-  const at = (offset: number): Origin => ({ kind: "file", file, ...lines.at(offset) })
+  const at: At = (offset) => ({ kind: "file", file, ...lines.at(offset) })
   if ("badOffset" in decoded) {
     return {
       assignments: none,
@@ -128,25 +128,24 @@ export function readConfigFile(file: string, bytes: Uint8Array): Layer {
   return reader
 }
 
+type At = (offset: number) => Origin & { readonly kind: "file" }
+
 /**
  * One mistake makes a parser complain several times. Told are the first error, what stands alone wherever it is (comments,
  * trailing commas, bare words, escapes), and of each line one; the missing brackets in the wake of another error are not.
  */
-function syntaxProblems(
-  text: string,
-  errors: readonly ParseError[],
-  at: (offset: number) => Origin,
-): Problem[] {
+function syntaxProblems(text: string, errors: readonly ParseError[], at: At): Problem[] {
   const problems: Problem[] = []
   let lineBefore = -1
   let broken = false
   for (const error of errors) {
+    if (problems.length > configProblemsMax) break
     const name = printParseErrorCode(error.error) as string
     const offset = wordStart(text, Math.min(error.offset, text.length))
     const origin = at(offset)
     const inWake = broken && !lexicalErrors.has(name) && !isHarmless(text, error)
     if (!isHarmless(text, error)) broken = true
-    if (inWake || origin.kind !== "file" || origin.line === lineBefore) continue
+    if (inWake || origin.line === lineBefore) continue
     lineBefore = origin.line
     problems.push({ origin, message: syntaxText(name, text, offset) })
   }
@@ -173,7 +172,10 @@ function wordStart(text: string, offset: number): number {
 /** @returns whether a "key or value expected" stands between a comma and a closing bracket */
 function isTrailingComma(name: string, text: string, offset: number): boolean {
   if (name !== "PropertyNameExpected" && name !== "ValueExpected") return false
-  return text.slice(0, offset).trimEnd().endsWith(",") && (text[offset] === "}" || text[offset] === "]")
+  if (text[offset] !== "}" && text[offset] !== "]") return false
+  let before = offset - 1
+  while (before >= 0 && /\s/.test(text[before] as string)) before--
+  return text[before] === ","
 }
 
 function isHarmless(text: string, error: ParseError): boolean {
@@ -200,9 +202,9 @@ class Reader implements Layer {
   readonly assignments = new Map<SettingPath, Assignment>()
   readonly problems: Problem[]
   private readonly text: string
-  private readonly at: (offset: number) => Origin
+  private readonly at: At
 
-  constructor(text: string, at: (offset: number) => Origin, problems: readonly Problem[]) {
+  constructor(text: string, at: At, problems: readonly Problem[]) {
     this.text = text
     this.at = at
     this.problems = [...problems]
@@ -210,31 +212,29 @@ class Reader implements Layer {
 
   /** @param prefix path of the section with its dot; empty at the top */
   section(node: Node, prefix: string): void {
-    const seen = new Map<string, Origin>()
+    const seen = new Map<string, number>()
     for (const property of node.children ?? []) {
       const [keyNode, valueNode] = (property.children ?? []) as [Node, Node?]
       const key = keyNode.value as string
       const path = prefix + key
-      const origin = this.at(keyNode.offset)
+      if (this.problems.length > configProblemsMax) return
       const first = seen.get(key)
-      if (first?.kind === "file") {
-        this.problems.push({
-          origin,
-          path,
-          message: `the key is repeated; it is first at line ${first.line}`,
-        })
-        continue
+      if (first === undefined) {
+        seen.set(key, keyNode.offset)
+        if (valueNode !== undefined) this.entry(path, keyNode, valueNode)
+      } else {
+        const { line } = this.at(first)
+        const message = `the key is repeated; it is first at line ${line}`
+        this.problems.push({ origin: this.at(keyNode.offset), path, message })
       }
-      seen.set(key, origin)
-      if (valueNode !== undefined) this.entry(path, origin, valueNode)
     }
   }
 
-  private entry(path: string, keyOrigin: Origin, node: Node): void {
+  private entry(path: string, keyNode: Node, node: Node): void {
     if (isSettingPath(path)) return this.setting(path, node)
     const isSection = sections.has(path)
     if (!isSection) {
-      this.problems.push({ origin: keyOrigin, path, message: unknownKeyText(path) })
+      this.problems.push({ origin: this.at(keyNode.offset), path, message: unknownKeyText(path) })
     } else if (node.type === "object") {
       this.section(node, `${path}.`)
     } else {

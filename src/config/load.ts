@@ -108,8 +108,7 @@ function sorted(problems: readonly Problem[]): readonly Problem[] {
 
 function bounded(problems: readonly Problem[]): readonly Problem[] {
   if (problems.length <= configProblemsMax) return problems
-  const more = problems.length - configProblemsMax
-  return [...problems.slice(0, configProblemsMax), { message: `and ${more} more problems` }]
+  return [...problems.slice(0, configProblemsMax), { message: "and more problems, which are not listed" }]
 }
 
 function readFile(file: string, cwd: string): Layer {

@@ -7,6 +7,7 @@ export interface Position {
 export class Lines {
   private readonly starts: number[] = [0]
   private readonly text: string
+  private last = { start: -1, offset: 0, column: 0 }
 
   constructor(text: string) {
     this.text = text
@@ -26,12 +27,19 @@ export class Lines {
       else high = middle - 1
     }
     const start = this.starts[low] as number
+    // Places are asked for mostly in order: a line of a million characters is walked once, not once a place.
     let column = 1
-    for (let i = start; i < offset; i++) {
+    let from = start
+    if (this.last.start === start && this.last.offset <= offset) {
+      column = this.last.column
+      from = this.last.offset
+    }
+    for (let i = from; i < offset; i++) {
       const unit = this.text.charCodeAt(i)
       // The second half of a surrogate pair is no character of its own.
       if (unit < 0xdc00 || unit > 0xdfff || i === start) column++
     }
+    this.last = { start, offset, column }
     return { line: low + 1, column }
   }
 }
