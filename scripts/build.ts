@@ -5,6 +5,7 @@
  *   npm run build -- --target NAME …     for others (repeatable)
  *   npm run build -- --all               for all of them
  *   npm run build -- --list              names and notes
+ *   --program qdbd|qdbsh                 only this one
  *   --output FOLDER                      instead of dist/
  */
 import { spawnSync } from "node:child_process"
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     target: { type: "string", multiple: true },
     all: { type: "boolean" },
     list: { type: "boolean" },
+    program: { type: "string" },
     output: { type: "string" },
   },
 })
@@ -47,7 +49,9 @@ for (const target of chosenTargets()) {
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
     console.log(`${path}  ${(statSync(path).size / 1e6).toFixed(0)} MB  ${seconds} s`)
   }
-  copyFileSync(`${projectRoot}/${licenseFile}`, `${folder}/${licenseFile}`)
+  if (existsSync(`${projectRoot}/${licenseFile}`))
+    copyFileSync(`${projectRoot}/${licenseFile}`, `${folder}/${licenseFile}`)
+  else console.error(`build: ${licenseFile} is missing: ${target.name} is without a license`)
 }
 
 function chosenTargets(): ReadonlyArray<Target> {
@@ -70,12 +74,13 @@ function findPrograms(): ReadonlyArray<Program> {
     { name: "qdbd", main: "qdbd.ts", workers },
     { name: "qdbsh", main: "qdbsh.ts", workers: [] },
   ]
-  for (const { main } of all) {
-    if (existsSync(`${projectRoot}/src/${main}`)) continue
-    console.error(`build: src/${main} is missing`)
-    process.exit(1)
-  }
-  return all
+  const chosen = all.filter(({ name }) => values.program === undefined || values.program === name)
+  const missing = chosen.find(({ main }) => !existsSync(`${projectRoot}/src/${main}`))
+  if (chosen.length > 0 && missing === undefined) return chosen
+  console.error(
+    missing === undefined ? `build: no program ${values.program}` : `build: src/${missing.main} is missing`,
+  )
+  process.exit(missing === undefined ? 2 : 1)
 }
 
 function packageVersion(): string {

@@ -12,7 +12,10 @@ export interface Programs {
 }
 
 export async function buildPrograms(): Promise<Programs> {
-  const built = spawnSync(bunPath, ["scripts/build.ts"], { cwd: projectRoot, stdio: ["ignore", 2, 2] })
+  const built = spawnSync(bunPath, ["scripts/build.ts", "--program", "qdbd"], {
+    cwd: projectRoot,
+    stdio: ["ignore", 2, 2],
+  })
   if (built.status !== 0) throw new Error("the executables do not build")
   return { qdbd: `${projectRoot}/dist/${hostTargetName()}/qdbd`, loadGenerator: await buildLoadGenerator() }
 }

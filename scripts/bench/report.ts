@@ -33,10 +33,11 @@ export function showComparison(comparison: Comparison): string {
       cell,
       ...[ratio.median, ratio.min, ratio.max].map(two),
       two(floor),
-      `${verdict}  qdb`,
+      verdict,
+      "qdb",
       ...figureWords(ours),
     ])
-    rows.push(["", "", "", "", "", "redis", ...figureWords(theirs)])
+    rows.push(["", "", "", "", "", "", "redis", ...figureWords(theirs)])
   }
   const reach = Object.entries(validity.reach).map(([cell, ratio]) => `${cell} ${two(ratio)}`)
   return [
