@@ -49,9 +49,7 @@ for (const target of chosenTargets()) {
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
     console.log(`${path}  ${(statSync(path).size / 1e6).toFixed(0)} MB  ${seconds} s`)
   }
-  if (existsSync(`${projectRoot}/${licenseFile}`))
-    copyFileSync(`${projectRoot}/${licenseFile}`, `${folder}/${licenseFile}`)
-  else console.error(`build: ${licenseFile} is missing: ${target.name} is without a license`)
+  copyFileSync(`${projectRoot}/${licenseFile}`, `${folder}/${licenseFile}`)
 }
 
 function chosenTargets(): ReadonlyArray<Target> {
