@@ -56,34 +56,36 @@ export class FakeCluster {
   readonly entries = new Map<string, { content: string; expiresMs: number }>()
   /** What reached any node, in order; pings excepted. */
   readonly log: { readonly node: string; readonly request: Decoded }[] = []
-  /** How often each number was executed, whatever came of it. */
+  /** How often each number was executed, whatever came of it; for tests with one client. */
   readonly executions = new Map<number, number>()
   /** Requests that came below the floor and so were not executed. */
   stale = 0
   stopped: string[] = []
   behaviour: Behaviour = () => ({ do: "answer" })
-  private readonly results = new Map<number, Result>()
-  private floor = 0
+  private readonly clients = new Map<string, { floor: number; readonly results: Map<number, Result> }>()
 
   /** Executes a write once; a second time gives the first result. */
   write(request: Decoded): Result {
-    this.raiseFloor(request.floor)
-    if (request.number < this.floor) {
+    const { floor, results } = this.rowOf(request)
+    if (request.number < floor) {
       this.stale++
       return { code: code.stale_request }
     }
-    const stored = this.results.get(request.number)
+    const stored = results.get(request.number)
     if (stored !== undefined) return stored
     this.executions.set(request.number, (this.executions.get(request.number) ?? 0) + 1)
     const result = this.evaluate(request)
-    this.results.set(request.number, result)
+    results.set(request.number, result)
     return result
   }
 
-  private raiseFloor(floor: number): void {
-    if (floor <= this.floor) return
-    this.floor = floor
-    for (const number of this.results.keys()) if (number < floor) this.results.delete(number)
+  /** What is kept of the request's client, without what is below its floor. */
+  private rowOf(request: Decoded): { readonly floor: number; readonly results: Map<number, Result> } {
+    const row = this.clients.get(request.client) ?? { floor: 0, results: new Map<number, Result>() }
+    this.clients.set(request.client, row)
+    row.floor = Math.max(row.floor, request.floor)
+    for (const number of row.results.keys()) if (number < row.floor) row.results.delete(number)
+    return row
   }
 
   private evaluate(request: Decoded): Result {

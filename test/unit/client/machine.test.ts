@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { Client, connect, type ConnectOptions } from "../../../src/client/client.ts"
+import { type Client, connect, type ConnectOptions } from "../../../src/client/client.ts"
 import { QdbError } from "../../../src/client/error.ts"
 import { operation } from "../../../src/core/entry/operation.ts"
 import { code } from "../../../src/wire/errors.ts"
@@ -371,7 +371,7 @@ describe("a write", () => {
     script(
       cluster,
       { do: "reset", execute: "later", laterMs: 90_000 },
-      ...Array<Action>(200).fill({ do: "refuse", code: code.unstable_cluster }),
+      ...Array.from({ length: 200 }, (): Action => ({ do: "refuse", code: code.unstable_cluster })),
     )
     const error = await errorOf(world, client.put("a", "x"))
     expect([error.name, error.definite, error.exitStatus]).toEqual(["in_doubt", false, 4])
