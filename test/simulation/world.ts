@@ -56,6 +56,10 @@ export interface Observer<Contents> {
   durable(machine: Machine<Contents>): void
   /** A step and its outputs are done. */
   stepped(machine: Machine<Contents>, realMs: number): void
+  /** The process is about to die. */
+  dying(machine: Machine<Contents>): void
+  /** The process goes on after a pause. */
+  resumed(machine: Machine<Contents>): void
 }
 
 export type Factory<Contents> = (machine: Machine<Contents>, host: Host<Contents>, prng: Prng) => Logic
@@ -320,6 +324,7 @@ export class World<Contents> {
   kill(machine: Machine<Contents>, power: boolean, restartInMs: number | undefined): void {
     if (machine.logic === undefined) return
     this.trace.step(this.nowMs, machine.index, power ? "power cut" : "kill")
+    this.observer.dying(machine)
     machine.logic = undefined
     machine.incarnation++
     machine.trap = undefined
@@ -352,6 +357,7 @@ export class World<Contents> {
     if (!machine.paused) return
     this.trace.step(this.nowMs, machine.index, "resume")
     machine.paused = false
+    this.observer.resumed(machine)
     const { held } = machine
     machine.held = undefined
     if (held !== undefined) {

@@ -7,6 +7,7 @@ import type { Want } from "../../../src/core/member/event.ts"
 import type { StorageId, View } from "../../../src/core/view/view.ts"
 import type { Now } from "../../../src/core/lib/clock.ts"
 import type { Prng } from "../../../src/core/lib/prng.ts"
+import type { Coverage } from "../violation.ts"
 import type { Ledger } from "./ledger.ts"
 
 export interface AgentOptions {
@@ -18,6 +19,18 @@ export interface AgentOptions {
 }
 
 const progressMs = 2_000
+
+/** Stated in the epoch before, and not what the new view is about: it counts for nothing any more. */
+function isVoid(statement: Want, view: View): boolean {
+  if (statement.kind === "promote") {
+    const { slot, learner } = statement.certificate
+    return view.slots[slot]?.inSync.includes(learner) === false
+  }
+  return (
+    statement.kind === "release" &&
+    view.slots[statement.release.slot]?.inSync[0] === statement.release.primary
+  )
+}
 
 export class SlotAgent {
   private readonly self: { readonly storageId: StorageId; readonly boot: number }
@@ -43,7 +56,9 @@ export class SlotAgent {
     this.prng = prng
   }
 
-  onView(view: View): void {
+  onView(view: View, coverage: Coverage): void {
+    for (const statement of this.statements)
+      if (isVoid(statement, view)) coverage.count("statement made void by another view")
     this.view = view
     this.statements = []
     this.stated.clear()

@@ -262,7 +262,8 @@ export class FaultDriver {
       }
       case "leave": {
         const machine = this.resolve(fault.target)
-        if (!machine.running) return
+        // Who leaves before there is a cluster only keeps it from being founded.
+        if (!machine.running || machine.disk.durable.view === undefined) return
         world.command(machine, "leave")
         return
       }

@@ -24,7 +24,9 @@ export class MemberLogic implements Logic {
   private readonly unclean: boolean
   private readonly coverage: Coverage
   private leaving = false
-  private leaseEndMs = Number.NEGATIVE_INFINITY
+  /** When the process was last stepped, and when its lease ends; both on the machine's monotonic clock. */
+  steppedMs = 0
+  leaseEndMs = Number.NEGATIVE_INFINITY
 
   constructor(
     machine: Machine<MemberContents>,
@@ -51,12 +53,18 @@ export class MemberLogic implements Logic {
     return this.member?.seat?.view.clusterId
   }
 
+  /** What it has promised and accepted, as it knows it. */
+  get acceptorRecord() {
+    return this.member?.seat?.state.acceptor.record
+  }
+
   /** What a request that arrives at this moment asks before it is answered. */
   mayAnswer(slot: number, now: Now): boolean {
     return this.member !== undefined && this.member.mayAnswer(slot, now)
   }
 
   handle(input: Input, now: Now): void {
+    this.steppedMs = now.monotonicMs
     switch (input.kind) {
       case "start": {
         this.member = this.create(now)
@@ -94,7 +102,7 @@ export class MemberLogic implements Logic {
       case "view":
         this.changed = true
         this.host.note(`enters view ${effect.view.epoch}`)
-        return this.agent.onView(effect.view)
+        return this.agent.onView(effect.view, this.coverage)
       case "lease":
         this.changed = true
         if (effect.endMs < now.monotonicMs && this.leaseEndMs >= now.monotonicMs)

@@ -192,7 +192,10 @@ export class MemberObserver implements Observer<MemberContents> {
     this.checks.that("I6", asked === undefined || asked >= epoch, () => {
       return `n${machine.index} in epoch ${epoch} grants a lease to ${to}, which asked in epoch ${asked}`
     })
-    const accepted = acceptor?.instance === epoch + 1 ? acceptor.accepted : undefined
+    // What it accepted last counts, be it still on its way to the disk: it exists because a majority has promised never
+    // to accept the one before.
+    const last = (machine.logic as MemberLogic).acceptorRecord ?? acceptor
+    const accepted = last?.instance === epoch + 1 ? last.accepted : undefined
     this.checks.that(
       "I29",
       accepted === undefined || !this.demotes(view, applyDelta(view, accepted.delta), to),
@@ -271,6 +274,22 @@ export class MemberObserver implements Observer<MemberContents> {
         return `n${machine.index} (epoch ${view.epoch}) and n${other.index} (epoch ${other.disk.durable.view?.epoch}) may both answer for slot ${slot}`
       })
     }
+  }
+
+  dying(machine: MemberMachine): void {
+    const { storageId, view } = machine.disk.durable
+    const logic = machine.logic as MemberLogic
+    if (logic.leaseEndMs <= machine.clock.monotonicAt(this.nowMs())) return
+    if (view?.slots.some((slot) => slot.inSync[0] === storageId) === true)
+      this.coverage.count("primary restarted within its lease")
+  }
+
+  resumed(machine: MemberMachine): void {
+    const logic = machine.logic as MemberLogic
+    logic.changed = true
+    const nowMs = machine.clock.monotonicAt(this.nowMs())
+    if (logic.leaseEndMs > logic.steppedMs && logic.leaseEndMs <= nowMs)
+      this.coverage.count("lease ran out while paused")
   }
 
   /** For people. */

@@ -1,0 +1,192 @@
+/**
+ * Runs the simulator: `bun scripts/simulate.ts [--seeds N] [--seed S] [--wall-minutes M] [--virtual-minutes V] [--trace]
+ * [--minimise] [--mutants [NAME]]`.
+ *
+ * Seeds are shared out among as many processes as there are cores. The first failing seed of each process is shrunk to
+ * the faults that it needs, printed as a command, and kept under `test/simulation/seeds/`, where the tests replay it.
+ * The run fails if an invariant broke, if a seed did not repeat itself, or if something was never come across.
+ */
+import { spawn } from "node:child_process"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { lacking, sum } from "../test/simulation/coverage.ts"
+import { minimise } from "../test/simulation/minimise.ts"
+import { runMutants } from "../test/simulation/mutants.ts"
+import { drawOptions } from "../test/simulation/options.ts"
+import { runMembers } from "../test/simulation/member/run.ts"
+import type { RunResult } from "../test/simulation/member/run.ts"
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "100" },
+    seed: { type: "string", default: "1" },
+    "wall-minutes": { type: "string", default: "20" },
+    "virtual-minutes": { type: "string", default: "3" },
+    workers: { type: "string", default: String(availableParallelism()) },
+    /** Every so many seeds is run twice; 0 = none. */
+    "repeat-every": { type: "string", default: "10" },
+    "stop-at-first": { type: "boolean", default: false },
+    trace: { type: "boolean", default: false },
+    mutants: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    /** Of the processes that do the work. */
+    worker: { type: "boolean", default: false },
+    stride: { type: "string", default: "1" },
+  },
+})
+
+const firstSeed = Number(values.seed)
+const seeds = Number(values.seeds)
+const stride = Number(values.stride)
+const virtualMinutes = Number(values["virtual-minutes"])
+const untilMs = Date.now() + Number(values["wall-minutes"]) * 60_000
+
+/** What a worker tells of one seed, as a line of JSON. */
+interface Line {
+  readonly seed: number
+  readonly violation: RunResult["violation"]
+  readonly repeated: boolean | undefined
+  readonly steps: number
+  readonly epochs: number
+  readonly faults: number
+  readonly stableAfterMs: number | undefined
+  readonly checks: Record<string, number>
+  readonly coverage: Record<string, number>
+}
+
+function work(): void {
+  const repeatEvery = Number(values["repeat-every"])
+  for (let seed = firstSeed; seed < firstSeed + seeds && Date.now() < untilMs; seed += stride) {
+    const options = drawOptions(seed, virtualMinutes)
+    const result = runMembers(options)
+    let repeated: boolean | undefined
+    if (repeatEvery > 0 && seed % repeatEvery === 0)
+      repeated = runMembers(drawOptions(seed, virtualMinutes)).traceHash === result.traceHash
+    const line: Line = {
+      seed,
+      violation: result.violation,
+      repeated,
+      steps: result.steps,
+      epochs: result.epochs,
+      faults: options.faults.length,
+      stableAfterMs: result.stableAfterMs,
+      checks: Object.fromEntries(result.checks),
+      coverage: Object.fromEntries(result.coverage),
+    }
+    process.stdout.write(`${JSON.stringify(line)}\n`)
+    if (values["stop-at-first"] && result.violation !== undefined) return
+  }
+}
+
+/** Starts the workers. @returns all that they told */
+async function shareOut(): Promise<Line[]> {
+  const workers = Number(values.workers)
+  const lines: Line[] = []
+  await Promise.all(
+    Array.from({ length: workers }, (_, i) => {
+      const own = ["--worker", "--seed", String(firstSeed + i), "--stride", String(workers)]
+      const shared = ["--seeds", String(seeds - i), "--repeat-every", values["repeat-every"]]
+      const limits = [
+        "--wall-minutes",
+        values["wall-minutes"],
+        "--virtual-minutes",
+        values["virtual-minutes"],
+      ]
+      const flags = values["stop-at-first"] ? ["--stop-at-first"] : []
+      return listen([...own, ...shared, ...limits, ...flags], lines)
+    }),
+  )
+  return lines.sort((a, b) => a.seed - b.seed)
+}
+
+function listen(args: string[], lines: Line[]): Promise<void> {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  let rest = ""
+  child.stdout.setEncoding("utf8")
+  child.stdout.on("data", (text: string) => {
+    const parts = (rest + text).split("\n")
+    rest = parts.pop() ?? ""
+    for (const part of parts) {
+      const line = JSON.parse(part) as Line
+      lines.push(line)
+      if (line.violation !== undefined) console.log(`seed ${line.seed}: ${line.violation.text.slice(0, 300)}`)
+      if (line.repeated === false) console.log(`seed ${line.seed}: two runs, two traces`)
+    }
+  })
+  return new Promise((resolve, reject) => {
+    child.on("error", reject)
+    child.on("close", (status) => {
+      if (status === 0) resolve()
+      else reject(new Error(`a worker ended with status ${status}`))
+    })
+  })
+}
+
+function report(lines: readonly Line[], startedMs: number): boolean {
+  const coverage = new Map<string, number>()
+  const checks = new Map<string, number>()
+  for (const line of lines) {
+    sum(coverage, new Map(Object.entries(line.coverage)))
+    sum(checks, new Map(Object.entries(line.checks)))
+  }
+  const print = (title: string, counts: ReadonlyMap<string, number>) =>
+    console.log(
+      `${title}: ${[...counts]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, count]) => `${name} ${count}`)
+        .join(", ")}`,
+    )
+  print("came across", coverage)
+  print("looked at", checks)
+  const total = (of: (line: Line) => number) => lines.reduce((all, line) => all + of(line), 0)
+  const wallS = (Date.now() - startedMs) / 1000
+  const settled = lines.flatMap((line) => line.stableAfterMs ?? []).sort((a, b) => a - b)
+  console.log(
+    `${lines.length} seeds of ${virtualMinutes} virtual minutes in ${wallS.toFixed(1)} s: ${total((l) => l.steps)} steps, ` +
+      `${total((l) => l.faults)} faults, ${total((l) => l.epochs)} views; fewest steps of a seed ${Math.min(...lines.map((l) => l.steps))}; ` +
+      `stable after the last fault: median ${settled[settled.length >> 1]} ms, longest ${settled.at(-1)} ms`,
+  )
+  const broken = lines.filter((line) => line.violation !== undefined)
+  const unrepeated = lines.filter((line) => line.repeated === false)
+  const { coverage: never, invariants } = lacking(coverage, checks)
+  // Few seeds cannot come across everything.
+  const judged = lines.length >= 200
+  if (judged && never.length > 0) console.log(`never came across: ${never.join(", ")}`)
+  if (judged && invariants.length > 0) console.log(`never looked at: ${invariants.join(", ")}`)
+  console.log(`${broken.length} seeds failed, ${unrepeated.length} did not repeat themselves`)
+  if (broken[0] !== undefined) shrink(broken[0].seed)
+  return broken.length + unrepeated.length === 0 && (!judged || never.length + invariants.length === 0)
+}
+
+function shrink(seed: number): void {
+  const options = drawOptions(seed, virtualMinutes)
+  const small = minimise(options, runMembers(options), (smaller) => runMembers(smaller))
+  const directory = fileURLToPath(new URL("../test/simulation/seeds/", import.meta.url))
+  mkdirSync(directory, { recursive: true })
+  const path = `${directory}${seed}.json`
+  writeFileSync(path, `${JSON.stringify(small.options, null, 2)}\n`)
+  console.log(`seed ${seed} needs ${small.options.faults.length} of ${options.faults.length} faults:`)
+  for (const fault of small.options.faults) console.log(`  ${JSON.stringify(fault)}`)
+  console.log(small.result.violation?.text.slice(0, 2_000))
+  console.log(`kept in test/simulation/seeds/${seed}.json; replay the whole seed with:`)
+  console.log(`  bun scripts/simulate.ts --seed ${seed} --virtual-minutes ${virtualMinutes} --trace`)
+}
+
+function replay(): boolean {
+  const result = runMembers(drawOptions(firstSeed, virtualMinutes), (line) => console.log(line))
+  console.log(result.violation?.text ?? `no violation; stable after ${result.stableAfterMs} ms`)
+  console.log(`${result.steps} steps, trace ${result.traceHash}`)
+  return result.violation === undefined
+}
+
+if (values.worker) work()
+else if (values.trace) process.exitCode = replay() ? 0 : 1
+else if (values.mutants) process.exitCode = (await runMutants(values.only)) ? 0 : 1
+else {
+  const startedMs = Date.now()
+  process.exitCode = report(await shareOut(), startedMs) ? 0 : 1
+}

@@ -1,0 +1,61 @@
+/**
+ * What a set of runs must have come across to count as a test. Everything here is counted from what happened, never from
+ * what was meant to happen.
+ */
+export const coverageGate = [
+  "view change by failure",
+  "view change by join",
+  "view change by leave",
+  "view change by restart",
+  "takeover",
+  "promotion",
+  "voters changed",
+  "founded by a list",
+  "founded alone",
+  "founding given up",
+  "started over",
+  "ballot refused",
+  "voter waits for a lease",
+  "voter refused and later accepted",
+  "eviction polled",
+  "view told whole",
+  "lease ran out while paused",
+  "primary restarted within its lease",
+  "statement made void by another view",
+  "stopped cleanly",
+  "stopped with an error",
+  "refusal: old_copy",
+  "refusal: wrong_cluster",
+] as const
+
+/** Invariants that membership alone can break; each must have been looked at. */
+export const invariantsLookedAt = [
+  "I1",
+  "I2",
+  "I3",
+  "I4",
+  "I6",
+  "I14",
+  "I15",
+  "I18",
+  "I20",
+  "I24",
+  "I28",
+  "I29",
+  "I30",
+] as const
+
+export function sum(into: Map<string, number>, from: ReadonlyMap<string, number>): void {
+  for (const [name, count] of from) into.set(name, (into.get(name) ?? 0) + count)
+}
+
+/** @returns what was never come across, and what was never looked at */
+export function lacking(
+  seen: ReadonlyMap<string, number>,
+  checks: ReadonlyMap<string, number>,
+): { readonly coverage: string[]; readonly invariants: string[] } {
+  return {
+    coverage: coverageGate.filter((what) => !seen.has(what)),
+    invariants: invariantsLookedAt.filter((invariant) => !checks.has(invariant)),
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * Seeded bugs: each is a text patch to a copy of the core, and the simulator must catch it. A simulator that never failed
+ * proves nothing; one that misses a bug which the protocol is designed against has a scope that cannot reach it. A patch
+ * that no longer applies fails, so the list cannot rot.
+ */
+import { spawnSync } from "node:child_process"
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+interface Edit {
+  /** Below `src/core/`. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+interface Mutant {
+  readonly name: string
+  readonly edits: readonly Edit[]
+}
+
+const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace })
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: "voters do not wait for leases",
+    edits: [edit("member/agreement.ts", "if (owed.length > 0) {", "if (owed.length > 1e9) {")],
+  },
+  {
+    name: "accepted demotion forgotten at once",
+    edits: [edit("member/agreement.ts", "  seat.grantor.withhold(demoted)\n", "")],
+  },
+  {
+    name: "accepted demotion forgotten by a restart",
+    edits: [edit("member/seat.ts", "if (record?.accepted !== undefined) {", "if (record === null) {")],
+  },
+  {
+    name: "grants to an older epoch",
+    edits: [
+      edit("member/spreading.ts", '  "heartbeat",\n', ""),
+      edit(
+        "member/renewal.ts",
+        "if (message.epoch !== seat.view.epoch) return",
+        "if (message.epoch > seat.view.epoch) return",
+      ),
+    ],
+  },
+  {
+    name: "grants forgotten by a restarted voter",
+    edits: [
+      edit("lease/grantor.ts", "allUntilMs: nowMs + reckonMs(leaseMs),", "allUntilMs: leaseMs * 0 + nowMs,"),
+    ],
+  },
+  {
+    name: "grants of others not reckoned with by new voters",
+    edits: [
+      edit("member/seat.ts", "enterEpoch(skipped || others,", "enterEpoch(skipped && others && false,"),
+    ],
+  },
+  {
+    name: "restarted primary goes on in its old slot epoch",
+    edits: [
+      edit(
+        "member/seat.ts",
+        "memberOf(this.view, this.self.storageId)?.boot === this.self.boot",
+        "memberOf(this.view, this.self.storageId) !== undefined",
+      ),
+    ],
+  },
+  {
+    name: "slot epoch stays when the primary restarts",
+    edits: [
+      edit("view/legal.ts", "|| booted.has(primary)", ""),
+      edit("view/draft.ts", "const fenced = booted.has(inSync[0] as StorageId) || ", "const fenced = "),
+    ],
+  },
+  {
+    name: "ballot used again",
+    edits: [
+      edit(
+        "view/proposer.ts",
+        "const ballot = Object.freeze({ round: ++this.state.round, storageId, boot })",
+        "const ballot = Object.freeze({ round: ++this.state.round, storageId, boot: boot * 0 })",
+      ),
+      edit(
+        "member/agreement.ts",
+        "seat.proposer.saw(seat.acceptor.record(instance).promised)",
+        "void instance",
+      ),
+      edit("member/seat.ts", "round: record?.promised.round ?? 0", "round: 0"),
+    ],
+  },
+  {
+    name: "a majority of the list founds",
+    edits: [
+      edit(
+        "member/founding.ts",
+        "recorded === record.founders.length",
+        "recorded * 2 > record.founders.length",
+      ),
+      edit(
+        "member/founding.ts",
+        "if (left < record.founders.length) return",
+        "if (left * 2 < record.founders.length) return",
+      ),
+    ],
+  },
+  {
+    name: "a founder starts over as soon as another is gone",
+    edits: [edit("member/founding.ts", "left < majorityOf(voters)", "left < voters.length")],
+  },
+  {
+    name: "a decided epoch is voted on again",
+    edits: [
+      edit(
+        "member/agreement.ts",
+        "return instance === seat.view.epoch + 1 && !seat.isAdopting",
+        "return instance >= seat.view.epoch",
+      ),
+      edit("member/spreading.ts", '  "prepare",\n  "accept",\n', ""),
+    ],
+  },
+  {
+    name: "lease counted from the answer",
+    edits: [
+      edit(
+        "member/renewal.ts",
+        "seat.holder.onGrant(from.storageId, body.number)",
+        "seat.holder.state.leaseUntilMs.set(from.storageId, now.monotonicMs + seat.view.settings.leaseMs)",
+      ),
+    ],
+  },
+  {
+    name: "voters changed without overlap",
+    edits: [
+      edit("view/legal.ts", "return changes > 1 ?", "return changes > 99 ?"),
+      edit(
+        "member/plan-voters.ts",
+        "const voters = [...present, candidate.storageId]",
+        "const voters = candidates.map((member) => member.storageId).slice(0, wanted)",
+      ),
+    ],
+  },
+  {
+    name: "a view is used before it is on disk",
+    edits: [
+      edit(
+        "member/seat.ts",
+        'this.journal.write([{ key: "view", value: adoption.view }], [], adoption, this.out)',
+        'this.journal.write([{ key: "view", value: adoption.view }], [], undefined, this.out)\n    this.enter(adoption, now)',
+      ),
+    ],
+  },
+  {
+    name: "promise sent before it is on disk",
+    edits: [
+      edit(
+        "member/agreement.ts",
+        'seat.sendBehind(\n    from.address,\n    from.storageId,\n    { kind: "promise"',
+        'seat.sendTo(\n    from.address,\n    from.storageId,\n    { kind: "promise"',
+      ),
+    ],
+  },
+  {
+    name: "acceptance sent before it is on disk",
+    edits: [
+      edit(
+        "member/agreement.ts",
+        "seat.out)\n  seat.sendBehind(from.address, from.storageId, accepted, now)",
+        "seat.out)\n  seat.sendTo(from.address, from.storageId, accepted, now)",
+      ),
+    ],
+  },
+  {
+    name: "promises do not tell what was accepted",
+    edits: [
+      edit(
+        "member/agreement.ts",
+        "const { acceptedBallot, accepted } = record",
+        "const { acceptedBallot, accepted } = { ...record, acceptedBallot: undefined, accepted: undefined }",
+      ),
+    ],
+  },
+  {
+    name: "proposer ignores what was accepted",
+    edits: [
+      edit(
+        "view/proposer.ts",
+        "attempt.proposed = attempt.accepted ?? attempt.wanted",
+        "attempt.proposed = attempt.wanted",
+      ),
+    ],
+  },
+  {
+    name: "promoted without a certificate",
+    edits: [
+      edit(
+        "view/legal.ts",
+        "if (!before.learners.includes(learner)) return false",
+        "if (learner !== undefined) return true",
+      ),
+      edit(
+        "member/plan-slots.ts",
+        "draft.setSlot(slot, inSync, [missing])",
+        "draft.setSlot(slot, [...inSync, missing], [])",
+      ),
+    ],
+  },
+  {
+    name: "certificate of an older epoch",
+    edits: [
+      edit("view/legal.ts", "certificate.epoch === view.epoch &&", ""),
+      edit(
+        "member/plan-slots.ts",
+        "if (present === undefined || named.epoch !== view.epoch) return",
+        "if (present === undefined) return",
+      ),
+      edit(
+        "member/plan-slots.ts",
+        "if (report === undefined || report.epoch !== draft.view.epoch) continue",
+        "if (report === undefined) continue",
+      ),
+      edit("member/active.ts", "return named.epoch === seat.view.epoch", "return named.epoch > 0"),
+    ],
+  },
+  {
+    name: "release of an older epoch",
+    edits: [
+      edit("view/legal.ts", "release.epoch === view.epoch &&", ""),
+      edit(
+        "member/plan-slots.ts",
+        "if (present === undefined || named.epoch !== view.epoch) return",
+        "if (present === undefined) return",
+      ),
+      edit(
+        "member/plan-slots.ts",
+        "if (report === undefined || report.epoch !== draft.view.epoch) continue",
+        "if (report === undefined) continue",
+      ),
+      edit("member/active.ts", "return named.epoch === seat.view.epoch", "return named.epoch > 0"),
+    ],
+  },
+  {
+    name: "a released slot is served on",
+    edits: [edit("member/seat.ts", "    this.state.released.add(slot)\n", "")],
+  },
+  {
+    name: "no lease for a slot alone in sync",
+    edits: [
+      edit(
+        "member/seat.ts",
+        "return this.isPrimary(slot) && now.monotonicMs < this.leaseUntilMs()",
+        "return this.isPrimary(slot) && (this.view.slots[slot]?.inSync.length === 1 || now.monotonicMs < this.leaseUntilMs())",
+      ),
+    ],
+  },
+  {
+    name: "suspend not noticed",
+    edits: [edit("lease/holder.ts", "if (!jumped) return false", "if (jumped || !jumped) return false")],
+  },
+  {
+    name: "an old copy votes",
+    edits: [
+      edit(
+        "member/member.ts",
+        "if (isMajority(voters, answered)) {",
+        "if (voters.length > 0 || isMajority(voters, answered)) {",
+      ),
+      edit(
+        "member/member.ts",
+        "if (member !== undefined && member.boot >= this.self.boot) {",
+        "if (member !== undefined && member.boot > 1e9) {",
+      ),
+    ],
+  },
+  {
+    name: "what was begun is not finished",
+    edits: [
+      edit("member/coordinator.ts", "now.monotonicMs >= finishAtMs", "now.monotonicMs < 0 * finishAtMs"),
+    ],
+  },
+  {
+    name: "one seed, two traces",
+    edits: [
+      edit("member/agreement.ts", "seat.draw.between(100, 1000)", "(100 + Math.floor(Math.random() * 900))"),
+    ],
+  },
+]
+
+const seedsMax = 200
+const wallMinutes = 1
+
+/**
+ * Runs every mutant whose name contains `only` in a copy of the sources.
+ * @returns whether all were caught
+ */
+export async function runMutants(only: string): Promise<boolean> {
+  const root = fileURLToPath(new URL("../../", import.meta.url))
+  let missed = 0
+  for (const mutant of mutants) {
+    if (!mutant.name.includes(only)) continue
+    const startedMs = Date.now()
+    const outcome = tryMutant(root, mutant)
+    if (!outcome.caught) missed++
+    const seconds = ((Date.now() - startedMs) / 1000).toFixed(1)
+    console.log(`${outcome.caught ? "caught" : "MISSED"}  ${mutant.name} (${seconds} s): ${outcome.text}`)
+  }
+  console.log(missed === 0 ? "all caught" : `${missed} missed`)
+  return missed === 0
+}
+
+function tryMutant(root: string, mutant: Mutant): { readonly caught: boolean; readonly text: string } {
+  const directory = mkdtempSync(join(tmpdir(), "qdb-mutant-"))
+  try {
+    for (const part of ["src/core", "src/wire", "test/simulation", "scripts/simulate.ts"])
+      cpSync(join(root, part), join(directory, part), { recursive: true })
+    for (const { file, find, replace } of mutant.edits) {
+      const path = join(directory, "src/core", file)
+      const text = readFileSync(path, "utf8")
+      if (!text.includes(find))
+        return { caught: false, text: `the patch of ${file} no longer applies: ${find}` }
+      writeFileSync(
+        path,
+        text.replaceAll(find, () => replace),
+      )
+    }
+    const flags = ["--stop-at-first", "--worker", "--repeat-every", "5"]
+    const limits = ["--seeds", String(seedsMax), "--wall-minutes", String(wallMinutes)]
+    const run = spawnSync(process.execPath, [join(directory, "scripts/simulate.ts"), ...flags, ...limits], {
+      encoding: "utf8",
+      maxBuffer: 64 * 1024 * 1024,
+    })
+    for (const line of run.stdout.split("\n").filter((text) => text.startsWith("{"))) {
+      const { seed, violation, repeated } = JSON.parse(line) as {
+        seed: number
+        violation?: { text: string }
+        repeated?: boolean
+      }
+      if (violation !== undefined) return { caught: true, text: `seed ${seed}: ${firstLine(violation.text)}` }
+      if (repeated === false) return { caught: true, text: `seed ${seed}: two runs, two traces` }
+    }
+    return { caught: false, text: run.status === 0 ? `${seedsMax} seeds passed` : run.stderr.slice(0, 500) }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const firstLine = (text: string) => (text.split("\n")[0] ?? "").slice(0, 160)
