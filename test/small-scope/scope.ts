@@ -1,0 +1,95 @@
+/**
+ * What is explored: which cluster, which events, and how many of each.
+ */
+import type { Settings } from "../../src/core/view/view.ts"
+
+/** What may be proposed, at any moment, by any node: every one of these that is legal. */
+export type CandidateKind =
+  /** The primary of slot 0 loses its place to another in-sync replica. */
+  | "evict"
+  /** It changes places with another, without having released the slot. */
+  | "swap"
+  /** The same with a release, of whatever epoch, that it once gave. */
+  | "handOver"
+  /** A backup is dropped. */
+  | "drop"
+  /** A learner becomes in sync, by a certificate, of whatever epoch, that was once given; or without any. */
+  | "promote"
+  /** A member's present boot. */
+  | "boot"
+  /** One voter more or less. */
+  | "voter"
+  /** Two changes of voters at once: never legal. */
+  | "voters"
+
+export interface Scope {
+  readonly name: string
+  /** Members of view 1 by number; three nodes exist. */
+  readonly voters: readonly number[]
+  readonly inSync: readonly number[]
+  readonly learners: readonly number[]
+  readonly candidates: readonly CandidateKind[]
+  /** Views that may be decided after the first. */
+  readonly viewsMax: number
+  /** Proposals in all, and crashes with restart by node. */
+  readonly proposalsMax: number
+  readonly crashes: readonly [number, number, number]
+  /** Whether leases are given and relied upon. `slow`: heartbeats and answers are messages like others, so many a node. */
+  readonly leases: "none" | "prompt" | { readonly slow: number }
+  /** So much time passes at a time. With a whole lease, a voter reckons for two steps; with half of one, for three. */
+  readonly stepMs: number
+  /**
+   * `prompt`: a write is done with the event that asked for it. A crash before it is then the event not having happened, and
+   * a crash after it the answer being lost. `slow`: other events come in between.
+   */
+  readonly disk: "prompt" | "slow"
+  /** Whether refusals are delivered too. */
+  readonly refusals: boolean
+  /** Suspends (the monotonic clock stands still) of the primary. */
+  readonly suspends: number
+  readonly statesMax: number
+  readonly msMax: number
+}
+
+export const leaseMs = 2_000
+
+export const settings: Settings = Object.freeze({
+  replicationFactor: 3,
+  slotCount: 1,
+  sync: true,
+  transient: false,
+  entryBytesMax: 1024,
+  leaseMs,
+  suspectMs: 1_500,
+  repairGraceMs: 30_000,
+})
+
+const base: Scope = {
+  name: "",
+  voters: [0, 1, 2],
+  inSync: [0, 1],
+  learners: [],
+  candidates: ["evict"],
+  viewsMax: 1,
+  proposalsMax: 2,
+  crashes: [0, 0, 0],
+  leases: "prompt",
+  stepMs: leaseMs,
+  disk: "prompt",
+  refusals: false,
+  suspends: 0,
+  statesMax: 4_000_000,
+  msMax: 60_000,
+}
+
+const scope = (name: string, changes: Partial<Scope>): Scope => ({ ...base, name, ...changes })
+
+/** The scopes of the test; the mutants name those that catch them. */
+export const scopes = {
+  duel: scope("two proposals, one crash each, no leases", {
+    candidates: ["evict", "drop"],
+    crashes: [1, 1, 1],
+    leases: "none",
+  }),
+  takeover: scope("takeover with leases", { candidates: ["evict"], proposalsMax: 1 }),
+} satisfies Record<string, Scope>
