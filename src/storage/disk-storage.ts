@@ -313,6 +313,7 @@ export class DiskStorage implements Storage {
   /** Ends all threads wherever they are; what was acknowledged is in the log. */
   async kill(): Promise<void> {
     this.closing = true
+    await this.disk?.close()
     await Promise.all([this.readers.kill(), this.flushers.kill(), this.commit.kill()])
     this.data.lock.release()
   }

@@ -25,9 +25,13 @@ export class DiskUse {
   constructor(options: DiskUseOptions) {
     this.options = options
     this.timer = setInterval(() => {
-      this.measuring ??= this.measure().finally(() => {
-        this.measuring = undefined
-      })
+      this.measuring ??= this.measure()
+        .catch((error: Error) =>
+          options.onNotice("error", `${options.directory}: cannot be measured: ${error.message}`),
+        )
+        .finally(() => {
+          this.measuring = undefined
+        })
     }, diskMeasureMs)
     this.timer.unref()
   }

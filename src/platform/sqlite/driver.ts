@@ -34,3 +34,13 @@ export const sqliteResult = {
   cannotOpen: 14,
   notADatabase: 26,
 } as const
+
+/** The first row of a query that is made once. */
+export function queryOnce(database: SqlDatabase, sql: string): unknown {
+  const statement = database.prepare(sql)
+  try {
+    return statement.get()
+  } finally {
+    statement.finalize()
+  }
+}

@@ -2,6 +2,16 @@
 import BetterSqlite3 from "better-sqlite3"
 import { type SqlDatabase, sqliteResult, type SqlStatement, type SqlValue } from "./driver.ts"
 
+/** Blobs as `Uint8Array`: a `Buffer` would pass for one, but its `slice` does not copy. */
+function plain(row: unknown): unknown {
+  const values = row as Record<string, unknown> | undefined
+  for (const name in values) {
+    const value = values[name]
+    if (Buffer.isBuffer(value)) values[name] = new Uint8Array(value.buffer, value.byteOffset, value.length)
+  }
+  return values
+}
+
 class Statement implements SqlStatement {
   private readonly statement: BetterSqlite3.Statement<SqlValue[]>
   constructor(statement: BetterSqlite3.Statement<SqlValue[]>) {
@@ -12,13 +22,13 @@ class Statement implements SqlStatement {
     return this.statement.reader ? this.statement.all(...parameters) : this.statement.run(...parameters)
   }
   get(...parameters: SqlValue[]): unknown {
-    return this.statement.get(...parameters) ?? null
+    return plain(this.statement.get(...parameters)) ?? null
   }
   all(...parameters: SqlValue[]): unknown[] {
-    return this.statement.all(...parameters)
+    return this.statement.all(...parameters).map(plain)
   }
-  iterate(...parameters: SqlValue[]): IterableIterator<unknown> {
-    return this.statement.iterate(...parameters)
+  *iterate(...parameters: SqlValue[]): IterableIterator<unknown> {
+    for (const row of this.statement.iterate(...parameters)) yield plain(row)
   }
   finalize(): void {}
 }

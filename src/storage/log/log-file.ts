@@ -8,7 +8,7 @@
 import { join } from "node:path"
 import { openDatabase } from "#sqlite"
 import { logCheckpointPages, logGrownBytes } from "../../core/lib/limits.ts"
-import type { SqlDatabase, SqlStatement } from "../../platform/sqlite/driver.ts"
+import { queryOnce, type SqlDatabase, type SqlStatement } from "../../platform/sqlite/driver.ts"
 import { logName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
 
@@ -31,7 +31,7 @@ export function openWal(path: string, sync: boolean, cacheKiB: number): SqlDatab
   try {
     database.exec(`PRAGMA page_size = ${pageBytes}`)
     database.exec("PRAGMA busy_timeout = 10000")
-    const mode = database.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string }
+    const mode = queryOnce(database, "PRAGMA journal_mode = WAL") as { journal_mode: string }
     if (mode.journal_mode !== "wal") throw new Error(`the file system does not allow a write-ahead log`)
     database.exec(`PRAGMA synchronous = ${sync ? "FULL" : "NORMAL"}`)
     database.exec("PRAGMA wal_autocheckpoint = 0")
@@ -45,7 +45,7 @@ export function openWal(path: string, sync: boolean, cacheKiB: number): SqlDatab
 
 /** @returns whether all of the write-ahead log is in the database now */
 export function checkpoint(database: SqlDatabase, mode: "PASSIVE" | "TRUNCATE"): boolean {
-  const row = database.prepare(`PRAGMA wal_checkpoint(${mode})`).get() as CheckpointRow
+  const row = queryOnce(database, `PRAGMA wal_checkpoint(${mode})`) as CheckpointRow
   return row.busy === 0 && row.checkpointed === row.log
 }
 

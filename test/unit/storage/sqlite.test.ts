@@ -25,6 +25,7 @@ describe("the SQLite driver of this runtime", () => {
       n: number
       type: string
     }[]
+    for (const row of rows) expect(row.b.constructor).toBe(Uint8Array)
     expect(rows.map((row) => [[...row.b], row.s, row.n, row.type])).toEqual([
       [[0, 1, 255], "text", 2 ** 53 - 1, "integer"],
       [[], null, 1_795_000_000_123, "integer"],

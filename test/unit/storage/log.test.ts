@@ -1,0 +1,268 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { recordKind } from "../../../src/core/entry/record.ts"
+import { batchHeaderBytes, openBatch, sealBatch } from "../../../src/storage/log/batch.ts"
+import { LogControl } from "../../../src/storage/log/control.ts"
+import { LogReader, LogWriter } from "../../../src/storage/log/log-file.ts"
+import { readTail } from "../../../src/storage/log/recover-log.ts"
+import { elsewhere, LogRing } from "../../../src/storage/log/ring.ts"
+import { readWitness, Witness } from "../../../src/storage/log/witness.ts"
+import { temporaryDirectory } from "./support/directory.ts"
+
+const directory = temporaryDirectory()
+
+function sealed(
+  number: number,
+  start: number,
+  previous: number,
+  length = 64,
+): { bytes: Uint8Array; checksum: number } {
+  const bytes = new Uint8Array(batchHeaderBytes + length).fill(number)
+  return { bytes, checksum: sealBatch(bytes, length, number, start, previous) }
+}
+
+describe("a batch", () => {
+  test("says what it holds", () => {
+    const { bytes, checksum } = sealed(3, 2 ** 40, 77)
+    expect(openBatch(bytes)).toEqual({ number: 3, start: 2 ** 40, end: 2 ** 40 + 64, previous: 77, checksum })
+  })
+
+  test("does not open with any bit flipped, or cut", () => {
+    const { bytes } = sealed(3, 128, 77)
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const damaged = Uint8Array.from(bytes)
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
+      // The last four bytes of the header mean nothing.
+      if (bit >= 36 * 8 && bit < 40 * 8) continue
+      expect(typeof openBatch(damaged)).toBe("string")
+    }
+    for (let length = 0; length < bytes.length; length++)
+      expect(typeof openBatch(bytes.subarray(0, length))).toBe("string")
+  })
+})
+
+describe("the witness", () => {
+  test("remembers the last batch, and survives the loss of one copy", () => {
+    const path = directory()
+    const witness = new Witness(path, true)
+    witness.write(1, 11, true)
+    witness.write(2 ** 40, 22, true)
+    witness.close()
+    const expected = { batch: 2 ** 40, checksum: 22, synced: true }
+    expect(readWitness(path)).toEqual(expected)
+    const file = join(path, "WITNESS")
+    const whole = readFileSync(file)
+    for (const at of [3, 9, 20, 515, 530]) {
+      const damaged = Uint8Array.from(whole)
+      damaged[at] = (damaged[at] as number) ^ 4
+      writeFileSync(file, damaged)
+      expect(readWitness(path)).toEqual(expected)
+    }
+    writeFileSync(file, new Uint8Array(1024))
+    expect(() => readWitness(path)).toThrow(/WITNESS: damaged/)
+  })
+})
+
+describe("reading the log back", () => {
+  const writeLog = (count: number) => {
+    const log = new LogWriter(directory(), true)
+    let previous = 0
+    for (let number = 1; number <= count; number++) {
+      const { bytes, checksum } = sealed(number, (number - 1) * 64, previous)
+      log.append(number, bytes, 1, 0)
+      previous = checksum
+    }
+    return { log, last: previous }
+  }
+  const read = async (log: LogWriter, witnessed: number, applied = 0, synced = true, checksum = -1) => {
+    const batch = log.database.prepare("SELECT batch FROM log WHERE number = ?").get(witnessed) as {
+      batch: Uint8Array
+    } | null
+    const header = batch === null ? undefined : openBatch(batch.batch)
+    const own = typeof header === "object" ? header.checksum : 0
+    const seen: number[] = []
+    const tail = await readTail(
+      log.path,
+      new LogReader(log.database),
+      { batch: applied, position: applied * 64 },
+      { batch: witnessed, checksum: checksum === -1 ? own : checksum, synced },
+      (_records, { number }) => void seen.push(number),
+    )
+    return { tail, seen }
+  }
+  const change = (log: LogWriter, number: number, batch: Uint8Array) =>
+    log.database.prepare("UPDATE log SET batch = ? WHERE number = ?").run(batch, number)
+
+  test("tells all batches behind the applied one", async () => {
+    const { log, last } = writeLog(40)
+    const { tail, seen } = await read(log, 40, 17)
+    expect(seen).toEqual(Array.from({ length: 23 }, (_, i) => 18 + i))
+    expect(tail).toEqual({
+      batch: 40,
+      position: 40 * 64,
+      checksum: last,
+      cutBehind: false,
+      notice: undefined,
+    })
+    // A batch that was durable and not yet witnessed when the process died.
+    expect((await read(log, 39)).tail.batch).toBe(40)
+    log.close()
+  })
+
+  test("refuses a log that ends before what was acknowledged, unless nothing was promised", async () => {
+    const { log } = writeLog(5)
+    await expect(read(log, 6)).rejects.toThrow(/log\.db: ends at batch 5, but batch 6 was acknowledged/)
+    expect((await read(log, 6, 0, false)).tail.notice).toMatch(/`sync` is false/)
+    await expect(read(log, 3, 9)).rejects.toThrow(/log\.db: batch 9|ends at batch/)
+    await expect(read(log, 5, 0, true, 123)).rejects.toThrow(/batch 5 is not the one that was acknowledged/)
+    log.close()
+  })
+
+  test("refuses gaps, damage and strangers among what was acknowledged", async () => {
+    const { log } = writeLog(6)
+    const original = (
+      log.database.prepare("SELECT batch FROM log WHERE number = 4").get() as { batch: Uint8Array }
+    ).batch.slice()
+    const damaged = original.slice()
+    damaged[50] = (damaged[50] as number) ^ 1
+    change(log, 4, damaged)
+    await expect(read(log, 6)).rejects.toThrow(/log\.db: batch 4: checksum does not match/)
+    change(log, 4, sealed(4, 3 * 64, 1234).bytes)
+    await expect(read(log, 6)).rejects.toThrow(/log\.db: batch 4: does not follow/)
+    change(log, 4, sealed(9, 3 * 64, 1234).bytes)
+    await expect(read(log, 6)).rejects.toThrow(/log\.db: batch 4: holds number 9/)
+    change(log, 4, original)
+    expect((await read(log, 6)).seen.length).toBe(6)
+    log.deleteRange(4, 4)
+    await expect(read(log, 6)).rejects.toThrow(/log\.db: batch 4: missing/)
+    log.close()
+  })
+
+  test("cuts a torn tail that nobody was told of", async () => {
+    const { log } = writeLog(6)
+    change(log, 6, new Uint8Array(10))
+    const { tail, seen } = await read(log, 5)
+    expect(seen).toEqual([1, 2, 3, 4, 5])
+    expect(tail).toMatchObject({ batch: 5, cutBehind: true })
+    expect(tail.notice).toMatch(/batch 6 was never acknowledged and is cut/)
+    log.close()
+  })
+})
+
+describe("the ring", () => {
+  /** Reads records as the committer does. */
+  class Consumer {
+    private tail = 0
+    private readonly ring: LogRing
+    readonly own = new Map<number, SharedArrayBuffer>()
+    constructor(size: number) {
+      this.ring = new LogRing(size, 0, (id, buffer) => void this.own.set(id, buffer))
+    }
+    get log() {
+      return this.ring
+    }
+    take(): number[] {
+      const view = new DataView(this.ring.shared)
+      const seen: number[] = []
+      while (this.tail < this.ring.head) {
+        const at = this.tail % this.ring.shared.byteLength
+        const length = view.getUint32(at, true)
+        const kind = view.getUint8(at + 4)
+        if (kind === elsewhere) {
+          const buffer = this.own.get(view.getUint32(at + 8, true)) as SharedArrayBuffer
+          expect(buffer.byteLength).toBe(view.getUint32(at + 12, true))
+          seen.push(new DataView(buffer).getUint32(8, true))
+        } else if (kind !== recordKind.padding) seen.push(view.getUint32(at + 8, true))
+        this.tail += length
+      }
+      expect(this.tail).toBe(this.ring.head)
+      return seen
+    }
+  }
+
+  test("gives every record once and in order, through wraps, padding and buffers of their own", () => {
+    const step = fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc
+          .integer({ min: 2, max: 4000 })
+          .map((length) => ({ kind: "append" as const, length: length * 8 })),
+      },
+      {
+        weight: 1,
+        arbitrary: fc
+          .integer({ min: 130_000, max: 200_000 })
+          .map((length) => ({ kind: "append" as const, length: length * 8 })),
+      },
+      { weight: 3, arbitrary: fc.constant({ kind: "publish" as const }) },
+      { weight: 3, arbitrary: fc.constant({ kind: "take" as const }) },
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const consumer = new Consumer(256 * 1024)
+        const ring = consumer.log
+        const expected: number[] = []
+        const seen: number[] = []
+        let next = 0
+        let bytes = 0
+        for (const each of steps) {
+          if (each.kind === "append") {
+            const offset = ring.reserve(each.length)
+            bytes += each.length
+            expect(ring.position).toBe(bytes)
+            expect(offset + each.length).toBeLessThanOrEqual(ring.bytes.length)
+            ring.view.setUint32(offset, each.length, true)
+            ring.view.setUint8(offset + 4, recordKind.entry)
+            ring.view.setUint32(offset + 8, next, true)
+            expected.push(next++)
+          } else if (each.kind === "publish") ring.mark()
+          else {
+            ring.mark()
+            seen.push(...consumer.take())
+            ring.release(ring.position)
+            expect(ring.hasRoom(8)).toBe(ring.shared.byteLength > 1024 * 1024 + 64 * 1024 + 8)
+          }
+        }
+        ring.mark()
+        seen.push(...consumer.take())
+        expect(seen).toEqual(expected)
+      }),
+      { numRuns: 200, seed: 3 },
+    )
+  })
+
+  test("says when there is no room, and has it again after release", () => {
+    const ring = new LogRing(16 * 1024 * 1024, 0, () => undefined)
+    let appended = 0
+    while (ring.hasRoom(64 * 1024)) {
+      ring.reserve(64 * 1024)
+      appended += 64 * 1024
+    }
+    expect(appended).toBeGreaterThan(14 * 1024 * 1024)
+    ring.mark()
+    ring.release(ring.position - 1)
+    expect(ring.hasRoom(64 * 1024)).toBe(false)
+    ring.release(ring.position)
+    expect(ring.hasRoom(64 * 1024)).toBe(true)
+    ring.reserve(65 * 1024 * 1024)
+    expect(ring.hasRoom(66 * 1024 * 1024)).toBe(false)
+    ring.mark()
+    ring.release(ring.position)
+    expect(ring.hasRoom(66 * 1024 * 1024)).toBe(true)
+  })
+})
+
+describe("figures of commits", () => {
+  test("tell shares within a quarter of a power of two", () => {
+    const control = new LogControl()
+    expect(control.micros(0.5)).toBe(0)
+    for (let i = 1; i <= 1000; i++) control.countCommit(i)
+    expect(control.commits).toBe(1000)
+    expect(control.micros(0.5)).toBeGreaterThanOrEqual(500)
+    expect(control.micros(0.5)).toBeLessThan(600)
+    expect(control.micros(0.99)).toBeGreaterThanOrEqual(990)
+    expect(control.microsMax).toBe(1000)
+  })
+})

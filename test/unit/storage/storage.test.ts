@@ -1,0 +1,223 @@
+import { join } from "node:path"
+import { describe, expect, test } from "vitest"
+import { Prng } from "../../../src/core/lib/prng.ts"
+import type { DiskStorage } from "../../../src/storage/disk-storage.ts"
+import { temporaryDirectory } from "./support/directory.ts"
+import { slotOf, TestNode } from "./support/node.ts"
+
+const directory = temporaryDirectory()
+const MiB = 1024 * 1024
+
+/** As a kill of the process: threads end wherever they are. */
+async function crash(node: TestNode): Promise<void> {
+  await (node.storage as DiskStorage).kill()
+}
+
+async function fill(node: TestNode, count: number, content: (i: number) => string): Promise<void> {
+  const writes: Promise<void>[] = []
+  for (let i = 0; i < count; i++) {
+    await node.until(() => node.storage.hasRoom(MiB))
+    writes.push(node.put(`key ${i}`, content(i)))
+  }
+  await Promise.all(writes)
+}
+
+describe("storage", () => {
+  test("replays what a crash left in the log, in order and once", async () => {
+    const path = join(directory(), "data")
+    let node = await TestNode.open(path)
+    await fill(node, 500, (i) => `first ${i}`)
+    await node.remove("key 7")
+    await node.put("key 8", "second")
+    const { durablePosition } = node.storage
+    await crash(node)
+    node = await TestNode.open(path)
+    expect(node.recovered.length).toBe(502)
+    expect(node.recovered.at(-1)).toEqual({ alias: "key 8", position: durablePosition })
+    expect(node.storage.log.position).toBe(durablePosition)
+    expect(await node.getText("key 7")).toBe(undefined)
+    expect(await node.getText("key 8")).toBe("second")
+    expect(await node.getText("key 499")).toBe("first 499")
+    await node.put("key 9", "third")
+    await crash(node)
+    node = await TestNode.open(path)
+    expect(node.recovered.length).toBe(503)
+    expect(await node.getText("key 9")).toBe("third")
+    await node.storage.close()
+  })
+
+  test.each([1, 3, 8])("serves the same directory under %i partitions", async (partitions) => {
+    const path = join(directory(), "data")
+    let node = await TestNode.open(path, { partitions: 2 })
+    await fill(node, 300, (i) => `v${i}`)
+    await node.storage.close()
+    node = await TestNode.open(path, { partitions })
+    for (let i = 0; i < 300; i++) expect(await node.getText(`key ${i}`)).toBe(`v${i}`)
+    expect(await node.getText("key 300")).toBe(undefined)
+    await node.put("key 5", "new")
+    expect((await node.scan("key 29")).sort()).toEqual(
+      ["key 29", ...Array.from({ length: 10 }, (_, i) => `key 29${i}`)].sort(),
+    )
+    expect(node.storage.figures().persistedEntries).toBe(300)
+    await node.storage.close()
+    expect(node.fatal).toEqual([])
+  })
+
+  test("pages entries in that memory had no room for, and never an outdated one", async () => {
+    const path = join(directory(), "data")
+    const node = await TestNode.open(path, { memoryEntriesMax: 200 })
+    const model = new Map<string, string>()
+    const prng = new Prng(11)
+    for (let round = 0; round < 40; round++) {
+      const writes: Promise<void>[] = []
+      for (let i = 0; i < 50; i++) {
+        await node.until(() => node.storage.hasRoom(MiB))
+        const alias = `key ${prng.below(1000)}`
+        if (prng.chance(1, 8)) {
+          model.delete(alias)
+          writes.push(node.remove(alias))
+        } else {
+          const text = `${round}/${i}`
+          model.set(alias, text)
+          writes.push(node.put(alias, text))
+        }
+      }
+      await Promise.all(writes)
+      // The barrier of a scan flushes, so that entries become clean and may leave.
+      if (round % 4 === 3) expect((await node.scan("key ")).sort()).toEqual([...model.keys()].sort())
+      const reads = Array.from({ length: 30 }, () => `key ${prng.below(1000)}`)
+      const texts = await Promise.all(reads.map((alias) => node.getText(alias)))
+      expect(texts).toEqual(reads.map((alias) => model.get(alias)))
+    }
+    const figures = node.storage.figures()
+    expect(figures.evictions).toBeGreaterThan(100)
+    expect(figures.pageIns).toBeGreaterThan(50)
+    expect(figures.residentEntries).toBeLessThan(400)
+    await node.storage.close()
+    expect(node.fatal).toEqual([])
+  })
+
+  test("answers a missing key from the disk until the filter is there, then from memory", async () => {
+    const path = join(directory(), "data")
+    let node = await TestNode.open(path)
+    await fill(node, 200, () => "x")
+    await node.storage.close()
+    node = await TestNode.open(path)
+    expect(await node.getText("nobody")).toBe(undefined)
+    await node.until(() => node.storage.figures().filterBytes > 0)
+    while (!(node.storage as unknown as { filter: { ready: boolean } }).filter.ready)
+      await new Promise((resolve) => setImmediate(resolve))
+    const { pageIns } = node.storage.figures()
+    for (let i = 0; i < 50; i++) expect(await node.getText(`missing ${i}`)).toBe(undefined)
+    expect(node.storage.figures().pageIns - pageIns).toBeLessThan(5)
+    for (let i = 0; i < 200; i++) expect(await node.getText(`key ${i}`)).toBe("x")
+    await node.storage.close()
+  })
+
+  test("scans in (slot, alias) order and pieces, from everything committed before the call", async () => {
+    const node = await TestNode.open(join(directory(), "data"))
+    await fill(node, 400, () => "x")
+    const all = Array.from({ length: 400 }, (_, i) => `key ${i}`)
+    const order = (a: string, b: string) => slotOf(a) - slotOf(b) || (a < b ? -1 : 1)
+    expect(await node.scan("", 100)).toEqual(all.toSorted(order))
+    expect(await node.scan("key 1", 64)).toEqual(all.filter((alias) => alias.startsWith("key 1")).sort(order))
+    expect(await node.scan("nothing")).toEqual([])
+    await node.put("key 400", "y")
+    await node.remove("key 0")
+    expect((await node.scan("key ")).sort()).toEqual([...all.slice(1), "key 400"].sort())
+    await node.storage.close()
+  })
+
+  test("tells expired entries, those in memory and those in the table", async () => {
+    const path = join(directory(), "data")
+    let node = await TestNode.open(path)
+    const nowMs = Date.now()
+    await node.storage.expired(nowMs)
+    for (let i = 0; i < 20; i++) await node.put(`e${i}`, "x", { expiresAtMs: nowMs + 1000 + i })
+    await node.put("never", "x")
+    const aliases = async (at: number) => (await node.storage.expired(at)).map(({ alias }) => alias).sort()
+    expect(await aliases(nowMs)).toEqual([])
+    const expected = Array.from({ length: 10 }, (_, i) => `e${i}`).sort()
+    expect(await aliases(nowMs + 1009)).toEqual(expected)
+    await node.storage.close()
+    node = await TestNode.open(path)
+    expect(await aliases(nowMs + 1009)).toEqual(expected)
+    for (const alias of expected) await node.remove(alias)
+    expect(await aliases(nowMs + 1009)).toEqual([])
+    await node.put("e10", "x", { expiresAtMs: nowMs + 10_000 })
+    expect(await aliases(nowMs + 1010)).toEqual([])
+    expect((await aliases(nowMs + 20_000)).length).toBe(10)
+    await node.storage.close()
+  })
+
+  test("keeps records of every length, in the ring and in buffers of their own", async () => {
+    const path = join(directory(), "data")
+    let node = await TestNode.open(path)
+    const lengths = [0, 1, 7, 8, 4095, 4096, 100_000, MiB - 200, MiB, MiB + 1, 3 * MiB, 40 * MiB]
+    const contents = lengths.map((length, i) => new Uint8Array(length).fill(i + 1))
+    const writes: Promise<void>[] = []
+    for (const [i, content] of contents.entries()) {
+      await node.until(() => node.storage.hasRoom(content.length + 1000))
+      writes.push(node.write({ alias: `big ${i}`, content }), node.put(`small ${i}`, `${i}`))
+    }
+    await Promise.all(writes)
+    const check = async () => {
+      for (const [i, content] of contents.entries()) {
+        const found = (await node.get(`big ${i}`)) as Uint8Array
+        expect(Buffer.compare(found, content)).toBe(0)
+        expect(await node.getText(`small ${i}`)).toBe(`${i}`)
+      }
+    }
+    await check()
+    await crash(node)
+    node = await TestNode.open(path)
+    await check()
+    await node.storage.close()
+    node = await TestNode.open(path)
+    await check()
+    await node.storage.close()
+    expect(node.fatal).toEqual([])
+  })
+
+  test("flushes by itself, and cuts the log behind it", async () => {
+    const node = await TestNode.open(join(directory(), "data"), { memoryBytesMax: 16 * MiB })
+    const content = new Uint8Array(2000).fill(1)
+    for (let i = 0; i < 10_000; i++) {
+      await node.until(() => node.storage.hasRoom(MiB))
+      void node.write({ alias: `key ${i % 3000}`, content })
+    }
+    await node.put("last", "x")
+    await node.until(() => node.storage.figures().persistedEntries >= 3000)
+    const figures = node.storage.figures()
+    expect(figures.logBytes).toBeLessThan(21_000_000)
+    expect(figures.dirtyBytes).toBeLessThan(16 * MiB)
+    await node.storage.close()
+    expect(node.fatal).toEqual([])
+  })
+
+  test("does without files in transient mode, but keeps who it is", async () => {
+    const path = join(directory(), "data")
+    let node = await TestNode.open(path, { transient: true })
+    const { storageId } = node.storage.identity
+    let applied = false
+    const write = node.put("a", "x").then(() => {
+      applied = true
+    })
+    expect(applied).toBe(false)
+    await write
+    for (let i = 0; i < 300; i++) await node.put(`key ${i}`, "y")
+    await node.remove("key 3")
+    expect(await node.getText("a")).toBe("x")
+    expect((await node.scan("key ", 200)).sort()).toEqual(
+      Array.from({ length: 300 }, (_, i) => `key ${i}`)
+        .filter((alias) => alias !== "key 3")
+        .sort(),
+    )
+    await node.storage.close()
+    node = await TestNode.open(path, { transient: true })
+    expect(node.storage.identity).toMatchObject({ storageId, boot: 2 })
+    expect(await node.getText("a")).toBe(undefined)
+    await node.storage.close()
+    await expect(TestNode.open(path)).rejects.toThrow(/transient/)
+  })
+})
