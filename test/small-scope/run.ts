@@ -20,8 +20,12 @@ export function summary(name: string, outcome: Outcome): string {
 
 if (import.meta.main) {
   const names = process.argv.slice(2)
+  let isBroken = false
   for (const [name, scope] of Object.entries(scopes)) {
     if (names.length > 0 && !names.includes(name)) continue
-    console.log(summary(`${name} (${scope.name})`, runScope(scope)))
+    const outcome = runScope(scope)
+    console.log(summary(`${name} (${scope.name})`, outcome))
+    if (outcome.violation !== undefined) isBroken = true
   }
+  process.exitCode = isBroken ? 1 : 0
 }

@@ -79,17 +79,61 @@ const base: Scope = {
   refusals: false,
   suspends: 0,
   statesMax: 4_000_000,
-  msMax: 60_000,
+  msMax: 20_000,
 }
 
 const scope = (name: string, changes: Partial<Scope>): Scope => ({ ...base, name, ...changes })
 
 /** The scopes of the test; the mutants name those that catch them. */
 export const scopes = {
-  duel: scope("two proposals, one crash each, no leases", {
-    candidates: ["evict", "drop"],
+  duel: scope("two proposals, one crash each, reads aside", {
+    candidates: ["evict"],
     crashes: [1, 1, 1],
     leases: "none",
   }),
-  takeover: scope("takeover with leases", { candidates: ["evict"], proposalsMax: 1 }),
+  duelRefused: scope("two proposals with refusals, reads aside", {
+    candidates: ["evict", "drop"],
+    leases: "none",
+    refusals: true,
+  }),
+  slowDisk: scope("one proposal, slow disk, a crash, reads aside", {
+    proposalsMax: 1,
+    crashes: [1, 0, 1],
+    leases: "none",
+    disk: "slow",
+  }),
+  takeover: scope("takeover, a voter restarts", { proposalsMax: 1, crashes: [0, 0, 1] }),
+  takeoverFine: scope("takeover in steps of half a lease", { proposalsMax: 1, stepMs: leaseMs / 2 }),
+  takeoverDuel: scope("takeover, two proposals", { candidates: ["evict", "drop"] }),
+  restart: scope("the primary restarts", {
+    candidates: ["evict", "boot"],
+    proposalsMax: 1,
+    crashes: [1, 0, 0],
+  }),
+  heartbeats: scope("heartbeats late and doubled", { proposalsMax: 1, leases: { slow: 1 } }),
+  suspend: scope("the primary is suspended", { proposalsMax: 1, suspends: 1 }),
+  handOver: scope("hand-over by release, two views", {
+    candidates: ["handOver", "voter"],
+    viewsMax: 2,
+  }),
+  promote: scope("promotion by certificate, two views, reads aside", {
+    inSync: [0],
+    learners: [1],
+    candidates: ["promote", "voter"],
+    viewsMax: 2,
+    leases: "none",
+  }),
+  alone: scope("alone in sync, then two, then the other", {
+    inSync: [0],
+    learners: [1],
+    candidates: ["promote", "evict"],
+    viewsMax: 2,
+  }),
+  voters: scope("voters change, three views", {
+    voters: [0],
+    inSync: [1, 2],
+    candidates: ["voter", "voters", "evict"],
+    viewsMax: 3,
+    proposalsMax: 3,
+  }),
 } satisfies Record<string, Scope>

@@ -99,6 +99,11 @@ export class SeatWorld implements World {
 
   check(state: State): string | undefined {
     const serving = [0, 1, 2].filter((i) => this.mayAnswer(state[i] as number))
+    for (const i of serving) {
+      const { boot, seat } = this.nodes.value(state[i] as number) as Snapshot
+      const named = seat.view.members.find((member) => member.storageId === storageOf(i))?.boot
+      if (named !== boot) return `I28: node ${i} may answer as boot ${boot}, its view names ${named}`
+    }
     if (serving.length > 1) return `I6: nodes ${serving.join(" and ")} may both answer`
     return undefined
   }
@@ -221,7 +226,7 @@ export class SeatWorld implements World {
         ...observed,
         suspendsLeft: observed.suspendsLeft - 1,
       }))
-      does({ kind: "suspend" }, after, () => `node ${i} is suspended for two leases and wakes`)
+      this.suspend(state, i, after, emit)
     }
     if (leases === "prompt") {
       for (let voter = 0; voter < 3; voter++) this.grant(state, i, voter, emit)
@@ -232,6 +237,19 @@ export class SeatWorld implements World {
       }))
       does({ kind: "heartbeat" }, after, () => `node ${i} sends heartbeats`)
     }
+  }
+
+  /** The node and its monotonic clock stand still for two leases; for the others, time passes. */
+  private suspend(state: State, i: number, after: Observed, emit: (transition: Transition) => void): void {
+    const next = state.slice()
+    next[i] = this.step(state[i] as number, { kind: "suspend" }, false).node
+    next[3] = this.observed.of(freeze(after))
+    for (let passed = 0; passed < 2 * leaseMs; passed += this.scope.stepMs) {
+      for (let k = 0; k < 3; k++) {
+        if (k !== i) next[k] = this.step(next[k] as number, { kind: "age" }, true).node
+      }
+    }
+    emit({ next, violation: undefined, label: () => `node ${i} is suspended for two leases and wakes` })
   }
 
   /** Question and answer in no time, from and to one voter. */
@@ -261,6 +279,7 @@ export class SeatWorld implements World {
     const other = i === voter ? seat : seatOf(granter)
     let violation: string | undefined
     // The heartbeat that this node sends itself is handled at once and is no other voter's.
+    seat.holder.dropIfClockJumped(now)
     const kept = i === voter ? undefined : copy(seat.state.grantor)
     const own = i === voter ? undefined : copy(seat.state.holder.leaseUntilMs)
     askForLeases(seat, report, now)
@@ -460,7 +479,6 @@ export class SeatWorld implements World {
         seat.release(0)
         return seat
       case "suspend":
-        // Its clock stood still while the others' went on: for the others' leases that is as if it had been asleep.
         seat.state.holder.clockGapMs -= 2 * leaseMs
         return seat
       case "crash": {
