@@ -15,6 +15,9 @@ import { type SqlDatabase, sqliteResult } from "../../platform/sqlite/driver.ts"
 import { StorageError } from "../storage.ts"
 import { lockName } from "./names.ts"
 
+/** Locks that are held. Reachable from here, so that no collector closes the database of a lock whose owner is careless. */
+const held = new Set<DirectoryLock>()
+
 export class DirectoryLock {
   private readonly database: SqlDatabase
 
@@ -24,11 +27,12 @@ export class DirectoryLock {
     this.database = openDatabase(path)
     try {
       this.take()
+      held.add(this)
     } catch (error) {
-      const held = resultOf(error) === sqliteResult.busy ? holder(this.database) : undefined
+      const by = resultOf(error) === sqliteResult.busy ? holder(this.database) : undefined
       this.database.close()
-      if (held === undefined) throw new StorageError(`${path}: cannot be locked: ${(error as Error).message}`)
-      throw new StorageError(`${directory}: in use by process ${held}`)
+      if (by === undefined) throw new StorageError(`${path}: cannot be locked: ${(error as Error).message}`)
+      throw new StorageError(`${directory}: in use by process ${by}`)
     }
   }
 
@@ -46,6 +50,7 @@ export class DirectoryLock {
   }
 
   release(): void {
+    held.delete(this)
     this.database.exec("ROLLBACK")
     this.database.close()
   }

@@ -18,6 +18,7 @@ import { LogReader, type LogRow, openWal } from "../log/log-file.ts"
 import { logName } from "../directory/names.ts"
 import { join } from "node:path"
 import { type SlotState, StorageError, type StoredResult } from "../storage.ts"
+import { partitionPath } from "./partition.ts"
 import { PartitionWriter } from "./partition-writer.ts"
 import { readClients } from "./read-clients.ts"
 import { Round } from "./round.ts"
@@ -68,6 +69,16 @@ const data = workerData as FlusherData
 const port = parentPort as NonNullable<typeof parentPort>
 const send = (message: FlusherMessage) => port.postMessage(message)
 
+/** Errors of SQLite name no file: adds it. A full disk is told apart by its code, and passes. */
+function at<A>(path: string, run: () => A): A {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof StorageError || resultOf(error) === sqliteResult.full) throw error
+    throw new StorageError(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 class Flusher {
@@ -88,7 +99,9 @@ class Flusher {
 
   constructor() {
     for (let file = data.worker; file < partitionFiles; file += data.workers)
-      this.files.push(new PartitionWriter(data.directory, file))
+      this.files.push(
+        at(partitionPath(data.directory, file), () => new PartitionWriter(data.directory, file)),
+      )
     port.on("message", (message: FlusherRequest) => {
       if (message.kind === "barrier") this.barriers.push(message.id)
       else if (message.kind === "urgent") this.urgent = true
@@ -106,7 +119,7 @@ class Flusher {
     for (const file of this.files) {
       for (const { slot, sequence, slotEpoch, clockMs } of file.slots.values())
         slots.push({ slot, sequence, slotEpoch, slotClockMs: clockMs })
-      readClients(file.database, file.path, file.slots, (result) => results.push(result))
+      at(file.path, () => readClients(file.database, file.path, file.slots, (result) => results.push(result)))
       if (file.applied.batch < batch) ({ batch, position } = file.applied)
     }
     send({ kind: "opened", batch, position, slots, results })
@@ -169,7 +182,7 @@ class Flusher {
     try {
       while (this.files.some((file) => file.applied.batch < target)) await this.flush(target)
       for (const file of durably ? this.files : []) {
-        if (file.durable.batch < file.applied.batch) file.checkpoint()
+        if (file.durable.batch < file.applied.batch) at(file.path, () => file.checkpoint())
         this.report()
         await turn()
       }
@@ -198,7 +211,8 @@ class Flusher {
     let bytes = 0
     while (applied.batch < target && bytes < flushRoundBytesMax) {
       const next = applied.batch + 1
-      const rows = (this.logReader as LogReader).from(next, Math.min(batchesPerRead, target - applied.batch))
+      const limit = Math.min(batchesPerRead, target - applied.batch)
+      const rows = at(this.logPath, () => (this.logReader as LogReader).from(next, limit))
       if (rows.length === 0) throw new StorageError(`${this.logPath}: batch ${next} is missing`)
       for (const row of rows) {
         applied = { batch: applied.batch + 1, position: this.gather(rounds, row, applied.batch + 1) }
@@ -207,7 +221,8 @@ class Flusher {
     }
     for (const file of this.files) {
       if (file.applied.batch >= applied.batch) continue
-      this.rows += file.write(rounds.get(file.file) as Round, applied.batch, applied.position)
+      const { batch, position } = applied
+      this.rows += at(file.path, () => file.write(rounds.get(file.file) as Round, batch, position))
       this.report()
       // Requests that came meanwhile are heard between files.
       await turn()
@@ -246,7 +261,7 @@ class Flusher {
   private async close(): Promise<void> {
     if (this.following) await this.round(true)
     for (const file of this.files) {
-      if (file.durable.batch < file.applied.batch) file.checkpoint()
+      if (file.durable.batch < file.applied.batch) at(file.path, () => file.checkpoint())
     }
     this.report()
     for (const file of this.files) file.close()
