@@ -193,7 +193,7 @@ function openNode(
             )
             const data = makeData(storage, contentBytesMax, answers)
             parts = { answers, data }
-            return new Recovery(data.slots, storage.memory, latin1, performance.now())
+            return new Recovery(data.slots, data.clients, storage.memory, latin1, performance.now())
           },
         ),
       catch: (cause) => (cause instanceof StorageError ? new StartError(cause.message) : new Defect(cause)),

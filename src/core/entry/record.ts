@@ -17,7 +17,8 @@
  * 88 alias, content, result content
  * ```
  *
- * The checksum is the batch's. `padding` fills the end of the log's ring; a reader skips it.
+ * The checksum is the batch's. `padding` fills the end of the log's ring; a reader skips it. `forgetClients` is a note of
+ * the node's own, of no slot and not numbered: its alias holds the ids, 16 bytes each, of clients whose results are dropped.
  */
 import { assert } from "../lib/assert.ts"
 

@@ -71,8 +71,12 @@ export const requestTimeoutMsDefault = 60_000
 export const requestTimeoutMsMax = 300_000
 /** A client's row of results lives this long after its last request; no attempt outlives it. */
 export const clientRowMs = 600_000
-/** Unanswered numbers one client may have above its floor in one slot. */
-export const clientResultsMax = 4096
+/** Clients that a node remembers at once; what they cost is some hundred bytes each. */
+export const clientsMax = 262_144
+/** Clients found without making a string of their id; a power of two. */
+export const clientIdsCached = 1024
+/** Contents of results that a node keeps for retries; above, operations that answer with a content are refused. */
+export const resultContentBytesMax = 256 * MiB
 
 // Storage
 

@@ -17,20 +17,19 @@ import { noResult, recordEffect, RecordView } from "../entry/record.ts"
 import type { Request } from "../entry/request.ts"
 import { assert } from "../lib/assert.ts"
 import type { Now } from "../lib/clock.ts"
-import { clientResultsMax, reservedAliasPrefix } from "../lib/limits.ts"
-import { ClientIds } from "../replication/client-ids.ts"
-import type { ClientRow, StoredResult } from "../replication/clients.ts"
+import { reservedAliasPrefix, resultContentBytesMax } from "../lib/limits.ts"
+import { type ClientRow, never, stillPrepared } from "../replication/client-row.ts"
+import { Clients, type Text } from "../replication/clients.ts"
 import type { Prepared, Requester } from "../replication/prepared.ts"
 import { PreparedQueue } from "../replication/prepared-queue.ts"
 import { RecordWriter } from "../replication/record-writer.ts"
 import type { RecordSink } from "../replication/sink.ts"
-import { applyRecord, type Text } from "../replication/apply.ts"
+import { applyRecord } from "../replication/apply.ts"
 import { SlotLog } from "../replication/slot-log.ts"
 import { type Digest, slotOfDigest } from "../ring/slot.ts"
 import { Counters } from "./counters.ts"
 import { Loads, type Waiting } from "./loads.ts"
 import type { Output } from "./output.ts"
-import { silentClients } from "./sweep.ts"
 
 export interface DataOptions {
   readonly memory: EntryMemory
@@ -48,23 +47,22 @@ export interface DataOptions {
 }
 
 const reserved = Array.from(reservedAliasPrefix, (letter) => letter.charCodeAt(0))
-/** Slots looked at per tick for rows of clients that have gone; 4096 slots take a minute of ticks. */
-const slotsSweptPerTick = 64
+/** Clients looked at per tick, of whom some may have gone; also what one record holds. */
+const clientsSweptPerTick = 1024
 
 export class DataPath {
   readonly slots: SlotLog[] = []
+  readonly clients: Clients
   readonly counters = new Counters()
   private readonly options: DataOptions
   private readonly memory: EntryMemory
   private readonly output: Output
   private readonly writer: RecordWriter
   private readonly queue = new PreparedQueue()
-  private readonly clientIds: ClientIds
   private readonly loads = new Loads()
   private readonly current = new CurrentEntry()
   private readonly outcome = new Outcome()
   private readonly record = new RecordView()
-  private sweptSlot = 0
   /** While requests are resumed whose alias a load has not found. */
   private absentOnDisk = false
 
@@ -73,7 +71,7 @@ export class DataPath {
     this.memory = options.memory
     this.output = options.output
     this.writer = new RecordWriter(options.log)
-    this.clientIds = new ClientIds(options.text)
+    this.clients = new Clients(options.text)
     for (let slot = 0; slot < options.slotCount; slot++) this.slots.push(new SlotLog(slot, options.slotEpoch))
   }
 
@@ -151,11 +149,13 @@ export class DataPath {
     const prepared = this.queue.latest(alias)
     const handle = prepared === undefined ? this.find(bytes, aliasStart, aliasEnd) : absent
     const slot = this.slotOfWrite(request, prepared, handle)
-    const row = slot.client(this.clientIds.read(bytes, request.clientStart), now.monotonicMs)
+    const row = this.clients.at(bytes, request.clientStart, now.monotonicMs)
+    if (row === undefined) return this.fail(request, requester, code.overloaded)
     row.usedMs = now.monotonicMs
     if (request.number < row.floor) return this.fail(request, requester, code.stale_request)
+    row.raiseFloor(request.floor)
     const known = row.find(request.number)
-    if (known !== undefined) return this.answerAgain(known, requester, request.requestId)
+    if (known !== never) return this.answerAgain(row, request.number, known, requester, request.requestId)
     const refused = this.refusal(request, row)
     if (refused !== 0) return this.fail(request, requester, refused)
     // Only `update` is blind: every other write wants to know the entry.
@@ -168,14 +168,13 @@ export class DataPath {
       this.outcome.effect = recordEffect.remove
     if (this.outcome.effect === recordEffect.store && this.options.diskFull())
       return this.fail(request, requester, code.disk_full)
-    row.raiseFloor(request.floor)
     const written = this.writer.write(slot, row, request, this.current, this.outcome, alias, requester, nowMs)
-    row.set(request.number, written)
+    row.prepare(request.number, slot.slot)
     this.queue.push(written)
   }
 
   private slotOfWrite(request: Request, prepared: Prepared | undefined, handle: number): SlotLog {
-    if (prepared !== undefined) return prepared.slot
+    if (prepared?.slot !== undefined) return prepared.slot
     if (handle >= 0) return this.slotLog(this.memory.slotOf(handle))
     return this.slotLog(this.slotOf(request.bytes, request.aliasStart, request.aliasEnd))
   }
@@ -183,7 +182,9 @@ export class DataPath {
   /** Reasons to refuse a write before anything of it is logged. */
   private refusal(request: Request, row: ClientRow): number {
     if (request.contentEnd - request.contentStart > this.options.contentBytesMax) return code.entry_too_large
-    if (row.size >= clientResultsMax) return code.overloaded
+    if (!row.accepts(request.number)) return code.overloaded
+    if (answersContent(request.opcode) && this.clients.contentBytes > resultContentBytesMax)
+      return code.overloaded
     const { bytes, aliasStart, aliasEnd } = request
     if (aliasEnd - aliasStart < reserved.length) return 0
     for (let i = 0; i < reserved.length; i++) if (bytes[aliasStart + i] !== reserved[i]) return 0
@@ -203,16 +204,27 @@ export class DataPath {
     else current.setAbsent()
   }
 
-  private answerAgain(known: StoredResult | Prepared, requester: Requester, requestId: number): void {
+  /** A retry: waits for the first attempt, or gets its answer. */
+  private answerAgain(
+    row: ClientRow,
+    number: number,
+    known: number,
+    requester: Requester,
+    requestId: number,
+  ): void {
     this.counters.duplicates++
-    if (known.prepared) return known.wait({ requester, requestId, read: undefined })
     const { output } = this
-    const { content } = known
+    if (known === stillPrepared) {
+      const prepared = this.queue.find(row, number)
+      assert(prepared !== undefined, "what is prepared waits in the queue")
+      return prepared.wait({ requester, requestId, read: undefined })
+    }
+    const content = row.contentOf(number)
     if (content === undefined) {
-      if (known.code === 0) output.ok(requester, requestId)
-      else output.error(requester, requestId, known.code)
-    } else if (known.code === 0) output.content(requester, requestId, content, 0, content.length)
-    else output.errorContent(requester, requestId, known.code, content, 0, content.length)
+      if (known === 0) output.ok(requester, requestId)
+      else output.error(requester, requestId, known)
+    } else if (known === 0) output.content(requester, requestId, content, 0, content.length)
+    else output.errorContent(requester, requestId, known, content, 0, content.length)
   }
 
   // Committing
@@ -229,9 +241,11 @@ export class DataPath {
 
   private commit(prepared: Prepared, now: Now): void {
     const { slot, requester, waiters } = prepared
+    // The node's own notes are of no slot: writing them down was all.
+    if (slot === undefined) return
     slot.commit(prepared.sequence)
     const record = this.record.at(prepared.bytes, prepared.offset)
-    applyRecord(this.memory, slot, record, prepared.row, prepared.position, this.options.text)
+    applyRecord(this.memory, record, prepared.row, true, prepared.position)
     if (requester !== undefined) {
       this.answer(requester, prepared.requestId, record)
       this.counters.answered(record.opcode, now.monotonicMs - prepared.arrivedMs)
@@ -323,13 +337,14 @@ export class DataPath {
 
   /** Forgets clients that have been silent for longer than any of their attempts may last. Once a second. */
   tick(now: Now): void {
-    for (let i = 0; i < slotsSweptPerTick; i++) {
-      this.sweptSlot = (this.sweptSlot + 1) % this.slots.length
-      const slot = this.slotLog(this.sweptSlot)
-      const gone = silentClients(slot, now.monotonicMs)
-      if (gone.length === 0) continue
-      this.counters.clientsForgotten += gone.length
-      this.queue.push(this.writer.forgetClients(slot, gone))
-    }
+    const gone = this.clients.sweep(now.monotonicMs, clientsSweptPerTick)
+    if (gone.length === 0) return
+    this.counters.clientsForgotten += gone.length
+    this.queue.push(this.writer.forgetClients(gone))
   }
+}
+
+/** Operations whose answer holds the content that was there before. */
+function answersContent(opcode: number): boolean {
+  return opcode === operation.get_update || opcode === operation.get_remove || opcode === operation.cas
 }

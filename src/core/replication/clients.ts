@@ -1,89 +1,107 @@
 /**
- * The exactly-once table of one slot: per client the results it may still ask for again.
+ * The exactly-once table of a node: a row per client.
  *
- * A client numbers its writes and states with each the *floor* below which it waits for no answer (RIFL, Lee et al., SOSP
- * 2015, without its leases: a row lives for ten minutes after the client's last request, which is longer than any attempt
- * may last). A result is kept until the floor passes it. Below the floor nothing is ever executed, however late a copy of
- * an old request arrives: that is what makes dropping results safe.
- *
- * A number whose first attempt is prepared and not yet committed is in the table too, so a retry that overtakes the
- * commit waits for it instead of executing again. Results without content are shared objects, so a row that holds one
- * number costs some 150 bytes.
+ * It belongs to the node and not to each slot, although results travel with their slots. A floor is the client's word about
+ * all its numbers, so hearing it in one slot is as good for every other; and fifty clients that write to 4096 slots are
+ * fifty rows and not two hundred thousand. Each result knows its slot, so that a slot can be handed on with its results.
  */
-import type { Prepared } from "./prepared.ts"
+import { clientIdsCached, clientRowMs, clientsMax } from "../lib/limits.ts"
+import { ClientRow } from "./client-row.ts"
 
-/** The answer that a committed write gave. */
-export interface StoredResult {
-  readonly prepared: false
-  readonly code: number
-  readonly content: Uint8Array | undefined
-}
+/** latin1 of bytes[start, end) */
+export type Text = (bytes: Uint8Array, start: number, end: number) => string
 
-const shared = new Map<number, StoredResult>()
+export class Clients {
+  private readonly rows = new Map<string, ClientRow>()
+  private readonly text: Text
+  private readonly contents = { bytes: 0 }
+  /** Rows by the bits of their id: the same few clients come again and again, and need no string to be found. */
+  private readonly recent = new Array<ClientRow | undefined>(clientIdsCached).fill(undefined)
+  private readonly words = new Int32Array(clientIdsCached * 4)
+  private sweeping: IterableIterator<ClientRow> | undefined
 
-/** @returns the result with this code and content; those without content are shared */
-export function storedResult(code: number, content: Uint8Array | undefined): StoredResult {
-  if (content !== undefined) return { prepared: false, code, content }
-  let result = shared.get(code)
-  if (result === undefined) {
-    result = { prepared: false, code, content: undefined }
-    shared.set(code, result)
+  constructor(text: Text) {
+    this.text = text
   }
-  return result
-}
 
-export class ClientRow {
-  floor = 0
-  /** Monotonic time of the last request on this node. */
-  usedMs: number
-  private readonly numbers: number[] = []
-  private readonly results: (StoredResult | Prepared)[] = []
-
-  constructor(nowMs: number) {
-    this.usedMs = nowMs
+  /** Contents of all results that are kept for retries. */
+  get contentBytes(): number {
+    return this.contents.bytes
   }
 
   get size(): number {
-    return this.numbers.length
+    return this.rows.size
   }
 
-  /** True while an operation of this client is prepared: the row must stay. */
-  get busy(): boolean {
-    return this.results.some((result) => result.prepared)
+  /** The row of the client whose id lies at `at`, made if need be. @returns undefined if no more clients are taken in */
+  at(bytes: Uint8Array, at: number, nowMs: number): ClientRow | undefined {
+    const a = word(bytes, at)
+    const b = word(bytes, at + 4)
+    const c = word(bytes, at + 8)
+    const d = word(bytes, at + 12)
+    const place = (a ^ b ^ c ^ d) & (clientIdsCached - 1)
+    const { words } = this
+    const first = place * 4
+    if (words[first] === a && words[first + 1] === b && words[first + 2] === c && words[first + 3] === d) {
+      const known = this.recent[place]
+      if (known !== undefined && !known.dead) return known
+    }
+    const id = this.text(bytes, at, at + 16)
+    if (this.rows.size >= clientsMax && !this.rows.has(id)) return undefined
+    const row = this.row(id, nowMs)
+    words[first] = a
+    words[first + 1] = b
+    words[first + 2] = c
+    words[first + 3] = d
+    this.recent[place] = row
+    return row
   }
 
-  find(number: number): StoredResult | Prepared | undefined {
-    // The newest are asked for most, and a row seldom holds more than a few.
-    for (let i = this.numbers.length - 1; i >= 0; i--) if (this.numbers[i] === number) return this.results[i]
-    return undefined
+  /** The row of a client (latin1 of its id), made if need be. */
+  row(id: string, nowMs: number): ClientRow {
+    let row = this.rows.get(id)
+    if (row === undefined) {
+      row = new ClientRow(id, nowMs, this.contents)
+      this.rows.set(id, row)
+    }
+    return row
   }
 
-  set(number: number, result: StoredResult | Prepared): void {
-    const numbers = this.numbers
-    for (let i = numbers.length - 1; i >= 0; i--) {
-      if (numbers[i] === number) {
-        this.results[i] = result
-        return
+  forget(id: string): void {
+    const row = this.rows.get(id)
+    if (row === undefined) return
+    row.raiseFloor(Number.MAX_SAFE_INTEGER)
+    row.dead = true
+    this.rows.delete(id)
+  }
+
+  /**
+   * Looks at the next `count` rows and forgets those of clients from whom no attempt can come any more.
+   * @returns their ids
+   */
+  sweep(nowMs: number, count: number): readonly string[] {
+    const gone: string[] = []
+    for (let looked = 0; looked < count; looked++) {
+      this.sweeping ??= this.rows.values()
+      const next = this.sweeping.next()
+      if (next.done === true) {
+        this.sweeping = undefined
+        break
       }
+      const row = next.value
+      if (nowMs - row.usedMs <= clientRowMs || row.preparedCount > 0) continue
+      gone.push(row.id)
+      this.forget(row.id)
     }
-    numbers.push(number)
-    this.results.push(result)
+    return gone
   }
+}
 
-  /** Raises the floor and drops what lies below it. What is prepared stays: its commit still has to find it. */
-  raiseFloor(floor: number): void {
-    if (floor <= this.floor) return
-    this.floor = floor
-    const numbers = this.numbers
-    let kept = 0
-    for (let i = 0; i < numbers.length; i++) {
-      const result = this.results[i] as StoredResult | Prepared
-      if ((numbers[i] as number) < floor && !result.prepared) continue
-      numbers[kept] = numbers[i] as number
-      this.results[kept] = result
-      kept++
-    }
-    numbers.length = kept
-    this.results.length = kept
-  }
+function word(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24)
+  )
 }

@@ -2,6 +2,7 @@
  * All that is prepared and not yet committed, in the order of the log, and the latest prepared change of each alias.
  */
 import { assert } from "../lib/assert.ts"
+import type { ClientRow } from "./client-row.ts"
 import type { Prepared } from "./prepared.ts"
 
 export class PreparedQueue {
@@ -13,6 +14,14 @@ export class PreparedQueue {
   /** The latest prepared change of `alias`: what the next operation on it is evaluated against. */
   latest(alias: string): Prepared | undefined {
     return this.byAlias.get(alias)
+  }
+
+  /** The prepared write of a client under this number. Only a retry that overtakes the commit asks: a walk will do. */
+  find(row: ClientRow, number: number): Prepared | undefined {
+    let prepared = this.first
+    while (prepared !== undefined && (prepared.row !== row || prepared.number !== number))
+      prepared = prepared.next
+    return prepared
   }
 
   push(prepared: Prepared): void {

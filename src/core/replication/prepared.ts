@@ -3,7 +3,7 @@
  * record, so that the first attempt and every retry are answered from the same bytes.
  */
 import type { SlotLog } from "./slot-log.ts"
-import type { ClientRow } from "./clients.ts"
+import type { ClientRow } from "./client-row.ts"
 import type { Request } from "../entry/request.ts"
 
 /** Whoever asked: the driver's object for a session, opaque to the core. */
@@ -18,8 +18,8 @@ export interface Waiter {
 }
 
 export class Prepared {
-  readonly prepared = true
-  readonly slot: SlotLog
+  /** Undefined for a record of the node's own log, which no slot numbers. */
+  readonly slot: SlotLog | undefined
   readonly sequence: number
   /** The record's place until it is released. */
   readonly bytes: Uint8Array
@@ -39,7 +39,7 @@ export class Prepared {
   next: Prepared | undefined = undefined
 
   constructor(
-    slot: SlotLog,
+    slot: SlotLog | undefined,
     sequence: number,
     bytes: Uint8Array,
     offset: number,

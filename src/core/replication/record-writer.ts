@@ -13,7 +13,7 @@ import {
   writeRecordHeader,
 } from "../entry/record.ts"
 import type { Request } from "../entry/request.ts"
-import type { ClientRow } from "./clients.ts"
+import type { ClientRow } from "./client-row.ts"
 import { Prepared, type Requester } from "./prepared.ts"
 import type { RecordSink } from "./sink.ts"
 import type { SlotLog } from "./slot-log.ts"
@@ -95,40 +95,34 @@ export class RecordWriter {
     return prepared
   }
 
-  /** Drops the rows of clients (16 latin1 characters each) that have been silent for too long. */
-  forgetClients(slot: SlotLog, clients: readonly string[]): Prepared {
-    const prepared = this.own(
-      slot,
-      recordKind.forgetClients,
-      recordEffect.none,
-      clients.length * 16,
-      undefined,
-    )
+  /** Drops the rows of clients (16 latin1 characters each) that have been silent for too long: of no slot, so not numbered. */
+  forgetClients(clients: readonly string[]): Prepared {
+    const { none } = recordEffect
+    const prepared = this.own(undefined, recordKind.forgetClients, none, clients.length * 16, undefined)
     let at = prepared.offset + recordHeaderBytes
     for (const id of clients) for (let i = 0; i < 16; i++) prepared.bytes[at++] = id.charCodeAt(i)
     return prepared
   }
 
   private own(
-    slot: SlotLog,
+    slot: SlotLog | undefined,
     kind: number,
     effect: number,
     aliasLength: number,
     alias: string | undefined,
   ): Prepared {
     const { sink } = this
-    const sequence = slot.nextSequence()
+    const sequence = slot?.nextSequence() ?? 0
     const offset = sink.reserve(recordBytes(aliasLength, 0, noResult))
     const { bytes, view, position } = sink
-    const { slotEpoch, clockMs } = slot
-    const index = slot.slot
+    const [index, epoch, clockMs] = slot === undefined ? [0, 0, 0] : [slot.slot, slot.slotEpoch, slot.clockMs]
     writeRecordHeader(
       view,
       offset,
       kind,
       effect,
       index,
-      slotEpoch,
+      epoch,
       0,
       sequence,
       clockMs,

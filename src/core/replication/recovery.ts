@@ -3,21 +3,24 @@
  * tail. Clients' rows begin their ten minutes anew, since no clock of before the restart can be trusted.
  */
 import type { EntryMemory } from "../entry/memory.ts"
-import type { RecordView } from "../entry/record.ts"
+import { recordKind, type RecordView } from "../entry/record.ts"
 import { assert } from "../lib/assert.ts"
-import { applyRecord, type Text } from "./apply.ts"
-import { type ClientRow, storedResult } from "./clients.ts"
+import { applyRecord, forgottenClients } from "./apply.ts"
+import type { ClientRow } from "./client-row.ts"
+import type { Clients, Text } from "./clients.ts"
 import type { SlotLog } from "./slot-log.ts"
 
 export class Recovery {
   private readonly slots: readonly SlotLog[]
+  private readonly clients: Clients
   private readonly memory: EntryMemory
   private readonly text: Text
   private readonly nowMs: number
 
   /** @param nowMs monotonic */
-  constructor(slots: readonly SlotLog[], memory: EntryMemory, text: Text, nowMs: number) {
+  constructor(slots: readonly SlotLog[], clients: Clients, memory: EntryMemory, text: Text, nowMs: number) {
     this.slots = slots
+    this.clients = clients
     this.memory = memory
     this.text = text
     this.nowMs = nowMs
@@ -40,13 +43,18 @@ export class Recovery {
     readonly code: number
     readonly content: Uint8Array | undefined
   }): void {
-    const row = this.log(stored.slot).client(stored.client, this.nowMs)
+    const row = this.clients.row(stored.client, this.nowMs)
     row.raiseFloor(stored.floor)
-    if (stored.number >= row.floor) row.set(stored.number, storedResult(stored.code, stored.content))
+    // A client with a floor and no results is told once, with number 0.
+    if (stored.number !== 0) row.store(stored.number, stored.slot, stored.code, stored.content)
   }
 
   /** One record of the log's tail. A slot's rows may be newer than the tail's beginning: those records are skipped. */
   record(record: RecordView, position: number): void {
+    if (record.kind === recordKind.forgetClients) {
+      for (const client of forgottenClients(record, this.text)) this.clients.forget(client)
+      return
+    }
     const slot = this.log(record.slot)
     if (record.sequence <= slot.committedSequence) return
     assert(record.sequence === slot.sequence + 1, "a slot's log has no gaps")
@@ -55,10 +63,13 @@ export class Recovery {
     slot.commit(record.sequence)
     let row: ClientRow | undefined
     if (record.number !== 0) {
-      row = slot.client(this.text(record.bytes, record.clientOffset, record.clientOffset + 16), this.nowMs)
+      row = this.clients.row(
+        this.text(record.bytes, record.clientOffset, record.clientOffset + 16),
+        this.nowMs,
+      )
       row.raiseFloor(record.floor)
     }
-    applyRecord(this.memory, slot, record, row, position, this.text)
+    applyRecord(this.memory, record, row, false, position)
   }
 
   private log(slot: number): SlotLog {

@@ -6,7 +6,6 @@
  * moment its own append is durable; the order of commits is the order of the log either way.
  */
 import { assert } from "../lib/assert.ts"
-import { ClientRow } from "./clients.ts"
 
 export class SlotLog {
   readonly slot: number
@@ -17,7 +16,6 @@ export class SlotLog {
   committedSequence = 0
   /** The slot's clock: never goes back, so that what has expired stays so whoever is primary (cluster.md, "Expiry"). */
   clockMs = 0
-  readonly clients = new Map<string, ClientRow>()
 
   constructor(slot: number, slotEpoch: number) {
     this.slot = slot
@@ -38,14 +36,5 @@ export class SlotLog {
     assert(sequence === this.committedSequence + 1, "commits follow the log without gaps")
     assert(sequence <= this.sequence, "only what was numbered is committed")
     this.committedSequence = sequence
-  }
-
-  client(id: string, nowMs: number): ClientRow {
-    let row = this.clients.get(id)
-    if (row === undefined) {
-      row = new ClientRow(nowMs)
-      this.clients.set(id, row)
-    }
-    return row
   }
 }

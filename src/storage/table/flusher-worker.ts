@@ -8,7 +8,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { resultOf } from "#sqlite"
-import { RecordView } from "../../core/entry/record.ts"
+import { recordKind, RecordView } from "../../core/entry/record.ts"
 import { flushAgeMs, flushRoundBytesMax, partitionFiles } from "../../core/lib/limits.ts"
 import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
 import { sqliteResult } from "../../platform/sqlite/driver.ts"
@@ -119,7 +119,9 @@ class Flusher {
     for (const file of this.files) {
       for (const { slot, sequence, slotEpoch, clockMs } of file.slots.values())
         slots.push({ slot, sequence, slotEpoch, slotClockMs: clockMs })
-      at(file.path, () => readClients(file.database, file.path, file.slots, (result) => results.push(result)))
+      at(file.path, () =>
+        readClients(file.database, file.path, file.slots.get(file.file), (result) => results.push(result)),
+      )
       if (file.applied.batch < batch) ({ batch, position } = file.applied)
     }
     send({ kind: "opened", batch, position, slots, results })
@@ -238,7 +240,8 @@ class Flusher {
       )
     for (let at = batchHeaderBytes; at < row.batch.length;) {
       const record = this.record.at(row.batch, at)
-      rounds.get(record.slot % partitionFiles)?.add(record)
+      if (record.kind === recordKind.forgetClients) for (const round of rounds.values()) round.add(record)
+      else rounds.get(record.slot % partitionFiles)?.add(record)
       at += record.length
     }
     return header.end

@@ -23,23 +23,17 @@ import {
   slotRowChecksum,
 } from "./partition.ts"
 import { decodeResults, encodeResults, isApart } from "./results.ts"
-import type { Change, ClientChange, Round, SlotChange } from "./round.ts"
+import { type Change, type ClientChange, dropAnswered, type Round, type SlotChange } from "./round.ts"
 
 export interface ClientRow {
-  readonly slot: number
   readonly client: Uint8Array
   readonly floor: number
   readonly results: Uint8Array
   readonly checksum: number
 }
 
-export function clientRowChecksum(
-  slot: number,
-  client: Uint8Array,
-  floor: number,
-  results: Uint8Array,
-): number {
-  return bytesChecksum(results, bytesChecksum(client, numbersChecksum(slot, floor)))
+export function clientRowChecksum(client: Uint8Array, floor: number, results: Uint8Array): number {
+  return bytesChecksum(results, bytesChecksum(client, numbersChecksum(floor)))
 }
 
 const cacheKiB = 16 * 1024
@@ -81,14 +75,12 @@ export class PartitionWriter {
     this.remove = database.prepare("DELETE FROM entry WHERE slot = ? AND key = ?")
     this.putSlot = database.prepare("INSERT OR REPLACE INTO slot VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
     this.putApplied = database.prepare("INSERT OR REPLACE INTO applied VALUES(1, ?, ?, ?, ?, ?)")
-    this.getClient = database.prepare("SELECT * FROM client WHERE slot = ? AND client = ?")
-    this.putClient = database.prepare("INSERT OR REPLACE INTO client VALUES(?, ?, ?, ?, ?)")
-    this.removeClient = database.prepare("DELETE FROM client WHERE slot = ? AND client = ?")
-    this.getResult = database.prepare(
-      "SELECT content FROM result WHERE slot = ? AND client = ? AND number = ?",
-    )
-    this.putResult = database.prepare("INSERT OR REPLACE INTO result VALUES(?, ?, ?, ?)")
-    this.removeResults = database.prepare("DELETE FROM result WHERE slot = ? AND client = ?")
+    this.getClient = database.prepare("SELECT * FROM client WHERE client = ?")
+    this.putClient = database.prepare("INSERT OR REPLACE INTO client VALUES(?, ?, ?, ?)")
+    this.removeClient = database.prepare("DELETE FROM client WHERE client = ?")
+    this.getResult = database.prepare("SELECT content FROM result WHERE client = ? AND number = ?")
+    this.putResult = database.prepare("INSERT OR REPLACE INTO result VALUES(?, ?, ?)")
+    this.removeResults = database.prepare("DELETE FROM result WHERE client = ?")
   }
 
   /** Entries in the file. */
@@ -106,6 +98,11 @@ export class PartitionWriter {
       const slots = [...round.slots.keys()].sort((a, b) => a - b)
       for (const slot of slots) rows += this.writeEntries(slot, round.slots.get(slot) as SlotChange)
       for (const slot of slots) this.writeState(slot, round.slots.get(slot) as SlotChange)
+      // Clients are of the whole file; they are counted in the row of its first slot.
+      if (round.clients.size > 0) {
+        const home = this.slotRow(this.file)
+        for (const change of round.clients.values()) this.writeClient(home, change)
+      }
       this.commit({ batch, position })
     } catch (error) {
       rollback(this.database)
@@ -189,47 +186,43 @@ export class PartitionWriter {
     row.sequence = state.sequence
     row.slotEpoch = state.slotEpoch
     row.clockMs = Math.max(row.clockMs, state.clockMs)
-    for (const change of state.clients.values()) this.writeClient(row, change)
   }
 
-  private writeClient(row: SlotRow, change: ClientChange): void {
-    const { slot } = change
+  private writeClient(home: SlotRow, change: ClientChange): void {
     const client = Uint8Array.from(change.client, (letter) => letter.charCodeAt(0))
-    const old = this.getClient.get(slot, client) as ClientRow | null
-    const results = change.results
+    const old = this.getClient.get(client) as ClientRow | null
+    const { results } = change
     if (old !== null) {
-      row.clients--
-      row.clientHash = hashSubtract(row.clientHash, rowHash(old.checksum))
+      home.clients--
+      home.clientHash = hashSubtract(home.clientHash, rowHash(old.checksum))
       if (!change.forgotten) this.keepResults(old, change)
-      this.removeResults.run(slot, client)
+      this.removeResults.run(client)
     }
+    dropAnswered(change)
     if (change.forgotten && change.floor === 0 && results.size === 0) {
-      if (old !== null) this.removeClient.run(slot, client)
+      if (old !== null) this.removeClient.run(client)
       return
     }
     for (const [number, result] of results)
-      if (isApart(result)) this.putResult.run(slot, client, number, result.content as Uint8Array)
+      if (isApart(result)) this.putResult.run(client, number, result.content as Uint8Array)
     const encoded = encodeResults(results)
-    const checksum = clientRowChecksum(slot, client, change.floor, encoded)
-    this.putClient.run(slot, client, change.floor, encoded, checksum)
-    row.clients++
-    row.clientHash = hashAdd(row.clientHash, rowHash(checksum))
+    const checksum = clientRowChecksum(client, change.floor, encoded)
+    this.putClient.run(client, change.floor, encoded, checksum)
+    home.clients++
+    home.clientHash = hashAdd(home.clientHash, rowHash(checksum))
   }
 
   /** Adds what the file already knows of a client and what is still above its floor. */
   private keepResults(old: ClientRow, change: ClientChange): void {
-    if (clientRowChecksum(old.slot, old.client, old.floor, old.results) !== old.checksum)
-      throw new StorageError(
-        `${this.path}: slot ${old.slot}: the row of a client does not match its checksum`,
-      )
+    if (clientRowChecksum(old.client, old.floor, old.results) !== old.checksum)
+      throw new StorageError(`${this.path}: the row of a client does not match its checksum`)
     change.floor = Math.max(change.floor, old.floor)
     const known = decodeResults(old.results, (number) => {
-      const row = this.getResult.get(old.slot, old.client, number) as { content: Uint8Array } | null
+      const row = this.getResult.get(old.client, number) as { content: Uint8Array } | null
       return row?.content
     })
-    if (typeof known === "string") throw new StorageError(`${this.path}: slot ${old.slot}: ${known}`)
-    for (const [number, result] of known)
-      if (number >= change.floor && !change.results.has(number)) change.results.set(number, result)
+    if (typeof known === "string") throw new StorageError(`${this.path}: ${known}`)
+    for (const [number, result] of known) if (!change.results.has(number)) change.results.set(number, result)
   }
 
   /**

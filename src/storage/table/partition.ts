@@ -3,7 +3,7 @@
  *
  * Every row has a checksum, which finds a row that was changed. It cannot find a row that is *gone*: one flipped bit in a
  * tree's inner page or in a key makes SQLite miss rows. So each slot's row states the number and the hash of its entries
- * and of its clients, and the file's row the number and the hash of its slots' rows; all change in the transaction that
+ * (that of the file's first slot those of the file's clients, too), and the file's row the number and the hash of its slots' rows; all change in the transaction that
  * changes what they count.
  *
  * The file's row also says up to which batch of the log everything is in the file (`applied`). Entries may be newer than
@@ -23,10 +23,10 @@ CREATE INDEX entry_expires ON entry(expires, slot, key) WHERE expires > 0;
 CREATE TABLE slot(slot INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, slotEpoch INTEGER NOT NULL,
   clockMs INTEGER NOT NULL, count INTEGER NOT NULL, hash INTEGER NOT NULL, clients INTEGER NOT NULL,
   clientHash INTEGER NOT NULL, checksum INTEGER NOT NULL);
-CREATE TABLE client(slot INTEGER NOT NULL, client BLOB NOT NULL, floor INTEGER NOT NULL, results BLOB NOT NULL,
-  checksum INTEGER NOT NULL, PRIMARY KEY(slot, client)) WITHOUT ROWID;
-CREATE TABLE result(slot INTEGER NOT NULL, client BLOB NOT NULL, number INTEGER NOT NULL, content BLOB NOT NULL,
-  PRIMARY KEY(slot, client, number)) WITHOUT ROWID;
+CREATE TABLE client(client BLOB PRIMARY KEY, floor INTEGER NOT NULL, results BLOB NOT NULL,
+  checksum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE result(client BLOB NOT NULL, number INTEGER NOT NULL, content BLOB NOT NULL,
+  PRIMARY KEY(client, number)) WITHOUT ROWID;
 CREATE TABLE applied(id INTEGER PRIMARY KEY, batch INTEGER NOT NULL, position INTEGER NOT NULL,
   slots INTEGER NOT NULL, slotsHash INTEGER NOT NULL, checksum INTEGER NOT NULL);`
 

@@ -8,40 +8,33 @@ import { decodeResults } from "./results.ts"
 
 /**
  * @param tell gets each result; a client that has none above its floor is told once, with number 0
- * @throws StorageError naming file and slot
+ * @throws StorageError naming the file
  */
 export function readClients(
   database: SqlDatabase,
   path: string,
-  slots: ReadonlyMap<number, SlotRow>,
+  home: SlotRow | undefined,
   tell: (result: StoredResult) => void,
 ): void {
-  const select = database.prepare("SELECT content FROM result WHERE slot = ? AND client = ? AND number = ?")
-  const sums = new Map<number, { clients: number; hash: number }>()
+  const select = database.prepare("SELECT content FROM result WHERE client = ? AND number = ?")
+  let clients = 0
+  let hash = 0
   for (const row of database.prepare("SELECT * FROM client").iterate() as IterableIterator<ClientRow>) {
-    const { slot, floor } = row
-    if (clientRowChecksum(slot, row.client, floor, row.results) !== row.checksum)
-      throw new StorageError(`${path}: slot ${slot}: the row of a client does not match its checksum`)
-    const sum = sums.get(slot) ?? { clients: 0, hash: 0 }
-    sums.set(slot, { clients: sum.clients + 1, hash: hashAdd(sum.hash, rowHash(row.checksum)) })
+    const { floor } = row
+    if (clientRowChecksum(row.client, floor, row.results) !== row.checksum)
+      throw new StorageError(`${path}: the row of a client does not match its checksum`)
+    clients++
+    hash = hashAdd(hash, rowHash(row.checksum))
     const client = Buffer.from(row.client).toString("latin1")
     const key = row.client.slice()
     const results = decodeResults(row.results.slice(), (number) => {
-      const apart = select.get(slot, key, number) as { content: Uint8Array } | null
+      const apart = select.get(key, number) as { content: Uint8Array } | null
       return apart?.content.slice()
     })
-    if (typeof results === "string") throw new StorageError(`${path}: slot ${slot}: ${results}`)
-    if (results.size === 0) tell({ slot, client, floor, number: 0, code: 0, content: undefined })
-    for (const [number, result] of results) tell({ slot, client, floor, number, ...result })
+    if (typeof results === "string") throw new StorageError(`${path}: ${results}`)
+    if (results.size === 0) tell({ slot: 0, client, floor, number: 0, code: 0, content: undefined })
+    for (const [number, result] of results) tell({ client, floor, number, ...result })
   }
-  for (const row of slots.values()) {
-    const sum = sums.get(row.slot) ?? { clients: 0, hash: 0 }
-    if (sum.clients !== row.clients || sum.hash !== row.clientHash)
-      throw new StorageError(
-        `${path}: slot ${row.slot}: rows of clients are missing: ${sum.clients} of ${row.clients}`,
-      )
-    sums.delete(row.slot)
-  }
-  for (const slot of sums.keys())
-    throw new StorageError(`${path}: slot ${slot}: has clients and no row of its own`)
+  if (clients !== (home?.clients ?? 0) || hash !== (home?.clientHash ?? 0))
+    throw new StorageError(`${path}: rows of clients are missing: ${clients} of ${home?.clients ?? 0}`)
 }

@@ -1,11 +1,12 @@
 /**
- * A client's results in one slot, as a blob: `(f64 number, u32 code, u32 kind, u32 length, u32 checksum, bytes)` each.
+ * A client's results, as a blob: `(f64 number, u32 code, u16 kind, u16 slot, u32 length, u32 checksum, bytes)` each.
  * Kinds: 0 without content, 1 content inline, 2 content in a row of its own (so that the row of a client stays small);
  * the checksum is that content's.
  */
 import { bytesChecksum } from "../checksum.ts"
 
 export interface ClientResult {
+  readonly slot: number
   readonly code: number
   readonly content: Uint8Array | undefined
 }
@@ -31,7 +32,8 @@ export function encodeResults(results: ReadonlyMap<number, ClientResult>): Uint8
       content === undefined ? resultKind.none : isApart(result) ? resultKind.apart : resultKind.inline
     view.setFloat64(at, number, true)
     view.setUint32(at + 8, result.code, true)
-    view.setUint32(at + 12, kind, true)
+    view.setUint16(at + 12, kind, true)
+    view.setUint16(at + 14, result.slot, true)
     view.setUint32(at + 16, content?.length ?? 0, true)
     view.setUint32(at + 20, content === undefined ? 0 : bytesChecksum(content), true)
     at += headerBytes
@@ -56,7 +58,8 @@ export function decodeResults(
   while (at < bytes.length) {
     if (at + headerBytes > bytes.length) return "results end too early"
     const number = view.getFloat64(at, true)
-    const kind = view.getUint32(at + 12, true)
+    const kind = view.getUint16(at + 12, true)
+    const slot = view.getUint16(at + 14, true)
     const length = view.getUint32(at + 16, true)
     const checksum = view.getUint32(at + 20, true)
     const code = view.getUint32(at + 8, true)
@@ -69,7 +72,7 @@ export function decodeResults(
     } else if (kind === resultKind.apart) content = apart(number)
     if (kind !== resultKind.none && (content?.length !== length || bytesChecksum(content) !== checksum))
       return `result ${number} does not match its checksum`
-    results.set(number, { code, content })
+    results.set(number, { slot, code, content })
   }
   return results
 }

@@ -22,12 +22,21 @@ export interface Change {
 }
 
 export interface ClientChange {
-  readonly slot: number
+  /** latin1 */
   readonly client: string
   floor: number
   /** What the file holds of this client is to be dropped first. */
   forgotten: boolean
   readonly results: Map<number, ClientResult>
+  /** With so many, those below the floor are dropped. */
+  resultsMax: number
+}
+
+const resultsMin = 64
+
+/** Drops the results that the client has declared answered. */
+export function dropAnswered(change: ClientChange): void {
+  for (const known of change.results.keys()) if (known < change.floor) change.results.delete(known)
 }
 
 export interface SlotChange {
@@ -36,8 +45,6 @@ export interface SlotChange {
   clockMs: number
   /** By alias, latin1. */
   readonly changes: Map<string, Change>
-  /** By client id, latin1. */
-  readonly clients: Map<string, ClientChange>
 }
 
 const chunkBytes = 4 * 1024 * 1024
@@ -45,6 +52,8 @@ const chunkBytes = 4 * 1024 * 1024
 export class Round {
   readonly file: number
   readonly slots = new Map<number, SlotChange>()
+  /** By client id, latin1. */
+  readonly clients = new Map<string, ClientChange>()
   private chunk = new Uint8Array(0)
   private used = 0
 
@@ -52,25 +61,25 @@ export class Round {
     this.file = file
   }
 
-  /** Takes up one record if it belongs to this file. */
+  /** Takes up a record of this file's slots, or one that forgets clients, which concerns every file. */
   add(record: RecordView): void {
     const { kind, slot } = record
+    if (kind === recordKind.forgetClients) return this.forget(record)
     if (kind === recordKind.padding) return
     assert(slot % partitionFiles === this.file, "a record goes to its slot's file")
     const state = this.slot(slot)
     state.sequence = record.sequence
     state.slotEpoch = record.slotEpoch
     state.clockMs = record.slotClockMs
-    if (kind === recordKind.forgetClients) return this.forget(state, slot, record)
     const { effect, number } = record
     if (effect !== recordEffect.none) this.change(state, slot, record, effect)
-    if (number !== 0) this.result(state, slot, record, number)
+    if (number !== 0) this.result(slot, record, number)
   }
 
   private slot(slot: number): SlotChange {
     let state = this.slots.get(slot)
     if (state === undefined) {
-      state = { sequence: 0, slotEpoch: 0, clockMs: 0, changes: new Map(), clients: new Map() }
+      state = { sequence: 0, slotEpoch: 0, clockMs: 0, changes: new Map() }
       this.slots.set(slot, state)
     }
     return state
@@ -91,33 +100,35 @@ export class Round {
     })
   }
 
-  private client(state: SlotChange, slot: number, client: string): ClientChange {
-    let change = state.clients.get(client)
+  private client(client: string): ClientChange {
+    let change = this.clients.get(client)
     if (change === undefined) {
-      change = { slot, client, floor: 0, forgotten: false, results: new Map() }
-      state.clients.set(client, change)
+      change = { client, floor: 0, forgotten: false, results: new Map(), resultsMax: resultsMin }
+      this.clients.set(client, change)
     }
     return change
   }
 
-  private result(state: SlotChange, slot: number, record: RecordView, number: number): void {
+  private result(slot: number, record: RecordView, number: number): void {
     const { bytes, clientOffset, resultLength, resultOffset, floor, code } = record
-    const change = this.client(state, slot, latin1(bytes, clientOffset, clientOffset + 16))
-    if (floor > change.floor) {
-      change.floor = floor
-      for (const known of change.results.keys()) if (known < floor) change.results.delete(known)
+    const change = this.client(latin1(bytes, clientOffset, clientOffset + 16))
+    if (floor > change.floor) change.floor = floor
+    // What the floor has passed is dropped now and then, and once more before it is written.
+    if (change.results.size >= change.resultsMax) {
+      dropAnswered(change)
+      change.resultsMax = Math.max(resultsMin, 2 * change.results.size)
     }
     let content: Uint8Array | undefined
     if (resultLength !== noResult) {
       const offset = this.keep(bytes, resultOffset, resultLength)
       content = this.chunk.subarray(offset, offset + resultLength)
     }
-    change.results.set(number, { code, content })
+    change.results.set(number, { slot, code, content })
   }
 
-  private forget(state: SlotChange, slot: number, record: RecordView): void {
+  private forget(record: RecordView): void {
     for (let at = record.aliasOffset; at < record.contentOffset; at += 16) {
-      const change = this.client(state, slot, latin1(record.bytes, at, at + 16))
+      const change = this.client(latin1(record.bytes, at, at + 16))
       change.forgotten = true
       change.floor = 0
       change.results.clear()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { DataRig } from "../../support/data-rig.ts"
-import { clientResultsMax, clientRowMs } from "../../../src/core/lib/limits.ts"
+import { clientNumbersOpenMax, clientRowMs } from "../../../src/core/lib/limits.ts"
 
 describe("exactly once", () => {
   it("a retry before the commit waits for the first attempt, and both get its answer", () => {
@@ -51,27 +51,52 @@ describe("exactly once", () => {
   it("a silent client is forgotten after its time and not before, and the log says so", () => {
     const rig = new DataRig(1, 1)
     rig.do({ op: "put", alias: "a", content: "1", number: 1 })
-    const slot = rig.data.slots[0]
     rig.now.monotonicMs += clientRowMs
     rig.data.tick(rig.now)
     rig.persist()
-    expect(slot?.clients.size).toBe(1)
+    expect(rig.data.clients.size).toBe(1)
     rig.now.monotonicMs += 1
     rig.data.tick(rig.now)
     rig.persist()
-    expect(slot?.clients.size).toBe(0)
-    expect(rig.crash(rig.sink.position, 2).data.slots[0]?.clients.size).toBe(0)
+    expect(rig.data.clients.size).toBe(0)
+    expect(rig.crash(rig.sink.position, 2).data.clients.size).toBe(0)
   })
 
-  it("a client may leave only so many results unacknowledged in one slot", () => {
+  it("a client's numbers may lie only so far apart", () => {
     const rig = new DataRig(1, 1)
-    for (let number = 1; number <= clientResultsMax; number++)
-      rig.ask({ op: "update", alias: "a", content: "x", number })
-    rig.persist()
-    const next = clientResultsMax + 1
-    expect(rig.do({ op: "update", alias: "a", content: "y", number: next }).outcome).toBe("overloaded")
-    expect(rig.do({ op: "update", alias: "a", content: "y", number: next, floor: next }).outcome).toBe(
+    rig.do({ op: "update", alias: "a", content: "x", number: 1, floor: 1 })
+    const far = clientNumbersOpenMax + 1
+    expect(rig.do({ op: "update", alias: "a", content: "y", number: far, floor: 1 }).outcome).toBe(
       "overloaded",
     )
+    expect(rig.do({ op: "update", alias: "a", content: "y", number: far - 1, floor: 1 }).outcome).toBe("ok")
+    expect(rig.do({ op: "update", alias: "a", content: "y", number: far, floor: 2 }).outcome).toBe("ok")
+    // All three are still answered from memory.
+    expect(rig.do({ op: "update", alias: "a", content: "y", number: far - 1, floor: 2 }).outcome).toBe("ok")
+    expect(rig.do({ op: "update", alias: "a", content: "x", number: 1, floor: 1 }).outcome).toBe(
+      "stale_request",
+    )
+    expect(rig.sink.records.length).toBe(3)
+  })
+
+  it("a floor that rises past a prepared write does not disturb its commit", () => {
+    const rig = new DataRig(1, 1)
+    const given = rig.ask({ op: "update", alias: "a", content: "x", number: 1, floor: 1 })
+    // Seventeen later the first one's cell is used again.
+    for (let number = 2; number <= 40; number++)
+      rig.ask({ op: "update", alias: "a", content: "y", number, floor: number })
+    rig.persist()
+    expect(rig.answerTo(given)?.outcome).toBe("ok")
+    expect(rig.do({ op: "update", alias: "a", content: "y", number: 40, floor: 40 }).outcome).toBe("ok")
+    expect(rig.sink.records.length).toBe(40)
+  })
+
+  it("contents of results are given back once the floor has passed them", () => {
+    const rig = new DataRig(1, 1)
+    rig.do({ op: "put", alias: "a", content: "x".repeat(100), number: 1 })
+    rig.do({ op: "get_update", alias: "a", content: "y", number: 2 })
+    expect(rig.data.clients.contentBytes).toBe(100)
+    rig.do({ op: "update", alias: "a", content: "z", number: 3, floor: 3 })
+    expect(rig.data.clients.contentBytes).toBe(0)
   })
 })
