@@ -88,7 +88,7 @@ export class LineEditor {
     const { waiting } = this
     if (waiting === undefined) return this.onInterrupt()
     this.waiting = undefined
-    // What was typed is left on the screen, and a new line begins.
+    // Erased as the terminal's own editing would: to the end of the line, then to its beginning.
     this.readline.write(null, { ctrl: true, name: "e" })
     this.readline.write(null, { ctrl: true, name: "u" })
     waiting("")

@@ -46,6 +46,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   }
   const program = programOf(shell).pipe(Effect.provide(Connection.layer(options)), Effect.scoped)
   const exit = await Effect.runPromiseExit(program, { signal: interrupt.signal })
+  terminal.close()
   if (Exit.isSuccess(exit)) return exit.value
   if (Cause.hasInterruptsOnly(exit.cause)) return exitStatus.interrupted
   const failure = Cause.squash(exit.cause)

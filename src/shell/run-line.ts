@@ -7,7 +7,7 @@ import { usageOf } from "../command/command.ts"
 import { type Input, type Invocation, parseLine } from "../command/parse.ts"
 import { contentBytesMax } from "../core/lib/limits.ts"
 import { type QdbError, qdbError } from "../client/error.ts"
-import type { Connection } from "./connection.ts"
+import { Connection } from "./connection.ts"
 import { type Arguments, execute } from "./execute.ts"
 import type { Options } from "./options.ts"
 import { exitStatus, type Outcome, statusOf } from "./outcome.ts"
@@ -55,6 +55,11 @@ export function runLine(
     if (invocation.command.name === "remove_all" && !shell.options.yes) {
       const refused = yield* confirmRemoveAll(shell, mode)
       if (refused !== undefined) return refused
+    }
+    if (invocation.fromInput !== undefined) {
+      // Before a long pipe is read to its end it should be known that there is a daemon.
+      const connection = yield* Connection
+      yield* connection.main
     }
     const args = yield* readArguments(shell, invocation, mode)
     const outcome = yield* execute(invocation, args, progress(shell, mode))

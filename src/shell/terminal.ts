@@ -14,6 +14,8 @@ export interface Terminal {
   writeError(text: string): void
   /** Standard input, as it comes. */
   input(): AsyncIterable<Uint8Array>
+  /** Lets go of standard input, where it was read but not to its end: an open pipe would keep the process. */
+  close(): void
 }
 
 /** Nobody reads standard output any more, or it cannot be written. */
@@ -30,6 +32,7 @@ export class OutputError extends Error {
 
 export function processTerminal(): Terminal {
   let failure: OutputError | undefined
+  let reading = false
   // Without a listener a closed pipe would end the process with a stack trace.
   process.stdout.on("error", (error) => (failure = new OutputError(error)))
   process.stderr.on("error", () => undefined)
@@ -44,7 +47,13 @@ export function processTerminal(): Terminal {
         process.stdout.write(bytes, (error) => (error ? reject(new OutputError(error)) : resolve()))
       }),
     writeError: (text) => void process.stderr.write(text),
-    input: () => process.stdin,
+    input() {
+      reading = true
+      return process.stdin
+    },
+    close() {
+      if (reading) process.stdin.destroy()
+    },
   }
 }
 

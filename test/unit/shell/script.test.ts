@@ -38,6 +38,10 @@ class TestTerminal implements Terminal {
   async *input(): AsyncGenerator<Uint8Array> {
     yield* this.chunks
   }
+
+  close(): void {
+    // Nothing is open.
+  }
 }
 
 interface Ran {
