@@ -1,7 +1,7 @@
 /** The generated parts of `docs/shell.md` are what the tables say. `QDB_TEST_UPDATE_DOCS=1` writes them anew. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { commandManual, errorManual } from "../../../src/command/manual.ts"
+import { commandManual, errorManual } from "../../support/command-manual.ts"
 import { commands } from "../../../src/command/table.ts"
 import { usageText } from "../../../src/shell/options.ts"
 

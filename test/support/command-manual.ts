@@ -1,8 +1,8 @@
 /** The chapter of the manual (`docs/shell.md`) that the command table writes: Markdown. */
-import { errorTable } from "../wire/errors.ts"
-import { commands } from "./table.ts"
-import { type Command, type CommandClass, usageOf } from "./command.ts"
-import { wrap } from "./help.ts"
+import { errorTable } from "../../src/wire/errors.ts"
+import { commands } from "../../src/command/table.ts"
+import { type Command, type CommandClass, usageOf } from "../../src/command/command.ts"
+import { wrap } from "../../src/command/help.ts"
 
 const columnsMax = 110
 
