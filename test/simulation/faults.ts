@@ -30,6 +30,7 @@ export type FaultKind =
       readonly label: string
       readonly power: boolean
       readonly downMs: number
+      readonly wipe: boolean
     }
   | {
       readonly kind: "killOnPersist"
@@ -37,6 +38,7 @@ export type FaultKind =
       readonly when: "before" | "written" | "durable" | "failed"
       readonly power: boolean
       readonly downMs: number
+      readonly wipe: boolean
     }
   | { readonly kind: "restartStorm"; readonly target: Target; readonly times: number; readonly gapMs: number }
   | { readonly kind: "rolling"; readonly gapMs: number; readonly downMs: number }
@@ -45,6 +47,14 @@ export type FaultKind =
       readonly target: Target
       readonly durationMs: number
       readonly midStep: boolean
+    }
+  /** A primary that nobody hears while its lease runs, and voters that might forget having granted it. */
+  | {
+      readonly kind: "isolateFromVoters"
+      readonly target: Target
+      readonly voters: "restart" | "leave" | "stop"
+      readonly afterMsMax: number
+      readonly durationMs: number
     }
   // time
   | { readonly kind: "suspend"; readonly target: Target; readonly durationMs: number }
@@ -120,6 +130,19 @@ export function drawFaults(prng: Prng, surroundings: Surroundings): Fault[] {
   // A cluster that shall found itself among faults needs some early ones.
   const early = prng.chance(1, 3) ? 3 : 0
   const budget = { wipes: 1, leaves: 1, joins: 2 }
+  // A founder that is wiped in the midst of founding, which takes a few writes only.
+  if (prng.chance(1, 4)) {
+    budget.wipes = 0
+    const target: Target = { role: "index", index: prng.below(surroundings.nodes) }
+    const downMs = prng.pick([10, 500, 4_000])
+    const fault = prng.chance(1, 2)
+      ? { kind: "killOnPersist" as const, when: prng.pick(["before", "durable"] as const) }
+      : {
+          kind: "killOnSend" as const,
+          label: prng.pick(["hello", "prepare", "promise", "accept", "accepted"]),
+        }
+    faults.push({ ...fault, target, power: true, downMs, wipe: true, atMs: prng.between(1, 6_000) })
+  }
   while (faults.length < count) {
     const fault = drawFault(prng, surroundings, budget)
     if (fault === undefined) continue
@@ -155,7 +178,7 @@ function drawFault(
   const durationMs = drawDurationMs(prng, leaseMs)
   const downMs = prng.pick([1, 200, 1_000, 5_000, durationMs])
   const power = prng.chance(1, 2)
-  switch (prng.below(26)) {
+  switch (prng.below(28)) {
     case 0:
     case 1:
       return { kind: "kill", target, power, downMs }
@@ -165,11 +188,11 @@ function drawFault(
     }
     case 3:
     case 4:
-      return { kind: "killOnSend", target, label: prng.pick(labels), power, downMs }
+      return { kind: "killOnSend", target, label: prng.pick(labels), power, downMs, wipe: false }
     case 5:
     case 6: {
       const when = prng.pick(["before", "written", "durable", "failed"] as const)
-      return { kind: "killOnPersist", target, when, power, downMs }
+      return { kind: "killOnPersist", target, when, power, downMs, wipe: false }
     }
     case 7:
       return { kind: "restartStorm", target, times: prng.between(2, 6), gapMs: prng.pick([50, 700, 2_000]) }
@@ -208,6 +231,20 @@ function drawFault(
     case 23:
       if (prng.chance(1, 2)) return { kind: "oldCopy", target, ageMs: prng.pick([5_000, 40_000]), downMs }
       return budget.wipes-- > 0 ? { kind: "wipe", target, downMs } : undefined
+    case 25:
+    case 26: {
+      const voters = prng.pick(["restart", "restart", "stop", "leave"] as const)
+      if (voters === "leave" && budget.leaves-- <= 0) return undefined
+      const primary: Target = { role: "primary", nth: prng.below(nodes) }
+      const afterMsMax = prng.pick([0, 300, 1_000])
+      return {
+        kind: "isolateFromVoters",
+        target: primary,
+        voters,
+        afterMsMax,
+        durationMs: durationMs + leaseMs,
+      }
+    }
     case 24:
       return prng.chance(1, 3)
         ? { kind: "swapAddresses", a: target, b: drawTarget(prng, nodes), downMs }

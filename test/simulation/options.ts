@@ -14,8 +14,8 @@ export interface SimulationOptions {
   readonly virtualMs: number
   readonly settleMs: number
   readonly nodes: number
-  /** `list`: all name each other. `first`: node 0 founds alone, the others name it. `chain`: each names the one before. */
-  readonly bootstrap: "list" | "first" | "chain"
+  /** `list`: all name each other. `first`: node 0 founds alone, the others name it. `chain`: each names the one before. `two`: every other node is of another cluster. */
+  readonly bootstrap: "list" | "first" | "chain" | "two"
   /** Nodes start within this. */
   readonly startSpreadMs: number
   readonly slotCount: number
@@ -46,7 +46,7 @@ export function drawOptions(seed: number, virtualMinutes: number): SimulationOpt
     virtualMs,
     settleMs: 60_000,
     nodes,
-    bootstrap: prng.pick(["list", "list", "first", "chain"] as const),
+    bootstrap: prng.pick(["list", "list", "list", "first", "chain", nodes > 3 ? "two" : "list"] as const),
     startSpreadMs: prng.pick([0, 500, 5_000]),
     slotCount: prng.pick([2, 4, 8, 16]),
     replicationFactor: prng.between(1, 4),
@@ -54,7 +54,7 @@ export function drawOptions(seed: number, virtualMinutes: number): SimulationOpt
     leaseMs,
     suspectMs: 1_500,
     repairGraceMs: prng.pick([1_000, 5_000, 30_000]),
-    tickMs: prng.pick([50, 100, 100]),
+    tickMs: nodes < 5 ? 50 : prng.pick([50, 100, 100]),
     wallErrorMs: prng.pick([0, 100, 3_600_000]),
     network: drawQuality(prng),
     disk: prng.pick([

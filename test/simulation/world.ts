@@ -65,14 +65,15 @@ export interface Observer<Contents> {
 export type Factory<Contents> = (machine: Machine<Contents>, host: Host<Contents>, prng: Prng) => Logic
 
 /** Kills the process at the next moment of the kind. */
-export type Trap =
-  | { readonly at: "send"; readonly label: string; readonly power: boolean; readonly downMs: number }
-  | {
-      readonly at: "persist"
-      readonly when: "before" | "written" | "durable" | "failed"
-      readonly power: boolean
-      readonly downMs: number
-    }
+export type Trap = {
+  readonly power: boolean
+  readonly downMs: number
+  /** The directory is gone, too. */
+  readonly wipe: boolean
+} & (
+  | { readonly at: "send"; readonly label: string }
+  | { readonly at: "persist"; readonly when: "before" | "written" | "durable" | "failed" }
+)
 
 type Output<Contents> =
   | { readonly kind: "send"; readonly address: string; readonly message: unknown; readonly label: string }
@@ -146,9 +147,18 @@ export class World<Contents> {
   private readonly byAddress = new Map<string, Machine<Contents>>()
   private readonly factory: Factory<Contents>
   private readonly observer: Observer<Contents>
+  private readonly empty: (machine: Machine<Contents>) => Contents
   private outbox: Output<Contents>[] = []
 
-  constructor(options: WorldOptions, factory: Factory<Contents>, observer: Observer<Contents>, trace: Trace) {
+  /** @param empty the contents of a directory that was wiped */
+  constructor(
+    options: WorldOptions,
+    factory: Factory<Contents>,
+    observer: Observer<Contents>,
+    trace: Trace,
+    empty: (machine: Machine<Contents>) => Contents,
+  ) {
+    this.empty = empty
     this.options = options
     this.prng = new Prng(options.seed)
     this.network = new Network(options.network, this.prng.uint32())
@@ -260,7 +270,7 @@ export class World<Contents> {
       this.arrive(this.network.copyMs, target, message, label)
     }
     const { trap } = machine
-    if (trap?.at === "send" && trap.label === label) this.kill(machine, trap.power, trap.downMs)
+    if (trap?.at === "send" && trap.label === label) this.spring(machine, trap, trap.power)
   }
 
   private arrive(atMs: number, machine: Machine<Contents>, message: unknown, label: string): void {
@@ -276,15 +286,26 @@ export class World<Contents> {
   private persist(machine: Machine<Contents>, token: number, write: Write<Contents>): void {
     const { trap, disk } = machine
     const trapped = trap?.at === "persist"
-    if (trapped && trap.when === "before") return this.kill(machine, trap.power, trap.downMs)
+    if (trapped && trap.when === "before") return this.spring(machine, trap, trap.power)
     const readyMs = disk.persist(token, write, this.nowMs)
     if (trapped && trap.when === "durable") while (disk.pendingCount > 0) disk.lose(false, this.nowMs)
     // A failed fsync has lost the write or not: the process must not go on either way.
-    if (trapped) return this.kill(machine, trap.power || trap.when === "failed", trap.downMs)
+    if (trapped) return this.spring(machine, trap, trap.power || trap.when === "failed")
     if (readyMs !== Number.POSITIVE_INFINITY) {
       const input: Input = { kind: "persisted", token }
       this.heap.push(readyMs, { machine, incarnation: machine.incarnation, input, action: undefined })
     }
+  }
+
+  private spring(machine: Machine<Contents>, trap: Trap, power: boolean): void {
+    this.kill(machine, power, trap.downMs)
+    if (trap.wipe) this.wipe(machine)
+  }
+
+  /** The directory is gone, and the next process finds an empty one. */
+  wipe(machine: Machine<Contents>): void {
+    this.trace.step(this.nowMs, machine.index, "wiped")
+    machine.disk.replace(this.empty(machine))
   }
 
   private scheduleTick(machine: Machine<Contents>): void {

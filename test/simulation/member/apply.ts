@@ -4,7 +4,6 @@ import type { Fault, Target } from "../faults.ts"
 import type { SimulationOptions } from "../options.ts"
 import type { Coverage } from "../violation.ts"
 import type { Machine, World } from "../world.ts"
-import { emptyContents } from "./contents.ts"
 import type { MemberContents } from "./contents.ts"
 import type { MemberObserver } from "./observer.ts"
 
@@ -88,13 +87,13 @@ export class FaultDriver {
       case "killMany":
         return this.killMany(fault.which, fault.power, fault.downMs, fault.spreadMs)
       case "killOnSend": {
-        const { label, power, downMs } = fault
-        this.resolve(fault.target).trap = { at: "send", label, power, downMs }
+        const { label, power, downMs, wipe } = fault
+        this.resolve(fault.target).trap = { at: "send", label, power, downMs, wipe }
         return
       }
       case "killOnPersist": {
-        const { when, power, downMs } = fault
-        this.resolve(fault.target).trap = { at: "persist", when, power, downMs }
+        const { when, power, downMs, wipe } = fault
+        this.resolve(fault.target).trap = { at: "persist", when, power, downMs, wipe }
         return
       }
       case "restartStorm": {
@@ -145,6 +144,22 @@ export class FaultDriver {
     const { world } = this
     const all = world.machines
     switch (fault.kind) {
+      case "isolateFromVoters": {
+        const machine = this.resolve(fault.target)
+        const others = all.filter((other) => other !== machine)
+        this.cut(
+          others.flatMap((other) => [[machine, other] as const, [other, machine] as const]),
+          fault.durationMs,
+        )
+        const voters = machine.disk.durable.view?.voters ?? []
+        for (const voter of others.filter((other) => voters.includes(other.disk.durable.storageId)))
+          this.after(world.prng.between(0, fault.afterMsMax), () => {
+            if (fault.voters === "restart") this.kill(voter, false, 1)
+            else if (fault.voters === "stop") this.stop(voter, fault.durationMs)
+            else world.command(voter, "leave")
+          })
+        return
+      }
       case "isolate": {
         const machine = this.resolve(fault.target)
         const others = all.filter((other) => other !== machine)
@@ -235,8 +250,7 @@ export class FaultDriver {
         const machine = this.resolve(fault.target)
         if (machine.incarnation === 0 || this.observer.oldCopies.has(machine.index)) return
         this.kill(machine, true, fault.downMs)
-        const { nodeId } = machine.disk.durable
-        machine.disk.replace(emptyContents(nodeId, machine.index, machine.incarnation))
+        this.world.wipe(machine)
         return
       }
       default:
@@ -248,16 +262,7 @@ export class FaultDriver {
     const { world } = this
     switch (fault.kind) {
       case "stop": {
-        const machine = this.resolve(fault.target)
-        world.command(machine, "stop")
-        const { incarnation } = machine
-        // The service manager waits ten seconds, kills what is left, and starts it again.
-        this.after(10_000, () => {
-          if (machine.incarnation === incarnation) this.kill(machine, false, undefined)
-          this.after(fault.downMs, () => {
-            if (machine.restarts) world.start(machine)
-          })
-        })
+        this.stop(this.resolve(fault.target), fault.downMs)
         return
       }
       case "leave": {
@@ -273,7 +278,8 @@ export class FaultDriver {
       case "swapAddresses": {
         const a = this.resolve(fault.a)
         const b = this.resolve(fault.b)
-        if (a === b || this.observer.ledger.newest() === undefined) return
+        // Before there is a cluster, addresses are all that a node has to find the others by.
+        if (a === b || a.disk.durable.view === undefined || b.disk.durable.view === undefined) return
         this.kill(a, false, fault.downMs)
         this.kill(b, false, fault.downMs)
         if (!a.running && !b.running) world.swapAddresses(a, b)
@@ -281,6 +287,19 @@ export class FaultDriver {
       }
       default:
     }
+  }
+
+  /** Stopped cleanly by a service manager, which kills what is left after ten seconds, and starts it again later. */
+  private stop(machine: MemberMachine, downMs: number): void {
+    const { world } = this
+    world.command(machine, "stop")
+    const { incarnation } = machine
+    this.after(10_000, () => {
+      if (machine.incarnation === incarnation) this.kill(machine, false, undefined)
+      this.after(downMs, () => {
+        if (machine.restarts) world.start(machine)
+      })
+    })
   }
 
   private kill(machine: MemberMachine, power: boolean, downMs: number | undefined): void {

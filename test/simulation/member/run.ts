@@ -32,6 +32,9 @@ export function runMembers(options: SimulationOptions, print?: (line: string) =>
   return new MemberRun(options, print).run()
 }
 
+/** A run of less has not been through enough. */
+const stepsMin = 15_000
+
 class MemberRun {
   private readonly options: SimulationOptions
   private readonly checks = new Checks()
@@ -55,6 +58,7 @@ class MemberRun {
         new MemberLogic(machine, host, prng, this.memberOptions(machine), this.agentOptions(), this.coverage),
       this.observer,
       this.trace,
+      (machine) => emptyContents(machine.disk.durable.nodeId, machine.index, machine.incarnation),
     )
     this.observer.attach(this.world.machines, () => this.world.nowMs)
     this.observer.listFounds = options.bootstrap === "list"
@@ -71,6 +75,8 @@ class MemberRun {
         world.at(world.prng.between(0, options.startSpreadMs), () => world.start(machine))
       this.driver.schedule()
       world.run(options.virtualMs)
+      // Small clusters do little in a minute; they get more of them.
+      for (let i = 1; i <= 8 && this.trace.steps < stepsMin; i++) world.run(options.virtualMs + i * 15_000)
       this.driver.heal()
       this.moves = false
       stableAfterMs = this.settle()
@@ -102,10 +108,10 @@ class MemberRun {
     let wrong: string[] = ["not looked at"]
     while (world.nowMs < untilMs) {
       world.run(world.nowMs + 500)
-      wrong = missing(world.machines, observer.ledger, world.nowMs)
+      wrong = this.groups().flatMap((group) => missing(group, observer.ledger, world.nowMs))
       if (wrong.length === 0) return world.nowMs - healedMs
     }
-    if (isBeyondHelp(world.machines, observer.ledger.newest())) {
+    if (this.groups().some((group) => isBeyondHelp(group, observer.ledger))) {
       this.coverage.count("beyond help")
       return undefined
     }
@@ -113,6 +119,13 @@ class MemberRun {
       return `not stable ${(untilMs - healedMs) / 1000} s after the last fault:\n${wrong.join("\n")}\n${observer.summary()}`
     })
     return undefined
+  }
+
+  private groups(): Machine<MemberContents>[][] {
+    const { machines } = this.world
+    return [0, 1]
+      .map((group) => machines.filter((machine) => this.groupOf(machine.index) === group))
+      .filter((group) => group.length > 0)
   }
 
   private addMachine(): Machine<MemberContents> {
@@ -124,15 +137,21 @@ class MemberRun {
     return machine
   }
 
+  /** Two lists found two clusters that shall never have to do with each other. */
+  private groupOf(index: number): number {
+    return this.options.bootstrap === "two" ? index % 2 : 0
+  }
+
   private memberOptions(machine: Machine<MemberContents>): MemberOptions {
     const { options, addresses } = this
     const joined = machine.index >= addresses.length
     // Whose directory was wiped is told by its operator where the others are.
     const wiped = machine.incarnation > 1 && machine.disk.durable.boot === 0
     if (wiped) this.rewired.add(machine.index)
+    const own = addresses.filter((_, index) => this.groupOf(index) === this.groupOf(machine.index))
     const peers =
-      options.bootstrap === "list" || joined || this.rewired.has(machine.index)
-        ? addresses
+      options.bootstrap === "list" || options.bootstrap === "two" || joined || this.rewired.has(machine.index)
+        ? own
         : options.bootstrap === "first"
           ? addresses.slice(0, machine.index === 0 ? 0 : 1)
           : addresses.slice(Math.max(0, machine.index - 1), machine.index)

@@ -12,7 +12,7 @@ type MemberMachine = Machine<MemberContents>
 
 /** @returns what is missing; empty where the cluster is stable */
 export function missing(machines: readonly MemberMachine[], ledger: Ledger, nowMs: number): string[] {
-  const view = ledger.newest()
+  const view = viewOf(machines, ledger)
   if (view === undefined) return ["no cluster was founded"]
   const wrong: string[] = []
   const byStorage = new Map(machines.map((machine) => [machine.disk.durable.storageId, machine]))
@@ -39,11 +39,23 @@ export function missing(machines: readonly MemberMachine[], ledger: Ledger, nowM
   return wrong
 }
 
+/** The newest view of the cluster that most of the machines are in. */
+function viewOf(machines: readonly MemberMachine[], ledger: Ledger): View | undefined {
+  const counts = new Map<string, number>()
+  for (const machine of machines) {
+    const clusterId = machine.disk.durable.view?.clusterId
+    if (clusterId !== undefined) counts.set(clusterId, (counts.get(clusterId) ?? 0) + 1)
+  }
+  const [most] = [...counts].sort((a, b) => b[1] - a[1])
+  return most === undefined ? undefined : ledger.newestOf(most[0])
+}
+
 /**
  * Whether the design's assumptions still hold: a majority of the voters' directories exists, and one in-sync directory of
  * each slot. Where they do not, nobody promises a stable cluster.
  */
-export function isBeyondHelp(machines: readonly MemberMachine[], newest: View | undefined): boolean {
+export function isBeyondHelp(machines: readonly MemberMachine[], ledger: Ledger): boolean {
+  const newest = viewOf(machines, ledger)
   if (newest === undefined) return false
   const running = machines.filter((machine) => machine.running)
   const exist = new Set(running.map((machine) => machine.disk.durable.storageId))
