@@ -1,0 +1,109 @@
+/**
+ * A node is killed at every point: whatever it had acknowledged is there afterwards, nothing is there half, and it opens.
+ *
+ * The points are the system calls that change files: strace kills the process on entering the k-th of a thread. By default
+ * a handful of them is tried; `QDB_KILLS=all` tries each k until a run ends alive (an hour), `QDB_KILLS=50` every 50th.
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { Prng } from "../../src/core/lib/prng.ts"
+import { checkDirectory } from "./check.ts"
+import { canTrace, runChild } from "./process.ts"
+import { Expectation, script } from "./script.ts"
+
+let directory = ""
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "qdb-kill-"))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const asked = process.env["QDB_KILLS"]
+const stepCount = 60
+
+describe("a killed node", () => {
+  test("has everything that it had acknowledged, kill after kill", async () => {
+    const path = join(directory, "data")
+    const expectation = new Expectation()
+    const prng = new Prng(3)
+    for (let run = 0; run < 8; run++) {
+      const steps = script(run, stepCount)
+      const { acknowledged, closed, errors } = await runChild({
+        directory: path,
+        run,
+        count: stepCount,
+        killAfter: prng.between(1, stepCount - 10),
+      })
+      expect(closed, errors).toBe(false)
+      expect(acknowledged.size).toBeGreaterThan(0)
+      expectation.add(steps, acknowledged)
+      if (run % 2 === 1) expect(await checkDirectory(path, expectation)).toEqual([])
+    }
+  })
+
+  const calls = "pwrite64,fsync,fdatasync,ftruncate,unlink,rename"
+  const rare = "fsync,fdatasync,ftruncate,unlink,rename"
+  const kill = (which: string, at: number) => [
+    "-o",
+    "/dev/null",
+    "-e",
+    `trace=${calls}`,
+    "-e",
+    `inject=${which}:signal=SIGKILL:when=${at}`,
+  ]
+
+  /** One kill; @returns whether the run ended alive */
+  async function killAt(
+    which: string,
+    at: number,
+    path: string,
+    run: number,
+    expectation: Expectation,
+  ): Promise<boolean> {
+    const outcome = await runChild({ directory: path, run, count: stepCount, strace: kill(which, at) })
+    expectation.add(script(run, stepCount), outcome.acknowledged)
+    const wrong = await checkDirectory(path, expectation)
+    expect(wrong, `${which} ${at} of run ${run}`).toEqual([])
+    return outcome.closed
+  }
+
+  test.skipIf(!canTrace())(
+    "opens whatever moment of its creation it was killed in",
+    async () => {
+      const points = asked === "all" ? Array.from({ length: 130 }, (_, i) => i + 1) : [1, 9, 23, 61, 104]
+      for (const at of points) {
+        const path = join(directory, `creation-${at}`)
+        await killAt(rare, at, path, 0, new Expectation())
+        rmSync(path, { recursive: true, force: true })
+      }
+    },
+    1_200_000,
+  )
+
+  test.skipIf(!canTrace())(
+    "has everything that it had acknowledged, whichever call was its last",
+    async () => {
+      const path = join(directory, "data")
+      const expectation = new Expectation()
+      await killAt(rare, 1_000_000, path, 0, expectation)
+      let run = 1
+      if (asked === undefined) {
+        for (const [which, at] of [
+          [rare, 12],
+          [rare, 30],
+          [calls, 6210],
+          [calls, 6301],
+          [calls, 6350],
+        ] as const)
+          await killAt(which, at, path, run++, expectation)
+        return
+      }
+      for (let at = 1; !(await killAt(rare, at, path, run++, expectation)); at++);
+      const step = asked === "all" ? 1 : Number(asked)
+      for (let at = 1; !(await killAt(calls, at, path, run++, expectation)); at += step);
+      console.log(`${run} runs`)
+    },
+    7_200_000,
+  )
+})
