@@ -1,4 +1,4 @@
-/** The client over real sockets, under each runtime. What depends on time is tested in virtual time (`machine.test.ts`). */
+/** The client over real sockets, under each runtime. What depends on time is tested in virtual time (`retry.test.ts`). */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -13,10 +13,10 @@ const modeOf = (path: string) => statSync(path).mode & 0o777
 
 describe("the history", () => {
   it("is kept in the user's state folder", () => {
-    expect(historyPath({ HOME: "/home/u" })).toBe("/home/u/.local/state/qdb/history")
-    expect(historyPath({ HOME: "/home/u", XDG_STATE_HOME: "/state" })).toBe("/state/qdb/history")
-    expect(historyPath({ HOME: "/home/u", XDG_STATE_HOME: "relative" })).toBe(
-      "/home/u/.local/state/qdb/history",
+    expect(historyPath({ HOME: "/u" })).toBe("/u/.local/state/qdb/history")
+    expect(historyPath({ HOME: "/u", XDG_STATE_HOME: "/state" })).toBe("/state/qdb/history")
+    expect(historyPath({ HOME: "/u", XDG_STATE_HOME: "relative" })).toBe(
+      "/u/.local/state/qdb/history",
     )
   })
 
