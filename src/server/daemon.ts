@@ -15,7 +15,7 @@ import { Recovery } from "../core/replication/recovery.ts"
 import { latin1 } from "../platform/latin1.ts"
 import { openStorage } from "../storage/open.ts"
 import { type Storage, StorageError, type StorageOptions } from "../storage/storage.ts"
-import { checkLicense, type LicenseStatus } from "./license-check.ts"
+import { checkLicense } from "./license-check.ts"
 import type { Logger } from "./log/logger.ts"
 import { openLogger } from "./log/open.ts"
 import { Listener } from "./net/listener.ts"
@@ -123,7 +123,7 @@ function startNode(context: Context): Effect.Effect<RunningNode, StartError, Sco
     const { loaded, logger } = context
     const { config } = loaded
     const license = yield* starting(() => checkLicense(loaded, logger))
-    yield* starting(() => checkDescriptors(config.local.network.server_sessions, license, logger))
+    yield* starting(() => checkDescriptors(config.local.network.server_sessions, logger))
     const { pidFile } = loaded
     if (pidFile !== undefined) yield* resource(() => writePidFile(pidFile))
 
@@ -138,7 +138,7 @@ function startNode(context: Context): Effect.Effect<RunningNode, StartError, Sco
     facts.set(driver, sources)
     yield* resource(() => startTimers({ driver, listener, storage, logger, lag }))
     yield* resource(() => {
-      const timer = setInterval(() => license.remind(logger), licenseReminderCheckMs)
+      const timer = setInterval(() => license.remind(), licenseReminderCheckMs)
       return () => clearInterval(timer)
     })
     return {
@@ -303,8 +303,7 @@ function closeStorage(storage: Storage, logger: Logger): Effect.Effect<void> {
   )
 }
 
-function checkDescriptors(sessions: number, license: LicenseStatus, logger: Logger): void {
-  license.remind(logger)
+function checkDescriptors(sessions: number, logger: Logger): void {
   const limit = raiseDescriptorLimit()
   if (limit !== undefined && limit < sessions + descriptorsReserved) {
     const text = `the limit of open files (${limit}) is below server_sessions (${sessions}) and what the node itself needs`
