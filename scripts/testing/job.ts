@@ -40,7 +40,7 @@ export async function runJob(job: Job, root: string): Promise<JobResult> {
     const end = await runProcess(job, root, {
       ...process.env,
       ...job.environment,
-      QDB_TEST_REPORT: reportPath,
+      QDBTEST_REPORT: reportPath,
     })
     const seconds = (performance.now() - started) / 1000
     if (!job.reports) {

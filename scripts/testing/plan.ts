@@ -34,7 +34,7 @@ const deadlineSecondsAll = 7200
 
 export interface PlanOptions {
   readonly runtime: RuntimeName | undefined
-  /** Long variants too (`QDB_TEST_ALL`). */
+  /** Long variants too (`QDBTEST_ALL`). */
   readonly all: boolean
   /** Only jobs whose name contains one of these, or the test files named. */
   readonly filters: ReadonlyArray<string>
@@ -101,7 +101,7 @@ function suiteJob(
   return {
     name,
     command: [...command, ...vitest, "--no-file-parallelism", ...paths],
-    environment: { QDB_TEST_RUNTIME: runtime.name, NO_COLOR: "1", ...(all ? { QDB_TEST_ALL: "1" } : {}) },
+    environment: { QDBTEST_RUNTIME: runtime.name, NO_COLOR: "1", ...(all ? { QDBTEST_ALL: "1" } : {}) },
     ...(needsExecutables ? { after: [buildJob.name] } : {}),
     reports: true,
     deadlineSeconds: all ? deadlineSecondsAll : deadlineSeconds,

@@ -15,7 +15,7 @@ import { type Daemon, freePort, startDaemon, temporaryDirectory } from "../suppo
 
 const clientCount = 16
 const keysPerClient = 64
-const long = process.env["QDB_TEST_ALL"] !== undefined
+const long = process.env["QDBTEST_ALL"] !== undefined
 
 let directory: ReturnType<typeof temporaryDirectory>
 let daemon: Daemon | undefined

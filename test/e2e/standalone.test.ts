@@ -23,6 +23,15 @@ function libraries(executable: string): ReadonlyArray<string> {
   return [...listed.stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map((match) => match[1] as string)
 }
 
+/**
+ * The command under which a program sees `root` and the kernel's /proc, without which the runtime does not find itself.
+ * The mount is in a namespace of its own and ends with the program.
+ */
+function inside(root: string): ReadonlyArray<string> {
+  mkdirSync(join(root, "proc"), { recursive: true })
+  return ["unshare", "--mount", "sh", "-c", `mount -t proc proc "$0/proc" && exec chroot "$0" "$@"`, root]
+}
+
 /** A root that holds the executables at their usual path, the license and their libraries. */
 function makeRoot(path: string): void {
   mkdirSync(join(path, executablesFolder), { recursive: true })
@@ -38,8 +47,7 @@ function makeRoot(path: string): void {
 describe("in a root that holds only them and the C library", () => {
   it("the daemon serves and the shell puts and gets", async (context) => {
     requireRoot(context)
-    const chroot = requirePeer(context, "chroot")
-    requirePeer(context, "ldd")
+    for (const peer of ["chroot", "ldd", "unshare"]) requirePeer(context, peer)
     const root = join(directory.path, "root")
     // The daemon is given its data folder by the path outside: inside, the same path is another, empty folder.
     mkdirSync(join(root, directory.path), { recursive: true })
@@ -51,11 +59,10 @@ describe("in a root that holds only them and the C library", () => {
       linked.every((name) => /^(lib(c|m|dl|pthread|rt)\.so\.\d|ld-linux.*|ld-musl.*)$/.test(name ?? "")),
     ).toBe(true)
 
-    const daemon = await startDaemon({ directory: directory.path, under: [chroot, root] })
+    const daemon = await startDaemon({ directory: directory.path, under: inside(root) })
     const shell = (...words: ReadonlyArray<string>) =>
-      spawnSync(chroot, [root, qdbshPath, "--daemon", daemon.address, ...words], {
+      spawnSync("unshare", [...inside(root).slice(1), qdbshPath, "--daemon", daemon.address, ...words], {
         encoding: "utf8",
-        env: {},
       })
     expect(shell("put", "alias", "content")).toMatchObject({ status: 0, stdout: "", stderr: "" })
     expect(shell("get", "alias")).toMatchObject({ status: 0, stdout: "content", stderr: "" })
@@ -79,7 +86,11 @@ describe("in a folder with somebody else's files", () => {
     for (const [name, text] of Object.entries(planted)) writeFileSync(join(foreign, name), text)
     const daemon = await startDaemon({ directory: foreign })
     const shell = (...words: ReadonlyArray<string>) =>
-      spawnSync(qdbshPath, words, { cwd: foreign, encoding: "utf8", env: {} })
+      spawnSync(qdbshPath, words, {
+        cwd: foreign,
+        encoding: "utf8",
+        env: { PATH: process.env["PATH"] ?? "" },
+      })
     expect(shell("--daemon", daemon.address, "put", "alias", "content")).toMatchObject({
       status: 0,
       stderr: "",

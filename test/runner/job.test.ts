@@ -14,7 +14,7 @@ const script = (code: string, change: Partial<Job> = {}): Job => ({
   ...change,
 })
 const report = (fields: string) =>
-  `require("fs").writeFileSync(process.env.QDB_TEST_REPORT, JSON.stringify(${fields}))`
+  `require("fs").writeFileSync(process.env.QDBTEST_REPORT, JSON.stringify(${fields}))`
 
 /** A killed process that nobody has waited for yet is a zombie, which runs no more. */
 function isRunning(pid: number): boolean {

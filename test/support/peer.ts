@@ -39,5 +39,5 @@ export function requireRoot(context: TestContext): void {
 
 /** Skips what takes minutes, unless `npm run test:all` runs. */
 export function requireAll(context: TestContext, what: string): void {
-  if (process.env["QDB_TEST_ALL"] === undefined) context.skip(`long: ${what}; npm run test:all runs it`)
+  if (process.env["QDBTEST_ALL"] === undefined) context.skip(`long: ${what}; npm run test:all runs it`)
 }

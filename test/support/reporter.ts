@@ -1,5 +1,5 @@
 /**
- * The vitest reporter of the test command: writes what ran as one JSON file (`QDB_TEST_REPORT`), because vitest's own
+ * The vitest reporter of the test command: writes what ran as one JSON file (`QDBTEST_REPORT`), because vitest's own
  * JSON report leaves out why a test was skipped, and a skip without a reason is what must not go unnoticed.
  */
 import { writeFileSync } from "node:fs"
@@ -16,7 +16,7 @@ export interface TestReport {
 
 export default class JsonReporter implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandled: ReadonlyArray<unknown>): void {
-    const path = process.env["QDB_TEST_REPORT"]
+    const path = process.env["QDBTEST_REPORT"]
     if (path !== undefined) writeFileSync(path, JSON.stringify(summarise(modules, unhandled.length)))
   }
 }
