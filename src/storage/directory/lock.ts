@@ -39,8 +39,8 @@ export class DirectoryLock {
   private take(): void {
     const { database } = this
     database.exec("PRAGMA journal_mode = DELETE")
-    // Who holds the directory is news until the machine stops: it need not survive that.
-    database.exec("PRAGMA synchronous = OFF")
+    // A power failure must not leave a torn file here, which nobody could lock afterwards.
+    database.exec("PRAGMA synchronous = EXTRA")
     database.exec("BEGIN IMMEDIATE")
     database.exec("CREATE TABLE IF NOT EXISTS holder(id INTEGER PRIMARY KEY, pid INTEGER)")
     database.prepare("INSERT OR REPLACE INTO holder VALUES(1, ?)").run(process.pid)
