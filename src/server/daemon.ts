@@ -67,7 +67,10 @@ export function runDaemon(loaded: Loaded, onReady: () => void): Effect.Effect<nu
       yield* resource(() =>
         onSignals(
           (signal) => context.end({ kind: "stop", why: signal }),
-          () => logger.reopen(),
+          () => {
+            logger.reopen()
+            logger.info("log", "log files reopened", { why: "SIGHUP" })
+          },
         ),
       )
       const node = yield* startNode(context)

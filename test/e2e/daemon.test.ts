@@ -5,7 +5,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { freePort, spawnDaemon, startDaemon, temporaryDirectory, type Daemon } from "../support/daemon.ts"
-import { qdbdPath, qdbshPath } from "../support/executables.ts"
+import { executablesFolder, qdbdPath, qdbshPath } from "../support/executables.ts"
 
 let directory: ReturnType<typeof temporaryDirectory>
 let running: Daemon[] = []
@@ -96,6 +96,23 @@ describe("a start", () => {
     expect(errorLines(log)[0]).toContain(join(directory.path, "db"))
   })
 
+  it("needs a license: none, a forged one and one of a folder are errors of their own", async () => {
+    const absent = join(directory.path, "absent.txt")
+    const missing = await startFailing({ args: ["--license-file", absent] })
+    expect(missing.status).toBe(1)
+    expect(errorLines(missing.log)).toEqual([
+      expect.stringContaining(`no license found; looked for ${absent}`),
+    ])
+    const forged = join(directory.path, "forged.txt")
+    const good = readFileSync(join(executablesFolder, "qdb_license.txt"), "utf8")
+    writeFileSync(forged, good.replace("Holder: anybody", "Holder: somebody"))
+    const refused = await startFailing({ args: ["--license-file", forged] })
+    expect(refused.status).toBe(1)
+    expect(errorLines(refused.log)).toEqual([expect.stringContaining(forged)])
+    expect(refused.log).toContain("signature")
+    expect(existsSync(join(directory.path, "db"))).toBe(false)
+  })
+
   it("reports every problem of the configuration, with status 2", async () => {
     writeFileSync(
       join(directory.path, "node.conf"),
@@ -124,13 +141,22 @@ describe("signals", () => {
     })
   }
 
+  it("a second one forces the end, and nothing acknowledged is lost", async () => {
+    const daemon = await start()
+    expect(shell(daemon, "put", "entry", "kept").status).toBe(0)
+    daemon.kill("SIGTERM")
+    daemon.kill("SIGINT")
+    expect((await daemon.exit()).status).toBe(130)
+    expect(shell(await start(), "get", "entry").stdout).toBe("kept")
+  })
+
   it("SIGHUP reopens the log file after a rotation", async () => {
     const file = join(directory.path, "qdbd.log")
     const daemon = await start("--log-file", file, "--log-flush-interval", "0")
     expect(readFileSync(file, "utf8")).toContain(" ready on ")
     renameSync(file, `${file}.1`)
     daemon.kill("SIGHUP")
-    // A second signal in line behind the first: when the stop is logged, the file was reopened.
+    await daemon.logged(/log files reopened/)
     expect(await daemon.stop()).toBe(0)
     expect(readFileSync(file, "utf8")).toContain("stopping")
     expect(readFileSync(`${file}.1`, "utf8")).not.toContain("stopping")

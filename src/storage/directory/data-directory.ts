@@ -70,7 +70,7 @@ function prepare(directory: string): void {
     names.some((name) => !name.startsWith(lockName) && name !== "lost+found")
   )
     throw new StorageError(
-      `${directory}: is not a data directory: it has no ${formatName} and holds ${names.length} others`,
+      `${directory}: is not a data directory: it has no ${formatName}, and holds ${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ""}; name an empty or a new one`,
     )
   if (foreign.length > 0 && !names.includes(formatName))
     throw new StorageError(`${directory}: is not a data directory: it holds ${foreign[0]}`)
