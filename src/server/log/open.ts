@@ -10,7 +10,6 @@ import { SyslogSink } from "./syslog.ts"
 /** @throws StartError if a log file cannot be opened or the system's log cannot be reached */
 export function openLogger(config: Config["local"]["logger"]): Logger {
   const sinks: LogSink[] = []
-  if (config.log_to_console) sinks.push(new ConsoleSink(config.format))
   for (const path of config.log_files) {
     try {
       mkdirSync(dirname(path), { recursive: true })
@@ -26,6 +25,8 @@ export function openLogger(config: Config["local"]["logger"]): Logger {
       throw new StartError(`the system's log cannot be used on this platform: ${messageOf(cause)}`)
     }
   }
+  // Last: who sees a line on the console finds it in the files.
+  if (config.log_to_console) sinks.push(new ConsoleSink(config.format))
   return new Logger(sinks, config.log_level, config.flush_interval)
 }
 
