@@ -45,7 +45,7 @@ describe("storage", () => {
       [id, 2, 3, 5000],
       ["fedcba9876543210", 9, 9, undefined],
     ])
-    await node.forget(slotOf("k"), ["fedcba9876543210"])
+    await node.forget(["fedcba9876543210"])
     await node.put("k", "4", { client: { id, number: 4, floor: 4 } })
     await node.storage.close()
     node = await TestNode.open(path)

@@ -82,6 +82,7 @@ export class TestNode {
         },
         result: (result) => void node.results.push(result),
         record: (record, position) => {
+          if (record.kind !== recordKind.entry) return
           if (record.sequence <= (node.sequences.get(record.slot) ?? 0)) return
           if (record.sequence !== (node.sequences.get(record.slot) ?? 0) + 1)
             throw new Error(`gap in slot ${record.slot}`)
@@ -146,10 +147,8 @@ export class TestNode {
     return new Promise((resolve) => this.pending.push({ position, bytes, offset, resolve }))
   }
 
-  /** The record that forgets clients of a slot. */
-  async forget(slot: number, clients: readonly string[]): Promise<void> {
-    const sequence = (this.sequences.get(slot) ?? 0) + 1
-    this.sequences.set(slot, sequence)
+  /** The note in the node's own log that forgets clients. */
+  async forget(clients: readonly string[]): Promise<void> {
     const { log } = this.storage
     const offset = log.reserve(recordBytes(clients.length * 16, 0, noResult))
     const { bytes, view, position } = log
@@ -158,10 +157,10 @@ export class TestNode {
       offset,
       recordKind.forgetClients,
       0,
-      slot,
-      1,
       0,
-      sequence,
+      0,
+      0,
+      0,
       0,
       0,
       0,
