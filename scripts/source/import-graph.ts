@@ -13,6 +13,8 @@ export interface SourceFile extends ScannedSource {
   readonly path: string
   readonly text: string
   readonly resolved: ReadonlyArray<ResolvedImport>
+  /** Files of the project that it names without importing them: workers, programs that are compiled or started. */
+  readonly started: ReadonlyArray<string>
 }
 
 export interface ImportGraph {
@@ -47,7 +49,8 @@ export function makeImportGraph(
     const resolved = scanned.imports.flatMap((found) =>
       targets(path, found.specifier, subpaths).map((file) => ({ ...found, file })),
     )
-    files.set(path, { path, text, ...scanned, resolved })
+    const started = scanned.paths.flatMap((named) => startedFile(path, named, texts) ?? [])
+    files.set(path, { path, text, ...scanned, resolved, started })
   }
   return { files, reach: (path, valuesOnly = false) => reach(files, path, valuesOnly) }
 }
@@ -72,9 +75,17 @@ function reach(
 ): ReadonlySet<string> {
   const seen = new Set<string>([start])
   for (const path of seen) {
+    for (const file of files.get(path)?.started ?? []) seen.add(file)
     for (const found of files.get(path)?.resolved ?? []) {
       if (found.file !== undefined && !(valuesOnly && found.typeOnly)) seen.add(found.file)
     }
   }
   return seen
+}
+
+/** A path is named relative to the file, to the project or to `src/`. */
+function startedFile(from: string, named: string, texts: ReadonlyMap<string, string>): string | undefined {
+  const plain = named.replace(/^\/+/, "")
+  const places = [join(dirname(from), named), plain, `src/${plain}`]
+  return places.map((path) => normalize(path)).find((path) => texts.has(path))
 }

@@ -6,8 +6,10 @@
 export interface ScannedSource {
   /** The text with comments and the insides of strings as spaces. */
   readonly code: string
-  /** What `import`, `export … from`, `import()` and `new URL("…", import.meta.url)` name. */
+  /** What `import`, `export … from` and `import()` name. */
   readonly imports: ReadonlyArray<SourceImport>
+  /** Other strings and pieces of templates that end like a module's path: something is started by that name. */
+  readonly paths: ReadonlyArray<string>
 }
 
 export interface SourceImport {
@@ -30,21 +32,25 @@ const beforeRegex =
 export function scanSource(text: string): ScannedSource {
   const { code, strings } = blank(text)
   const imports: Array<SourceImport> = []
+  const paths: Array<string> = []
   for (const piece of strings) {
     const before = code.slice(Math.max(0, piece.start - 2000), piece.start)
     const kind = importKind(before)
-    if (kind === undefined) continue
+    if (kind === undefined) {
+      if (/^[\w./-]+\.tsx?$/.test(piece.value)) paths.push(piece.value)
+      continue
+    }
     const line = text.slice(0, piece.start).split("\n").length
     imports.push({ specifier: piece.value, line, typeOnly: kind === "type" })
   }
-  return { code, imports }
+  return { code, imports, paths }
 }
 
 function importKind(before: string): "value" | "type" | undefined {
   const statement = /(?:^|[\n;}])\s*(import|export)(\s+type)?\s[^;'"`]*?\bfrom\s*$/.exec(before)
   if (statement !== null) return statement[2] === undefined ? "value" : "type"
   if (/(?:^|[\n;}])\s*import\s*$/.test(before)) return "value"
-  if (/\bimport\s*\(\s*$/.test(before) || /\bnew URL\(\s*$/.test(before)) return "value"
+  if (/\bimport\s*\(\s*$/.test(before)) return "value"
   return undefined
 }
 
@@ -69,6 +75,7 @@ function blank(text: string): { code: string; strings: Array<StringPiece> } {
         keep(token[0] as string)
         hide(token.slice(1))
         if (end.kind === "string") strings.push({ start: at, value: token.slice(1, -1) })
+        if (end.kind === "template" && !end.open) strings.push({ start: at, value: token.slice(1, -1) })
         if (end.kind === "template" && end.open) templates.push(0)
         recent = '"'
       }
@@ -85,6 +92,7 @@ function blank(text: string): { code: string; strings: Array<StringPiece> } {
         keep("}")
         hide(text.slice(at + 1, rest.to))
         if (rest.open) templates.push(0)
+        else strings.push({ start: at, value: text.slice(at + 1, rest.to - 1) })
         at = rest.to
         recent = '"'
         continue

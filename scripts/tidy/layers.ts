@@ -70,7 +70,7 @@ export const layers: ReadonlyArray<Layer> = [
     packages: ["*"],
   },
   { path: "src/web/", imports: ["src/config/"], packages: ["preact", "fflate", "uplot"] },
-  { path: "src/license/", imports: ["src/platform/"], packages: ["node:"] },
+  { path: "src/license/", imports: ["src/platform/", "src/config/"], packages: ["node:"] },
   { path: "src/service/", imports: ["src/platform/", "src/config/"], packages: ["node:", "bun"] },
   {
     path: "src/platform/",

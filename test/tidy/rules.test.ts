@@ -119,12 +119,18 @@ describe("dead files", () => {
       "src/storage/log/log-worker.ts": "",
       "scripts/build.ts": "",
       "scripts/build/forgotten.ts": "",
+      "src/config/manual.ts": "",
+      "scripts/manual.ts": `import "../src/config/manual.ts"`,
+      "src/core/simulated.ts": "",
+      "scripts/simulate.ts": `import "../src/core/simulated.ts"\nimport "../test/simulation/world.ts"`,
+      "test/simulation/world.ts": "",
       "test/unit/a.test.ts": `import { tested } from "../../src/server/tested.ts"`,
     })
-    expect(shown(checkDeadFiles(graph))).toEqual([
-      "src/server/tested.ts: only tests or scripts use it [dead-files]",
+    expect(shown(checkDeadFiles(graph, []))).toEqual([
+      "src/server/tested.ts: only tests use it [dead-files]",
       "src/server/forgotten.ts: nothing uses it [dead-files]",
       "scripts/build/forgotten.ts: nothing uses it [dead-files]",
+      "src/core/simulated.ts: only tests use it [dead-files]",
     ])
   })
 
@@ -135,7 +141,32 @@ describe("dead files", () => {
       "src/platform/node.ts": "",
     }
     const subpaths = { "#sqlite": { bun: "./src/platform/bun.ts", node: "./src/platform/node.ts" } }
-    expect(checkDeadFiles(makeImportGraph(new Map(Object.entries(texts)), subpaths))).toEqual([])
+    expect(checkDeadFiles(makeImportGraph(new Map(Object.entries(texts)), subpaths), [])).toEqual([])
+  })
+
+  it("knows what is started by name: a worker, a program that is compiled", () => {
+    const graph = graphOf({
+      "src/qdbd.ts": `startWorker("storage/flush-helper.ts", {})`,
+      "src/storage/flush-helper.ts": "",
+      "scripts/bench.ts": "const main = `${root}/scripts/bench/load.ts`",
+      "scripts/bench/load.ts": "",
+      "test/crash/kill.test.ts": `fileURLToPath(new URL("child.ts", import.meta.url))`,
+      "test/crash/child.ts": "",
+    })
+    expect(checkDeadFiles(graph, [])).toEqual([])
+  })
+
+  it("lets a listed part wait, with what it uses, until it is connected", () => {
+    const files = {
+      "src/qdbd.ts": "",
+      "src/core/member/a.ts": `import "../view/b.ts"`,
+      "src/core/view/b.ts": "",
+    }
+    expect(checkDeadFiles(graphOf(files), ["src/core/member/"])).toEqual([])
+    const connected = { ...files, "src/qdbd.ts": `import "./core/member/a.ts"` }
+    expect(shown(checkDeadFiles(graphOf(connected), ["src/core/member/"]))).toEqual([
+      "src/core/member/: is no longer waiting: remove it from the list in scripts/tidy/dead-files.ts [dead-files]",
+    ])
   })
 })
 
