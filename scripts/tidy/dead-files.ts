@@ -40,7 +40,7 @@ export function checkDeadFiles(
   )
   const tested = reached(
     graph,
-    paths.filter((path) => testEntry.test(path)),
+    paths.filter((path) => testEntry.test(path) || scriptEntry.test(path)),
   )
   const dead = paths
     .filter((path) => !live.has(path) && (path.startsWith("src/") || !tested.has(path)))
