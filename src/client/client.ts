@@ -36,6 +36,7 @@ import {
 import { invalidArgument, type QdbError } from "./error.ts"
 import { Machine } from "./machine.ts"
 import { Pending, pendingState } from "./pending.ts"
+import { learnAddresses } from "./learn-addresses.ts"
 import { removeAll, type RemoveAllOptions } from "./remove-all.ts"
 import type { ClientRuntime } from "./runtime.ts"
 import { realRuntime } from "./transport.ts"
@@ -47,6 +48,11 @@ export interface ConnectOptions {
   readonly timeoutMs?: number
   /** What one address may take to answer, before the next is tried: 5,000. */
   readonly dialTimeoutMs?: number
+  /**
+   * Whether to ask each node that is connected to for the other members' addresses, and to go there too when a connection is
+   * lost; yes unless said otherwise. So one address of a cluster is enough, also when that node fails later.
+   */
+  readonly learnAddresses?: boolean
   /** Gives up connecting. */
   readonly signal?: AbortSignal
   /** Told to the node, for its log. */
@@ -90,12 +96,14 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   })
   const { signal } = options
   const abort = () => machine.abort(signal?.reason)
+  const client = new Client(machine, timeoutMs)
+  if (options.learnAddresses !== false) learnAddresses(machine, client)
   await new Promise<void>((resolve, reject) => {
     machine.start(resolve, reject)
     if (signal?.aborted) abort()
     else signal?.addEventListener("abort", abort, { once: true })
   }).finally(() => signal?.removeEventListener("abort", abort))
-  return new Client(machine, timeoutMs)
+  return client
 }
 
 export class Client implements AsyncDisposable {

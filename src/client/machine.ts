@@ -23,8 +23,9 @@ import {
 import { code } from "../wire/errors.ts"
 import { type Reply, replyKind } from "../wire/reply.ts"
 import type { Address } from "./address.ts"
+import { AddressBook } from "./address-book.ts"
 import { retryDelayMs } from "./backoff.ts"
-import { type FailedAddress, type QdbError, qdbError, unreachable } from "./error.ts"
+import { type QdbError, qdbError, unreachable } from "./error.ts"
 import { Numbers } from "./numbers.ts"
 import { cancelled, closedError, errorOfReply, expired, fullError, inDoubt, judge } from "./outcome.ts"
 import { type Pending, pendingState } from "./pending.ts"
@@ -46,6 +47,11 @@ export class Machine implements SessionOwner {
   readonly softwareVersion: string
   clusterId: string | null = null
   private readonly options: MachineOptions
+  private readonly addresses: AddressBook
+  /** Called whenever a connection was opened. */
+  onOpened: () => void = () => undefined
+  /** Called when no more requests are taken. */
+  onClosing: () => void = () => undefined
   private readonly numbers = new Numbers()
   private session: Session | undefined
   /** Requests that were on a connection that was lost, or were refused: they go first. */
@@ -57,13 +63,6 @@ export class Machine implements SessionOwner {
   private sequence = 0
   /** Requests that have ended while they were in a queue, since the queues were last cleared of such. */
   private endedInQueue = 0
-  /** Where the next dial goes. */
-  private addressIndex = 0
-  /** Connections that failed or were lost since a reply came. */
-  private failuresInRow = 0
-  private failedAtMs = 0
-  /** The newest failure of each address since there was a connection. */
-  private failures: FailedAddress[] = []
   private dialAtMs = Infinity
   private flushAsked = false
   private takeTimerBack: (() => void) | undefined
@@ -79,6 +78,7 @@ export class Machine implements SessionOwner {
     assert(options.addresses.length > 0, "a client has an address")
     this.runtime = runtime
     this.options = options
+    this.addresses = new AddressBook(options.addresses)
     this.clientId = options.clientId
     this.softwareVersion = options.softwareVersion
   }
@@ -96,6 +96,11 @@ export class Machine implements SessionOwner {
   start(opened: () => void, failed: (error: QdbError) => void): void {
     this.starting = { opened, failed }
     this.dial()
+  }
+
+  /** Adds addresses of the same cluster to those that were given. */
+  learn(learned: readonly Address[]): void {
+    this.addresses.learn(learned)
   }
 
   /** Takes a request over; it is told its outcome, possibly before this returns. */
@@ -134,6 +139,7 @@ export class Machine implements SessionOwner {
   /** Takes no more requests, and calls `done` when all have ended. */
   close(done: () => void): void {
     this.closing = true
+    this.onClosing()
     this.closeWaiters.push(done)
     if (this.pendingCount === 0) this.finishClose()
   }
@@ -150,15 +156,16 @@ export class Machine implements SessionOwner {
   sessionOpened(session: Session, clusterId: string | null): void {
     assert(session === this.session, "the one session opens")
     this.clusterId ??= clusterId
-    this.failures = []
+    this.addresses.opened()
     this.starting?.opened()
     this.starting = undefined
+    this.onOpened()
     this.wakeBy(session.tick(this.runtime.monotonicMs(), 0))
     this.askFlush()
   }
 
   sessionAnswered(session: Session, request: Pending, reply: Reply): void {
-    this.failuresInRow = 0
+    this.addresses.answered()
     if (reply.kind !== replyKind.error) return this.succeed(request, reply)
     const error = errorOfReply(reply)
     const final = judge(request, error)
@@ -173,16 +180,12 @@ export class Machine implements SessionOwner {
   sessionLost(session: Session, reason: string): void {
     assert(session === this.session, "the one session is lost")
     this.session = undefined
-    this.addressIndex = (this.addressIndex + 1) % this.options.addresses.length
-    this.failuresInRow++
-    this.failedAtMs = this.runtime.monotonicMs()
-    const address = session.address.text
-    this.failures = [...this.failures.filter((f) => f.address !== address), { address, reason }]
+    this.addresses.failed(reason, this.runtime.monotonicMs())
     for (const request of session.takeRequests()) this.takeBack(request, reason)
     if (this.starting === undefined) return this.redial()
-    if (this.failuresInRow < this.options.addresses.length) return this.dial()
+    if (!this.addresses.isRoundOver) return this.dial()
     this.closing = true
-    this.starting.failed(unreachable(this.failures))
+    this.starting.failed(unreachable(this.addresses.failures))
     this.starting = undefined
     this.finishClose()
   }
@@ -229,7 +232,7 @@ export class Machine implements SessionOwner {
 
   /** A node that stops, or refuses one request again and again, may be cut off from the others: another may do better. */
   private isWorthLeaving(request: Pending, error: QdbError): boolean {
-    if (this.options.addresses.length === 1) return false
+    if (this.addresses.isSingle) return false
     if (error.code === code.shutting_down) return true
     if (request.refusalsHere < refusalsMax) return false
     request.refusalsHere = 0
@@ -279,17 +282,14 @@ export class Machine implements SessionOwner {
   private dial(): void {
     assert(this.session === undefined, "one connection at a time")
     this.dialAtMs = Infinity
-    const address = this.options.addresses[this.addressIndex] as Address
-    this.session = new Session(this, address, this.options.dialTimeoutMs)
+    this.session = new Session(this, this.addresses.present, this.options.dialTimeoutMs)
     this.wakeBy(this.session.tick(this.runtime.monotonicMs(), 0))
   }
 
   /** Dials when somebody waits: at once, or after a pause where every address failed since anything was answered. */
   private redial(): void {
     if (this.session !== undefined || this.pendingCount === 0 || this.dialAtMs < Infinity) return
-    const round = Math.floor(this.failuresInRow / this.options.addresses.length)
-    const pause = this.failuresInRow % this.options.addresses.length === 0 && round > 0
-    this.dialAtMs = this.failedAtMs + (pause ? retryDelayMs(round, this.runtime.prng) : 0)
+    this.dialAtMs = this.addresses.nextDialMs(this.runtime.prng)
     this.wakeBy(this.dialAtMs)
   }
 
@@ -356,7 +356,7 @@ export class Machine implements SessionOwner {
         this.deadlineMs = Math.min(this.deadlineMs, request.deadlineMs)
         continue
       }
-      const error = expired(request, this.address === undefined ? this.failures : [])
+      const error = expired(request, this.address === undefined ? this.addresses.failures : [])
       this.settle(request)
       request.fail(error)
     }

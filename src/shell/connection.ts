@@ -21,16 +21,18 @@ export class Connection extends Context.Service<
   }
 >()("qdb/shell/Connection") {
   static layer(options: Options): Layer.Layer<Connection> {
-    const connectTo = (daemons: readonly string[]) =>
-      makeQdb({ daemons, timeoutMs: options.timeoutMs, softwareVersion: `qdbsh ${version}` })
+    const connectTo = (daemons: readonly string[], learnAddresses: boolean) =>
+      makeQdb({ daemons, timeoutMs: options.timeoutMs, softwareVersion: `qdbsh ${version}`, learnAddresses })
+    // One command is over before it could go elsewhere.
+    const stays = options.words.length === 0
     return Layer.effect(
       Connection,
       Effect.gen(function* () {
         const scope = yield* Effect.scope
-        const main = yield* Effect.cached(Scope.provide(connectTo(options.daemons), scope))
+        const main = yield* Effect.cached(Scope.provide(connectTo(options.daemons, stays), scope))
         return {
           main,
-          at: (address) => (address === undefined ? main : connectTo([address])),
+          at: (address) => (address === undefined ? main : connectTo([address], false)),
         }
       }),
     )

@@ -71,7 +71,7 @@ async function simulate(seed: number): Promise<Run> {
   world.dialOutcome = () => (prng.chance(1, 5) ? prng.pick(["refused", "silent"] as const) : "open")
   let client = undefined as Awaited<ReturnType<typeof connect>> | undefined
   while (client === undefined) {
-    const connecting = connect({ daemons, runtime: world.runtime(), timeoutMs: 6000 })
+    const connecting = connect({ daemons, runtime: world.runtime(), timeoutMs: 6000, learnAddresses: false })
     client = await world.outcome(connecting.catch(() => undefined))
   }
   const told = new Map<string, Told>()

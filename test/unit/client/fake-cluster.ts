@@ -10,6 +10,7 @@ import { FrameReader, frameState } from "../../../src/wire/frame.ts"
 import { writeHello } from "../../../src/wire/hello.ts"
 import { ReplyWriter } from "../../../src/wire/reply-writer.ts"
 import { decodeRequest } from "../../../src/wire/request.ts"
+import type { ValueMap } from "../../../src/wire/writer.ts"
 
 /** What a node does with one request. */
 export type Action =
@@ -61,6 +62,8 @@ export class FakeCluster {
   /** Requests that came below the floor and so were not executed. */
   stale = 0
   stopped: string[] = []
+  /** What is answered to those that ask for a document, by opcode; else something that says who answers. */
+  readonly documents = new Map<number, ValueMap>()
   behaviour: Behaviour = () => ({ do: "answer" })
   private readonly clients = new Map<string, { floor: number; readonly results: Map<number, Result> }>()
 
@@ -252,7 +255,10 @@ export class FakePeer {
       case operation.ping:
         return writer.okReply(requestId)
       default:
-        return writer.documentReply(requestId, { node: this.node, opcode })
+        return writer.documentReply(
+          requestId,
+          this.cluster.documents.get(opcode) ?? { node: this.node, opcode },
+        )
     }
   }
 

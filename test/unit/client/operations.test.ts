@@ -263,4 +263,28 @@ describe("a client that connects", () => {
       "wrong_cluster",
     ])
   })
+
+  it("learns the addresses of the other members, and goes there when its own is lost", async () => {
+    const cluster = new FakeCluster()
+    const members = [daemons[1]!, daemons[0]!, "nonsense:x:1", 7, null].map((address) => ({ address }))
+    cluster.documents.set(operation.cluster_status, { members: [...members, "text"] })
+    const world = new VirtualWorld(cluster, 1)
+    const client = await world.outcome(connect({ daemons: [daemons[0]!], runtime: world.runtime() }))
+    await world.outcome(client.put("a", "x"))
+    world.dialOutcome = (address) => (address === daemons[0] ? "refused" : "open")
+    world.reset(daemons[0]!)
+    expect(text(await world.outcome(client.get("a")))).toBe("x")
+    expect(world.dials.map((d) => d.address)).toEqual([daemons[0], daemons[1]])
+    // Those that were given come first again, when it is their turn.
+    cluster.documents.set(operation.cluster_status, { members: "none" })
+    world.dialOutcome = () => "open"
+    world.reset(daemons[1]!)
+    await world.outcome(client.get("a"))
+    expect(client.address?.text).toBe(daemons[0])
+    cluster.behaviour = () => ({ do: "ignore" })
+    world.reset(daemons[0]!)
+    const start = world.nowMs
+    await world.outcome(client.close())
+    expect(world.nowMs - start).toBeLessThan(10)
+  })
 })

@@ -17,7 +17,7 @@ export async function rig(options: ConnectOptions = {}, seed: number = 1): Promi
   const cluster = new FakeCluster()
   const world = new VirtualWorld(cluster, seed)
   const client = await world.outcome(
-    connect({ daemons: [daemons[0]!], runtime: world.runtime(), ...options }),
+    connect({ daemons: [daemons[0]!], runtime: world.runtime(), learnAddresses: false, ...options }),
   )
   return { world, cluster, client }
 }

@@ -73,7 +73,7 @@ describe("a client on a socket", () => {
       { do: "refuse", code: code.unstable_cluster },
     ]
     cluster.behaviour = () => actions.shift() ?? { do: "answer" }
-    await using client = await connect({ daemons: [server.address] })
+    await using client = await connect({ daemons: [server.address], learnAddresses: false })
     await client.put("a", "x")
     expect([...cluster.executions]).toEqual([[1, 1]])
     expect(cluster.log.length).toBe(5)
@@ -184,7 +184,9 @@ describe("the Effect face", () => {
       yield* Fiber.interrupt(fiber)
       yield* qdb.put("next", "x")
     })
-    await Effect.runPromise(program.pipe(Effect.provide(Qdb.layer({ daemons: [server.address] }))))
+    await Effect.runPromise(
+      program.pipe(Effect.provide(Qdb.layer({ daemons: [server.address], learnAddresses: false }))),
+    )
     expect(cluster.log.map((l) => [l.request.number, l.request.floor])).toEqual([
       [1, 1],
       [2, 2],
