@@ -106,13 +106,18 @@ async function start(
       resolve(`exit ${status ?? signal}`)
     })
   })
+  let stopping = false
   let over: string | undefined
   void ended.then((why) => (over = why))
   await dialUntilAnswered(kind, host, port, startMsMax, () => {
     if (over !== undefined) throw new Error(`${kind} did not start: ${over}\n${output}`)
   })
   const startMs = performance.now() - startedMs
+  void ended.then((why) => {
+    if (!stopping) console.error(`bench: ${kind} ended by itself: ${why}\n${output}`)
+  })
   const end = async (signal: NodeJS.Signals) => {
+    stopping = true
     child.kill(signal)
     const late = setTimeout(() => child.kill("SIGKILL"), stopMsMax)
     await ended

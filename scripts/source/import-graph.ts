@@ -49,7 +49,9 @@ export function makeImportGraph(
     const resolved = scanned.imports.flatMap((found) =>
       targets(path, found.specifier, subpaths).map((file) => ({ ...found, file })),
     )
-    const started = scanned.paths.flatMap((named) => startedFile(path, named, texts) ?? [])
+    // The tidy rules name files that they are about.
+    const named = path.startsWith("scripts/tidy/") ? [] : scanned.paths
+    const started = named.flatMap((name) => startedFile(path, name, texts) ?? [])
     files.set(path, { path, text, ...scanned, resolved, started })
   }
   return { files, reach: (path, valuesOnly = false) => reach(files, path, valuesOnly) }
