@@ -120,11 +120,11 @@ export class MemberLogic implements Logic {
         )
       case "stop":
         this.coverage.count(effect.outcome === "stopped" ? "stopped cleanly" : "stopped with an error")
-        // Who has left for good is not started again.
-        if (this.leaving && effect.outcome === "stopped") this.machine.restarts = false
+        // Who has left for good is not started again; who could not is, and asks again some day.
+        if (this.leaving && effect.reason.includes("has left")) this.machine.restarts = false
         return this.host.exit(
           `${effect.outcome}: ${effect.reason}`,
-          effect.outcome === "stopped" ? undefined : operatorMs,
+          effect.outcome === "stopped" && (!this.leaving || !this.machine.restarts) ? undefined : operatorMs,
           effect.outcome === "stopped" ? (contents) => ({ ...contents, clean: true }) : undefined,
         )
     }

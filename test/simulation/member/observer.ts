@@ -59,7 +59,8 @@ export class MemberObserver implements Observer<MemberContents> {
     if (contents.view !== undefined && contents.view !== same?.view) {
       const { view } = contents
       if (!copied) {
-        this.checks.that("I3", same?.view === undefined || same.view.epoch < view.epoch, () => {
+        const again = same?.view !== undefined && viewText(same.view) === viewText(view)
+        this.checks.that("I3", again || same?.view === undefined || same.view.epoch < view.epoch, () => {
           return `${contents.storageId} went from epoch ${same?.view?.epoch} to ${view.epoch}`
         })
         const cluster = this.clusterOfStorage.get(contents.storageId)

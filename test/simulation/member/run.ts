@@ -33,7 +33,7 @@ export function runMembers(options: SimulationOptions, print?: (line: string) =>
 }
 
 /** A run of less has not been through enough. */
-const stepsMin = 15_000
+const stepsMin = 20_000
 
 class MemberRun {
   private readonly options: SimulationOptions
@@ -76,7 +76,7 @@ class MemberRun {
       this.driver.schedule()
       world.run(options.virtualMs)
       // Small clusters do little in a minute; they get more of them.
-      for (let i = 1; i <= 8 && this.trace.steps < stepsMin; i++) world.run(options.virtualMs + i * 15_000)
+      for (let i = 1; i <= 24 && this.trace.steps < stepsMin; i++) world.run(options.virtualMs + i * 15_000)
       this.driver.heal()
       this.moves = false
       stableAfterMs = this.settle()
@@ -109,10 +109,12 @@ class MemberRun {
     while (world.nowMs < untilMs) {
       world.run(world.nowMs + 500)
       wrong = this.groups().flatMap((group) => missing(group, observer.ledger, world.nowMs))
-      if (wrong.length === 0) return world.nowMs - healedMs
+      if (wrong.length > 0) continue
+      this.checks.that("I24", true, () => "")
+      return world.nowMs - healedMs
     }
     if (this.groups().some((group) => isBeyondHelp(group, observer.ledger))) {
-      this.coverage.count("beyond help")
+      this.coverage.count(`beyond help: ${options.replicationFactor === 1 ? "factor 1" : "factor above 1"}`)
       return undefined
     }
     this.checks.that("I24", wrong.length === 0, () => {
@@ -146,7 +148,10 @@ class MemberRun {
     const { options, addresses } = this
     const joined = machine.index >= addresses.length
     // Whose directory was wiped is told by its operator where the others are.
-    const wiped = machine.incarnation > 1 && machine.disk.durable.boot === 0
+    const others = this.world.machines.some(
+      (other) => other !== machine && other.disk.durable.view !== undefined,
+    )
+    const wiped = others && machine.incarnation > 1 && machine.disk.durable.boot === 0
     if (wiped) this.rewired.add(machine.index)
     const own = addresses.filter((_, index) => this.groupOf(index) === this.groupOf(machine.index))
     const peers =
