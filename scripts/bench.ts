@@ -19,6 +19,7 @@ import { parseOptions } from "./bench/options.ts"
 import { buildPrograms, requireRedis } from "./bench/programs.ts"
 import { roundedNumbers, showChange, type BenchDocument } from "./bench/report.ts"
 import { runPart, type PartResult } from "./bench/parts.ts"
+import { serverOutputs } from "./bench/server.ts"
 import { projectRoot } from "./source/files.ts"
 
 const options = parseOptions(process.argv.slice(2))
@@ -28,9 +29,14 @@ const programs = await buildPrograms()
 const results: Array<PartResult> = []
 for (const part of options.parts) {
   console.log(`\n== ${part}`)
-  const result = await runPart(part, programs, options)
+  const result = await runPart(part, programs, options).catch(giveUp)
   console.log(`\n${result.table}`)
   results.push(result)
+}
+
+function giveUp(error: Error): never {
+  console.error(`bench: ${error.message}\n${serverOutputs()}`)
+  process.exit(1)
 }
 
 const document: BenchDocument = {

@@ -99,6 +99,7 @@ async function start(
   child.stdout.on("data", keep)
   child.stderr.on("data", keep)
   children.add(child)
+  outputs.set(`${kind} on port ${port}`, () => output)
   const ended = new Promise<string>((resolve) => {
     child.on("error", (error) => resolve(error.message))
     child.on("exit", (status, signal) => {
@@ -138,6 +139,12 @@ async function start(
 }
 
 const children = new Set<ChildProcess>()
+const outputs = new Map<string, () => string>()
+
+/** The last lines that the servers wrote: for a measurement that failed. */
+export function serverOutputs(): string {
+  return [...outputs].map(([name, output]) => `${name}:\n${output()}`).join("\n")
+}
 
 /** Nothing outlives the benchmark, however it ends. */
 process.on("exit", () => {
