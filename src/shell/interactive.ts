@@ -14,7 +14,7 @@ import { History, historyPath } from "./history.ts"
 import { LineEditor } from "./line-editor.ts"
 import { exitStatus } from "./outcome.ts"
 import { type LineMode, printError, runLine, type Shell } from "./run-line.ts"
-import type { OutputError } from "./terminal.ts"
+import type { StreamError } from "./terminal.ts"
 import { version } from "./version.ts"
 
 const encoder = new TextEncoder()
@@ -22,7 +22,7 @@ const encoder = new TextEncoder()
 /** @returns 0; how single lines ended is what the prompt is for */
 export function runInteractive(
   shell: Shell,
-): Effect.Effect<number, QdbError | OutputError, Connection | Scope.Scope> {
+): Effect.Effect<number, QdbError | StreamError, Connection | Scope.Scope> {
   return Effect.gen(function* () {
     const connection = yield* Connection
     const qdb = yield* connection.main
@@ -83,7 +83,7 @@ function runInterruptibly(
   editor: LineEditor,
   line: string,
   mode: LineMode,
-): Effect.Effect<number, OutputError, Connection> {
+): Effect.Effect<number, StreamError, Connection> {
   return Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(runLine(shell, line, mode))
     editor.onInterrupt = () => Effect.runFork(Fiber.interrupt(fiber))
@@ -96,6 +96,9 @@ function runInterruptibly(
 }
 
 function interrupted(line: string): QdbError {
-  const read = commandOf(line.trim().split(" ")[0] ?? "")?.class !== "write"
-  return qdbError("cancelled", read ? { message: "The command was cancelled." } : {})
+  const command = commandOf(line.trim().split(" ")[0] ?? "")
+  const changes = command?.class === "write" || command?.name === "stop_node"
+  if (changes) return qdbError("cancelled")
+  const rest = command?.name === "remove_all" ? " Entries that had been removed stay removed." : ""
+  return qdbError("cancelled", { message: `The command was cancelled.${rest}` })
 }

@@ -45,7 +45,7 @@ export class LineEditor {
   /** @returns the next line; undefined at the end of the input (Ctrl-D) */
   ask(prompt: string): Promise<string | undefined> {
     const typed = this.ahead.shift()
-    if (this.ahead.length < aheadMax) this.readline.resume()
+    if (!this.ended && this.ahead.length < aheadMax) this.readline.resume()
     if (typed !== undefined) return Promise.resolve(typed)
     if (this.ended) return Promise.resolve(undefined)
     return new Promise((resolve) => {
@@ -75,11 +75,11 @@ export class LineEditor {
     if (this.ahead.length >= aheadMax) this.readline.pause()
   }
 
+  /** Ctrl-D: what runs, and what was typed before, is finished. */
   private end(): void {
     this.ended = true
     this.waiting?.(undefined)
     this.waiting = undefined
-    this.onInterrupt()
   }
 
   /** Ctrl-C: gives up the line that is typed, or the command that runs. */

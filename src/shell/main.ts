@@ -16,7 +16,7 @@ import { exitStatus } from "./outcome.ts"
 import { renderUsage } from "./render.ts"
 import { errorStyle, type LineMode, printError, runLine, type Shell } from "./run-line.ts"
 import { runScript } from "./script.ts"
-import { OutputError, processTerminal, type Terminal } from "./terminal.ts"
+import { StreamError, processTerminal, type Terminal } from "./terminal.ts"
 import { versionText } from "./version.ts"
 
 const encoder = new TextEncoder()
@@ -51,18 +51,18 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   if (Cause.hasInterruptsOnly(exit.cause)) return exitStatus.interrupted
   const failure = Cause.squash(exit.cause)
   if (failure instanceof QdbError) return printError(shell, failure)
-  if (!(failure instanceof OutputError)) throw failure
+  if (!(failure instanceof StreamError)) throw failure
   if (!failure.readerGone) terminal.writeError(`error: ${failure.message}\n`)
   return exitStatus.failed
 }
 
-function programOf(shell: Shell): Effect.Effect<number, QdbError | OutputError, Connection | Scope.Scope> {
+function programOf(shell: Shell): Effect.Effect<number, QdbError | StreamError, Connection | Scope.Scope> {
   const { options, terminal } = shell
   if (options.words.length > 0) return runOneShot(shell)
   return terminal.inputIsTerminal ? runInteractive(shell) : runScript(shell)
 }
 
-function runOneShot(shell: Shell): Effect.Effect<number, OutputError, Connection> {
+function runOneShot(shell: Shell): Effect.Effect<number, StreamError, Connection> {
   const { options, terminal } = shell
   const line = joinArguments(options.words)
   if (!line.ok) {

@@ -19,7 +19,7 @@ import {
   renderOutcome,
   renderUsage,
 } from "./render.ts"
-import { type OutputError, readAll, type Terminal } from "./terminal.ts"
+import { readAll, streamEffect, type StreamError, type Terminal } from "./terminal.ts"
 
 export interface LineMode {
   /** What standard input is to the command. */
@@ -43,7 +43,7 @@ export function runLine(
   shell: Shell,
   line: string,
   mode: LineMode,
-): Effect.Effect<number, OutputError, Connection> {
+): Effect.Effect<number, StreamError, Connection> {
   const parsed = parseLine(line, mode.input)
   if (!parsed.ok) {
     const usage = parsed.command === undefined ? undefined : usageOf(parsed.command)
@@ -77,11 +77,11 @@ export function printError(shell: Shell, error: QdbError): number {
   return error.exitStatus
 }
 
-function print(shell: Shell, outcome: Outcome, mode: LineMode): Effect.Effect<number, OutputError> {
+function print(shell: Shell, outcome: Outcome, mode: LineMode): Effect.Effect<number, StreamError> {
   const bytes = shell.options.json
     ? renderJson(outcome, shell.terminal.outputIsTerminal)
     : renderOutcome(outcome, mode.style)
-  return Effect.tryPromise({ try: () => shell.terminal.write(bytes), catch: (e) => e as OutputError }).pipe(
+  return streamEffect(() => shell.terminal.write(bytes)).pipe(
     Effect.map(() => {
       // The stored content was printed; that it did not match is an error all the same.
       if (outcome.kind === "swap" && !outcome.swapped) return printError(shell, qdbError("unmatched_content"))
@@ -94,7 +94,7 @@ function readArguments(
   shell: Shell,
   invocation: Invocation,
   { encode }: LineMode,
-): Effect.Effect<Arguments, QdbError> {
+): Effect.Effect<Arguments, QdbError | StreamError> {
   const { alias, prefix, content, comparand, reason, fromInput } = invocation
   const given = {
     alias: encode(alias),
@@ -104,7 +104,7 @@ function readArguments(
     reason: new TextDecoder().decode(encode(reason)),
   }
   if (fromInput === undefined) return Effect.succeed(given)
-  return Effect.promise(() => readAll(shell.terminal, contentBytesMax)).pipe(
+  return streamEffect(() => readAll(shell.terminal, contentBytesMax)).pipe(
     Effect.flatMap((bytes) => {
       if (bytes !== undefined) return Effect.succeed({ ...given, [fromInput]: bytes })
       const message = `Standard input holds more than ${contentBytesMax} bytes, the most that an entry may have.`

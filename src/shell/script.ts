@@ -12,7 +12,7 @@ import type { Connection } from "./connection.ts"
 import { exitStatus } from "./outcome.ts"
 import { renderUsage } from "./render.ts"
 import { errorStyle, type LineMode, runLine, type Shell } from "./run-line.ts"
-import type { OutputError } from "./terminal.ts"
+import { streamEffect, type StreamError } from "./terminal.ts"
 
 /** A content, a comparand, and the command around them. */
 const lineBytesMax = 2 * contentBytesMax + 8192
@@ -24,13 +24,13 @@ const mode: Omit<LineMode, "style"> = {
 }
 
 /** @returns the highest exit status */
-export function runScript(shell: Shell): Effect.Effect<number, OutputError, Connection> {
+export function runScript(shell: Shell): Effect.Effect<number, StreamError, Connection> {
   const style = shell.terminal.outputIsTerminal ? "terminal" : "lines"
   return Effect.gen(function* () {
     const lines = linesOf(shell.terminal.input())[Symbol.asyncIterator]()
     let worst: number = exitStatus.done
     for (;;) {
-      const next = yield* Effect.promise(() => lines.next())
+      const next = yield* streamEffect(() => lines.next())
       if (next.done) return worst
       if (next.value === undefined) {
         shell.terminal.writeError(

@@ -222,7 +222,9 @@ describe("qdbsh on a terminal", () => {
     await terminal.shows(ok)
     terminal.type("update x 1\rget x\rupdate x 2\rget x\r")
     await terminal.shows("\n1\n2\n")
-    terminal.type("exit\r")
+    // What was typed before the end is carried out.
+    terminal.type("update x 3\rget x\r\x04")
+    await terminal.shows("\n3\n")
     expect(await terminal.ends()).toBe(0)
   })
 

@@ -1,7 +1,7 @@
 /** The compiled `qdbsh` against a compiled `qdbd`: every command, one-shot and from scripts. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { openSync } from "node:fs"
+import { closeSync, openSync } from "node:fs"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { commands } from "../../src/command/table.ts"
 import { type Daemon, freePort, startDaemon, temporaryDirectory } from "../support/daemon.ts"
@@ -258,6 +258,23 @@ describe("qdbsh, one command", () => {
     head.stderr.on("data", (chunk: Buffer) => (noise += chunk.toString()))
     await once(head, "close")
     expect(noise).toBe("")
+  })
+})
+
+describe("standard input that cannot be read", () => {
+  it("is an error in one line", async () => {
+    for (const args of [[], ["put", "a"]]) {
+      const folder = openSync(directory.path, "r")
+      const child = spawn(qdbshPath, args, {
+        env: { QDB_DAEMON: daemon.address },
+        stdio: [folder, "ignore", "pipe"],
+      })
+      let errors = ""
+      child.stderr!.on("data", (chunk: Buffer) => (errors += chunk.toString()))
+      expect((await once(child, "close"))[0]).toBe(1)
+      expect(errors).toMatch(/^error: Standard input cannot be read: .*EISDIR.*\n$/)
+      closeSync(folder)
+    }
   })
 })
 
