@@ -53,7 +53,6 @@ export class DiskStorage implements Storage {
   private opened = false
   private closing = false
   private failed = false
-  private wasFull = false
   private wasOverDirty = false
   private maintaining = false
 
@@ -102,11 +101,14 @@ export class DiskStorage implements Storage {
     this.disk = new DiskUse({
       directory,
       bytesMax: options.diskBytesMax,
+      freeBytes: () => this.flushers.free + control.free,
+      appendedBytes: () => this.commit.ring.position,
+      noRoom: () => control.full || this.flushers.full,
       pendingBytes: () => Math.max(0, this.durablePosition - this.flushers.applied),
       onChange: () => this.notify(),
       onNotice: options.onNotice,
     })
-    await this.disk.measure()
+    await this.disk.look()
     if (!data.fresh) void this.fillFilter()
     // Not before the caller has this object.
     setImmediate(() => {
@@ -173,7 +175,7 @@ export class DiskStorage implements Storage {
   }
 
   get diskFull(): boolean {
-    return this.commit.control.full || this.flushers.full || (this.disk?.full ?? false)
+    return this.disk?.full ?? false
   }
 
   hasRoom(bytes: number): boolean {
@@ -188,16 +190,6 @@ export class DiskStorage implements Storage {
   publish(): void {
     this.commit.publish()
     this.maintain()
-    const { diskFull } = this
-    if (diskFull !== this.wasFull) {
-      this.wasFull = diskFull
-      const { directory } = this.data
-      if (!(this.disk?.full ?? false))
-        this.options.onNotice(
-          diskFull ? "error" : "info",
-          `${directory}: ${diskFull ? "the file system is full: writes are refused" : "there is room again: writes go on"}`,
-        )
-    }
   }
 
   /** A piece of memory's upkeep per turn, and more turns while there is more; a round of the flusher if that is what it takes. */

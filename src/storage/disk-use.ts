@@ -1,43 +1,78 @@
-/** Measures what a data directory takes on disk, without blocking, and judges it against the quota. */
+/**
+ * How full the disk is: measures what the directory takes and judges it against the quota, and minds the reserve. Nothing
+ * here blocks, and nothing is decided by bytes alone where an operation has just failed for want of room.
+ *
+ * Free pages inside SQLite's files are used again before a file grows, so they do not count against the quota: else
+ * removals would never make room.
+ */
 import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { diskMeasureMs, warnDiskShare } from "../core/lib/limits.ts"
+import { DiskReserve } from "./disk-reserve.ts"
 
 export interface DiskUseOptions {
   readonly directory: string
   /** 0: no quota. */
   readonly bytesMax: number
+  /** Bytes of free pages in the files. */
+  readonly freeBytes: () => number
+  /** Bytes appended to the log since the start. */
+  readonly appendedBytes: () => number
   /** Bytes that are acknowledged and will still come into the table. */
   readonly pendingBytes: () => number
+  /** Whether somebody finds no room at this moment. */
+  readonly noRoom: () => boolean
   readonly onChange: () => void
   readonly onNotice: (level: "info" | "warning" | "error", text: string) => void
 }
 
 export class DiskUse {
+  /** Size of all files. */
   bytesUsed = 0
-  /** The quota is reached. */
-  full = false
+  private quotaBytes = 0
+  private appendedAtMeasure = 0
+  private quotaFull = false
+  private diskFull = false
   private warned = false
   private readonly options: DiskUseOptions
+  private readonly reserve: DiskReserve
   private readonly timer: ReturnType<typeof setInterval>
-  private measuring: Promise<void> | undefined
+  private working: Promise<void> | undefined
 
   constructor(options: DiskUseOptions) {
     this.options = options
+    this.reserve = new DiskReserve(options.directory)
     this.timer = setInterval(() => {
-      this.measuring ??= this.measure()
+      this.working ??= this.look()
         .catch((error: Error) =>
-          options.onNotice("error", `${options.directory}: cannot be measured: ${error.message}`),
+          options.onNotice("error", `${options.directory}: the disk's use: ${error.message}`),
         )
         .finally(() => {
-          this.measuring = undefined
+          this.working = undefined
         })
     }, diskMeasureMs)
     this.timer.unref()
   }
 
-  async measure(): Promise<void> {
-    const { directory, bytesMax, pendingBytes } = this.options
+  /** Writes that add data are refused. Between two measurements what was appended counts. */
+  get full(): boolean {
+    const { bytesMax, noRoom } = this.options
+    if (this.diskFull || noRoom()) return true
+    return bytesMax > 0 && (this.quotaFull || this.estimate() >= bytesMax)
+  }
+
+  private estimate(): number {
+    return this.quotaBytes + this.options.appendedBytes() - this.appendedAtMeasure
+  }
+
+  async look(): Promise<void> {
+    await this.measure()
+    await this.mindReserve()
+  }
+
+  private async measure(): Promise<void> {
+    const { directory, bytesMax, freeBytes, appendedBytes, pendingBytes } = this.options
+    const appended = appendedBytes()
     let bytes = 0
     for (const name of await readdir(directory)) {
       try {
@@ -47,14 +82,17 @@ export class DiskUse {
       }
     }
     this.bytesUsed = bytes
-    if (bytesMax > 0) this.judge(bytes + pendingBytes(), bytesMax)
+    this.quotaBytes = Math.max(0, bytes - freeBytes()) + pendingBytes()
+    this.appendedAtMeasure = appended
+    if (bytesMax > 0) this.judge(bytesMax)
   }
 
-  private judge(bytes: number, bytesMax: number): void {
+  private judge(bytesMax: number): void {
     const { onChange, onNotice, directory } = this.options
+    const bytes = this.quotaBytes
     const full = bytes >= bytesMax
-    if (full !== this.full) {
-      this.full = full
+    if (full !== this.quotaFull) {
+      this.quotaFull = full
       if (full)
         onNotice("error", `${directory}: the quota of ${bytesMax} bytes is used up: writes are refused`)
       else onNotice("info", `${directory}: below the quota of ${bytesMax} bytes again: writes go on`)
@@ -66,8 +104,30 @@ export class DiskUse {
     this.warned = warn
   }
 
+  private async mindReserve(): Promise<void> {
+    const { directory, noRoom, onChange, onNotice } = this.options
+    if (noRoom()) {
+      if (this.reserve.held) await this.reserve.giveUp()
+      this.setDiskFull(true)
+    } else if (await this.reserve.take()) {
+      if (this.diskFull) {
+        onNotice("info", `${directory}: the file system has room again: writes go on`)
+        this.diskFull = false
+        onChange()
+      }
+    } else this.setDiskFull(true)
+  }
+
+  private setDiskFull(full: boolean): void {
+    if (full === this.diskFull) return
+    this.diskFull = full
+    const { directory, onChange, onNotice } = this.options
+    onNotice("error", `${directory}: the file system is full: writes are refused until there is room`)
+    onChange()
+  }
+
   async close(): Promise<void> {
     clearInterval(this.timer)
-    await this.measuring
+    await this.working
   }
 }

@@ -94,6 +94,8 @@ export const logOwnBuffersBytesMax = 2 * (contentBytesMax + MiB)
 export const logFlushBytes = 128 * MiB
 /** Bytes of log that one round gathers in memory before it writes. */
 export const flushRoundBytesMax = 256 * MiB
+/** The same while the disk is full. */
+export const flushStepBytesWhenFull = 1 * MiB
 /** Committed changes are in the table after this long, even if there are few. */
 export const flushAgeMs = 5_000
 /** A transaction of the flusher ends after so many rows, so that it stays well under a second. */
@@ -110,6 +112,8 @@ export const scanRowsMax = 20_000
 export const filterKeysPerPiece = 1_000
 /** Blocks of memory's upkeep per turn. */
 export const maintainStepsPerTurn = 256
+/** Kept on disk to be given up when it is full, so that what is acknowledged can still be brought into the table. */
+export const diskReserveBytes = 8 * MiB
 /** How often the disk's use is measured. */
 export const diskMeasureMs = 1_000
 /** Loads handed to a reader at once; more wait. */
@@ -210,3 +214,5 @@ export const licenseFileBytesMax = 64 * KiB
 export const stopTimeoutMs = 10_000
 /** How often a running daemon looks whether its license is about to expire: once a day. */
 export const licenseReminderCheckMs = 86_400_000
+/** Nodes that the configuration generator makes files for; each file lists all others. */
+export const generatorHostsMax = 256

@@ -14,7 +14,7 @@ import { logBatchBytesMax, logCutBatchesMax } from "../../core/lib/limits.ts"
 import { sqliteResult } from "../../platform/sqlite/driver.ts"
 import { batchHeaderBytes, sealBatch } from "./batch.ts"
 import { LogControl } from "./control.ts"
-import { LogReader, LogWriter } from "./log-file.ts"
+import { freeBytes, LogReader, LogWriter } from "./log-file.ts"
 import { readTail } from "./recover-log.ts"
 import { elsewhere } from "./ring.ts"
 import { readWitness, Witness } from "./witness.ts"
@@ -121,6 +121,7 @@ class Committer {
       // Only commits are slower without: they go on or wait as the disk allows.
       if (resultOf(error) !== sqliteResult.full) throw error
     }
+    this.control.free = freeBytes(this.log.database)
     send({ kind: "ready" })
   }
 
@@ -130,8 +131,7 @@ class Committer {
       const seen = control.wakeCount
       if (control.head === this.tail) {
         if (control.stopping) break
-        this.idle()
-        control.sleep(seen, idleMs)
+        if (!this.idle()) control.sleep(seen, idleMs)
         continue
       }
       await this.commitNext()
@@ -155,7 +155,7 @@ class Committer {
     this.position += length
     this.control.countCommit((performance.now() - begun) * 1000)
     this.control.announce(this.position, number)
-    this.log.checkpointIfDue()
+    if (this.log.checkpointIfDue()) this.control.free = freeBytes(this.log.database)
   }
 
   private append(number: number, bytes: Uint8Array, cutTo: number): void {
@@ -224,26 +224,33 @@ class Committer {
     this.staging = grown
   }
 
-  private idle(): void {
+  /** What can be done while nothing is to be committed, a piece of it. @returns whether there is more */
+  private idle(): boolean {
     if (this.staging.length > batchHeaderBytes + 2 * logBatchBytesMax)
       this.staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
-    if (this.control.cutBatch - 1 - this.firstBatch >= 64 * logCutBatchesMax) this.cut()
+    return this.cut(this.firstBatch + logCutBatchesMax - 1)
   }
 
-  private cut(): void {
-    const to = this.control.cutBatch - 1
-    if (to < this.firstBatch) return
+  /** Deletes batches that the table holds, up to `bound`. @returns whether there are more */
+  private cut(bound: number): boolean {
+    const last = this.control.cutBatch - 1
+    const to = Math.min(last, bound)
+    if (to < this.firstBatch) return false
     try {
       this.log.deleteRange(this.firstBatch, to)
       this.firstBatch = to + 1
+      if (to === last) this.control.free = freeBytes(this.log.database)
+      this.log.checkpointIfDue()
     } catch (error) {
       // A deletion can wait for room.
       if (resultOf(error) !== sqliteResult.full) throw error
+      return false
     }
+    return to < last
   }
 
   private close(): void {
-    this.cut()
+    this.cut(Number.MAX_SAFE_INTEGER)
     this.log.close()
     this.witness.sync()
     this.witness.close()

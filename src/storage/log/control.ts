@@ -8,7 +8,7 @@ const smallCells = 8
 const bucketCells = 128
 export const controlBytes = bigCells * 8 + (smallCells + bucketCells) * 4
 
-const big = { head: 0, headPosition: 1, durable: 2, cutBatch: 3, batch: 4, walBytes: 5 } as const
+const big = { head: 0, headPosition: 1, durable: 2, cutBatch: 3, batch: 4, free: 5 } as const
 const small = { wake: 0, progress: 1, stop: 2, full: 3, commits: 4, microsMax: 5, refused: 6 } as const
 
 export class LogControl {
@@ -46,6 +46,13 @@ export class LogControl {
   /** Batches up to here are in the table for good: their rows may be deleted. */
   get cutBatch(): number {
     return this.get(big.cutBatch)
+  }
+  /** Bytes of free pages in the log's file, told by the committer now and then. */
+  get free(): number {
+    return this.get(big.free)
+  }
+  set free(bytes: number) {
+    this.set(big.free, bytes)
   }
   set cutBatch(batch: number) {
     this.set(big.cutBatch, batch)

@@ -6,9 +6,9 @@
  * for by hand: SQLite's automatic ones swallow errors, and an fsync that failed must stop the node.
  */
 import { join } from "node:path"
-import { openDatabase } from "#sqlite"
+import { openDatabase, resultOf } from "#sqlite"
 import { logCheckpointPages, logGrownBytes } from "../../core/lib/limits.ts"
-import { queryOnce, type SqlDatabase, type SqlStatement } from "../../platform/sqlite/driver.ts"
+import { queryOnce, type SqlDatabase, sqliteResult, type SqlStatement } from "../../platform/sqlite/driver.ts"
 import { logName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
 
@@ -88,15 +88,25 @@ export class LogWriter {
     this.pagesSinceCheckpoint += Math.ceil(batch.length / pageBytes) + 3
   }
 
-  /** The committing thread pays for checkpoints, a small one at a time. */
-  checkpointIfDue(): void {
-    if (this.pagesSinceCheckpoint < logCheckpointPages) return
+  /**
+   * The committing thread pays for checkpoints, a small one at a time. On a full disk what is not checkpointed stays in
+   * the write-ahead log, until there is room.
+   * @returns whether one was made
+   */
+  checkpointIfDue(): boolean {
+    if (this.pagesSinceCheckpoint < logCheckpointPages) return false
     this.pagesSinceCheckpoint = 0
-    checkpoint(this.database, "PASSIVE")
+    try {
+      checkpoint(this.database, "PASSIVE")
+    } catch (error) {
+      if (resultOf(error) !== sqliteResult.full) throw error
+    }
+    return true
   }
 
   deleteRange(from: number, to: number): void {
     this.cut.run(from, to)
+    this.pagesSinceCheckpoint += 2 + (to - from)
   }
 
   first(): number {
@@ -107,9 +117,20 @@ export class LogWriter {
   }
 
   close(): void {
-    checkpoint(this.database, "TRUNCATE")
+    try {
+      checkpoint(this.database, "TRUNCATE")
+    } catch (error) {
+      if (resultOf(error) !== sqliteResult.full) throw error
+    }
     this.database.close()
   }
+}
+
+/** Bytes of pages that the file holds and does not use. */
+export function freeBytes(database: SqlDatabase): number {
+  return (
+    (queryOnce(database, "PRAGMA freelist_count") as { freelist_count: number }).freelist_count * pageBytes
+  )
 }
 
 /** Ends a transaction after an error, which SQLite may have done itself. */

@@ -9,12 +9,17 @@
 import { parentPort, workerData } from "node:worker_threads"
 import { resultOf } from "#sqlite"
 import { recordKind, RecordView } from "../../core/entry/record.ts"
-import { flushAgeMs, flushRoundBytesMax, partitionFiles } from "../../core/lib/limits.ts"
+import {
+  flushAgeMs,
+  flushRoundBytesMax,
+  flushStepBytesWhenFull,
+  partitionFiles,
+} from "../../core/lib/limits.ts"
 import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
 import { sqliteResult } from "../../platform/sqlite/driver.ts"
 import { batchHeaderBytes, openBatch } from "../log/batch.ts"
 import { LogControl } from "../log/control.ts"
-import { LogReader, type LogRow, openWal } from "../log/log-file.ts"
+import { freeBytes, LogReader, type LogRow, openWal } from "../log/log-file.ts"
 import { logName } from "../directory/names.ts"
 import { join } from "node:path"
 import { type SlotState, StorageError, type StoredResult } from "../storage.ts"
@@ -47,6 +52,8 @@ export type FlusherMessage =
       readonly durableBatch: number
       readonly count: number
       readonly rows: number
+      /** Bytes of free pages in the files. */
+      readonly free: number
       readonly full: boolean
     }
   | { readonly kind: "barrier"; readonly id: number }
@@ -93,6 +100,7 @@ class Flusher {
   private closing = false
   private full = false
   private rows = 0
+  private free = 0
   private flushedAtMs = performance.now()
   private following = false
   private wake: (() => void) | undefined
@@ -166,7 +174,7 @@ class Flusher {
       return false
     }
     const waiting = durable - oldest
-    if (this.urgent || waiting >= data.roundBytes) return true
+    if (this.full || this.urgent || waiting >= data.roundBytes) return true
     return performance.now() - this.flushedAtMs >= flushAgeMs
   }
 
@@ -182,26 +190,45 @@ class Flusher {
     this.urgent = false
     if (durably) this.flushedAtMs = performance.now()
     try {
-      while (this.files.some((file) => file.applied.batch < target)) await this.flush(target)
-      for (const file of durably ? this.files : []) {
-        if (file.durable.batch < file.applied.batch) at(file.path, () => file.checkpoint())
-        this.report()
-        await turn()
+      while (this.files.some((file) => file.applied.batch < target)) {
+        // Where room is short, small steps with a checkpoint after each keep the write-ahead logs small.
+        await this.flush(target, this.full ? flushStepBytesWhenFull : flushRoundBytesMax)
+        if (this.full) await this.checkpoint()
       }
+      if (durably) await this.checkpoint()
     } catch (error) {
       if (resultOf(error) !== sqliteResult.full) throw error
-      this.full = true
-      this.report()
-      await this.pause(fullRetryMs)
+      await this.makeDo()
       return false
     }
     this.full = false
+    this.free = this.files.reduce((sum, file) => sum + freeBytes(file.database), 0)
     this.report()
     return true
   }
 
-  /** All files, up to `target` or as far as memory for one round goes: the log is read once for all of them. */
-  private async flush(target: number): Promise<void> {
+  private async checkpoint(): Promise<void> {
+    for (const file of this.files) {
+      if (file.durable.batch < file.applied.batch) at(file.path, () => file.checkpoint())
+      this.report()
+      await turn()
+    }
+  }
+
+  /** The disk is full: gives back what the write-ahead logs hold, says so, and waits a moment. */
+  private async makeDo(): Promise<void> {
+    this.full = true
+    this.report()
+    try {
+      for (const file of this.files) at(file.path, () => file.checkpoint())
+    } catch (error) {
+      if (resultOf(error) !== sqliteResult.full) throw error
+    }
+    await this.pause(fullRetryMs)
+  }
+
+  /** All files, up to `target` or as far as `bytesMax` of log go: the log is read once for all of them. */
+  private async flush(target: number, bytesMax: number): Promise<void> {
     const rounds = new Map(this.files.map((file) => [file.file, new Round(file.file)]))
     let applied = this.files.reduce(
       (oldest, file) => (file.applied.batch < oldest.batch ? file.applied : oldest),
@@ -211,7 +238,7 @@ class Flusher {
       },
     )
     let bytes = 0
-    while (applied.batch < target && bytes < flushRoundBytesMax) {
+    while (applied.batch < target && bytes < bytesMax) {
       const next = applied.batch + 1
       const limit = Math.min(batchesPerRead, target - applied.batch)
       const rows = at(this.logPath, () => (this.logReader as LogReader).from(next, limit))
@@ -258,14 +285,21 @@ class Flusher {
       durableBatch = Math.min(durableBatch, file.durable.batch)
       count += file.count
     }
-    send({ kind: "progress", applied, durable, durableBatch, count, rows: this.rows, full: this.full })
+    send({
+      kind: "progress",
+      applied,
+      durable,
+      durableBatch,
+      count,
+      rows: this.rows,
+      free: this.free,
+      full: this.full,
+    })
   }
 
   private async close(): Promise<void> {
+    // What does not fit on a full disk stays in the log.
     if (this.following) await this.round(true)
-    for (const file of this.files) {
-      if (file.durable.batch < file.applied.batch) at(file.path, () => file.checkpoint())
-    }
     this.report()
     for (const file of this.files) file.close()
     this.logDatabase?.close()

@@ -55,7 +55,7 @@ export class Flushers {
 
   private start(data: FlusherData): Promise<Extract<FlusherMessage, { kind: "opened" }>> {
     const worker = startWorker("storage/table/flusher-worker.ts", data)
-    const none = { applied: 0, durable: 0, durableBatch: 0, count: 0, rows: 0, full: false }
+    const none = { applied: 0, durable: 0, durableBatch: 0, count: 0, rows: 0, free: 0, full: false }
     const flusher: Flusher = { worker, progress: { kind: "progress", ...none }, closed: undefined }
     this.flushers.push(flusher)
     return new Promise((resolve, reject) => {
@@ -131,6 +131,10 @@ export class Flushers {
   }
   get full(): boolean {
     return this.flushers.some(({ progress }) => progress.full)
+  }
+  /** Bytes of free pages in the table's files. */
+  get free(): number {
+    return this.flushers.reduce((sum, { progress }) => sum + progress.free, 0)
   }
   /** Entries in the table. */
   get count(): number {

@@ -228,14 +228,13 @@ export class PartitionWriter {
   /**
    * Makes everything applied durable, and empties the write-ahead log: what stayed there and were damaged later would
    * bring back older pages beside newer ones. Only then may the log be cut.
-   * @returns false if a reader was in the way or the disk is full: try again later
+   * @returns false if a reader was in the way: try again later
    */
   checkpoint(): boolean {
     try {
       if (!checkpoint(this.database, "TRUNCATE")) return false
     } catch (error) {
-      const result = resultOf(error)
-      if (result === sqliteResult.full || result === sqliteResult.busy) return false
+      if (resultOf(error) === sqliteResult.busy) return false
       throw error
     }
     this.durable = { batch: this.applied.batch, position: this.applied.position }

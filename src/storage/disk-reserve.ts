@@ -1,0 +1,60 @@
+/**
+ * Some megabytes kept on disk for the day it is full. The first part of the engine that finds no room gives them up, so
+ * that what is acknowledged can still be brought into the table and removals can still be logged; from then on writes that
+ * add data are refused. They are taken up again once the reserve can be put back: so "there is room" means more than a few
+ * bytes, and the node does not flap between the two.
+ */
+import { randomBytes } from "node:crypto"
+import { open, rm, stat } from "node:fs/promises"
+import { join } from "node:path"
+import { diskReserveBytes } from "../core/lib/limits.ts"
+import { reserveName } from "./directory/names.ts"
+
+export class DiskReserve {
+  private readonly path: string
+  /** Whether the reserve lies on the disk. */
+  held = false
+
+  constructor(directory: string) {
+    this.path = join(directory, reserveName)
+  }
+
+  /** Takes the disk's space. @returns whether there was enough */
+  async take(): Promise<boolean> {
+    if (this.held) return true
+    this.held = (await this.size()) === diskReserveBytes || (await this.write())
+    return this.held
+  }
+
+  private async size(): Promise<number> {
+    try {
+      return (await stat(this.path)).size
+    } catch {
+      return 0
+    }
+  }
+
+  /** Random bytes: a file system that compresses would keep nothing of zeros. */
+  private async write(): Promise<boolean> {
+    const file = await open(this.path, "w", 0o640)
+    let error: unknown
+    try {
+      await file.write(randomBytes(diskReserveBytes))
+      await file.sync()
+    } catch (caught) {
+      error = caught
+    } finally {
+      await file.close()
+    }
+    const whole = error === undefined && (await this.size()) === diskReserveBytes
+    if (!whole) await rm(this.path, { force: true })
+    const result = (error as { code?: string } | undefined)?.code
+    if (error !== undefined && result !== "ENOSPC" && result !== "EDQUOT") throw error
+    return whole
+  }
+
+  async giveUp(): Promise<void> {
+    this.held = false
+    await rm(this.path, { force: true })
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * A file system without room and a quota: writes wait or are refused, reads go on, nothing acknowledged is lost, and writing
+ * resumes when there is room. The file system is a small tmpfs, which takes root to mount.
+ */
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import type { DiskStorage } from "../../src/storage/disk-storage.ts"
+import { TestNode } from "../unit/storage/support/node.ts"
+
+const MiB = 1024 * 1024
+let directory = ""
+let mounted = false
+const mount = (...more: string[]) =>
+  spawnSync("mount", ["-t", "tmpfs", ...more, "tmpfs", directory]).status === 0
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "qdb-full-"))
+})
+afterEach(() => {
+  if (mounted) spawnSync("umount", ["-l", directory])
+  mounted = false
+  rmSync(directory, { recursive: true, force: true })
+})
+
+function canMount(): boolean {
+  const path = mkdtempSync(join(tmpdir(), "qdb-mount-"))
+  const done = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path]).status === 0
+  if (done) spawnSync("umount", [path])
+  rmSync(path, { recursive: true, force: true })
+  return done
+}
+
+const content = (i: number) => Buffer.alloc(4000, `${i} `)
+
+/** Polls: what is waited for is measured once a second. */
+async function eventually(what: string, done: () => boolean, timeoutMs = 20_000): Promise<void> {
+  const end = Date.now() + timeoutMs
+  while (!done()) {
+    if (Date.now() > end) throw new Error(`not in time: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+describe("a full disk", () => {
+  test.skipIf(!canMount())(
+    "costs nothing acknowledged, and is over when there is room",
+    async () => {
+      mounted = mount("-o", "size=48m")
+      const path = join(directory, "data")
+      let node = await TestNode.open(path)
+      const acknowledged = new Set<number>()
+      let next = 0
+      while (!node.storage.diskFull && next < 20_000) {
+        await eventually("room in the ring", () => node.storage.diskFull || node.storage.hasRoom(MiB))
+        const i = next++
+        void node.write({ alias: `key ${i}`, content: content(i) }).then(() => acknowledged.add(i))
+        if (i % 64 === 63) await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+      expect(node.storage.diskFull).toBe(true)
+      expect(acknowledged.size).toBeGreaterThan(1000)
+      await eventually("a notice", () => node.notices.some((text) => /file system is full/.test(text)))
+      for (const i of [0, 100, acknowledged.size - 1])
+        expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
+      // A kill in this state, and a start on the full disk.
+      await (node.storage as DiskStorage).kill()
+      const before = new Set(acknowledged)
+      node = await TestNode.open(path)
+      for (const i of before)
+        expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
+      const late = node.put("late", "x")
+      spawnSync("mount", ["-o", "remount,size=400m", directory])
+      await late
+      await eventually("room", () => !node.storage.diskFull)
+      await node.put("later", "y")
+      expect(node.fatal).toEqual([])
+      await node.storage.close()
+      node = await TestNode.open(path)
+      for (const i of before)
+        expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
+      expect(await node.getText("late")).toBe("x")
+      expect(await node.getText("later")).toBe("y")
+      await node.storage.close()
+      expect(node.fatal).toEqual([])
+    },
+    120_000,
+  )
+
+  test.skipIf(!canMount())("refuses to make a directory, in one line", async () => {
+    mounted = mount("-o", "size=64k")
+    await expect(TestNode.open(join(directory, "data"))).rejects.toThrow(
+      /^[^\n]*(full|ENOSPC|no space)[^\n]*$/i,
+    )
+  })
+
+  test("by quota: told at 90 %, full at 100 %, over when enough was removed", async () => {
+    const quota = 40 * MiB
+    const node = await TestNode.open(join(directory, "data"), { diskBytesMax: quota })
+    let next = 0
+    while (!node.storage.diskFull && next < 20_000) {
+      await node.until(() => node.storage.hasRoom(MiB))
+      const i = next++
+      void node.write({ alias: `key ${i}`, content: content(i) })
+      if (i % 256 === 255) await node.write({ alias: "tick", content: content(i) })
+    }
+    expect(next).toBeGreaterThan(2000)
+    expect(node.storage.diskFull).toBe(true)
+    await node.put("tick", "")
+    await eventually("a notice", () =>
+      node.notices.some((text) => /quota of 41943040 bytes is used up/.test(text)),
+    )
+    const used = readdirSync(join(directory, "data")).reduce(
+      (sum, name) => sum + statSync(join(directory, "data", name)).size,
+      0,
+    )
+    expect(used).toBeLessThan(2.5 * quota)
+    for (let i = 0; i < next; i++) void node.remove(`key ${i}`)
+    await node.put("tick", "last")
+    await eventually("room", () => !node.storage.diskFull)
+    expect(await node.getText("key 7")).toBe(undefined)
+    expect(await node.getText("tick")).toBe("last")
+    await node.storage.close()
+    expect(node.fatal).toEqual([])
+  }, 60_000)
+})

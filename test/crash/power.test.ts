@@ -1,0 +1,84 @@
+/**
+ * The power fails. Everything that a node does to its files is recorded; then the disk is put together as a failure at many
+ * moments may leave it (synced writes certainly, others in any part), and the node is started on that: all that had been
+ * acknowledged by then must be there. This also proves that no acknowledgement comes before the fsync of its batch.
+ *
+ * `QDB_FAILURES=500` tries as many moments; `QDB_SEED` chooses others.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, join } from "node:path"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { Prng } from "../../src/core/lib/prng.ts"
+import { checkDirectory } from "./check.ts"
+import { canTrace, runChild } from "./process.ts"
+import { Disk, type Event, readRecording, recordingArguments } from "./recording.ts"
+import { Expectation, script } from "./script.ts"
+
+const failures = Number(process.env["QDB_FAILURES"] ?? 12)
+const seed = Number(process.env["QDB_SEED"] ?? 1)
+const stepCount = 60
+let directory = ""
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "qdb-power-"))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+function acknowledgedBefore(events: readonly Event[], end: number): Set<number> {
+  const text = events
+    .slice(0, end)
+    .map((event) => (event.kind === "output" ? event.text : ""))
+    .join("")
+  return new Set([...text.matchAll(/^ack (\d+)$/gm)].map((match) => Number(match[1])))
+}
+
+describe("a power failure", () => {
+  test.skipIf(!canTrace())(
+    `costs nothing that was acknowledged, at ${failures} moments`,
+    async () => {
+      const path = join(directory, "data")
+      const recording = join(directory, "strace.txt")
+      const run = await runChild({
+        directory: path,
+        run: 0,
+        count: stepCount,
+        strace: recordingArguments(recording),
+      })
+      expect(run.closed, run.errors).toBe(true)
+      const events = readRecording(recording, path)
+      expect(acknowledgedBefore(events, events.length).size).toBe(stepCount)
+      const opened = events.findIndex((event) => event.kind === "output" && event.text.startsWith("open "))
+      expect(opened).toBeGreaterThan(0)
+      const prng = new Prng(seed)
+      // Half of the moments are acknowledgements, the others anywhere after the node has opened.
+      const outputs = events.flatMap((event, index) =>
+        event.kind === "output" && index > opened ? [index + 1] : [],
+      )
+      const moments = Array.from({ length: failures }, (_, i) =>
+        i % 2 === 0 ? prng.pick(outputs) : prng.between(opened + 1, events.length),
+      ).sort((a, b) => a - b)
+      const disk = new Disk()
+      let next = 0
+      const wrong: string[] = []
+      for (const [i, moment] of moments.entries()) {
+        for (; next < moment; next++) disk.step(events[next] as Event, next)
+        const copy = join(directory, `copy-${i}`)
+        mkdirSync(copy)
+        const strict = i % 3 === 0
+        for (const [name, bytes] of disk.fail(strict ? undefined : prng.fork()))
+          writeFileSync(join(copy, basename(name)), bytes)
+        const expectation = new Expectation()
+        expectation.add(script(0, stepCount), acknowledgedBefore(events, moment))
+        try {
+          for (const each of await checkDirectory(copy, expectation))
+            wrong.push(`event ${moment}${strict ? ", only what was synced" : ""}: ${each}`)
+        } catch (error) {
+          wrong.push(`event ${moment}${strict ? ", only what was synced" : ""}: ${String(error)}`)
+        }
+        rmSync(copy, { recursive: true })
+      }
+      expect(wrong).toEqual([])
+    },
+    1_200_000,
+  )
+})
