@@ -132,7 +132,9 @@ export class LoadGenerator {
 
   private closed(): void {
     if (this.open > 0 || !this.sockets.every((socket) => socket.data.greeted)) {
-      this.fail?.(new Error(`${this.plan.protocol}: the server closed a connection`))
+      const silentMs = Math.round(performance.now() - this.lastReplyMs)
+      const state = `${this.requests} answered, ${this.open} connections wait, nothing came for ${silentMs} ms`
+      this.fail?.(new Error(`${this.plan.protocol}: the server closed a connection: ${state}`))
     }
   }
 
