@@ -118,7 +118,6 @@ export function explore(makeWorld: () => World, statesMax: number, msMax: number
     for (let i = 0; i < frontier.length && found === undefined; i++) {
       const parent = frontierIndex[i] as number
       let action = 0
-      if (world.isDone?.(frontier[i] as State) === true) done.push(parent)
       world.successors(frontier[i] as State, ({ next, violation }) => {
         const mine = action++
         transitions++
@@ -137,6 +136,8 @@ export function explore(makeWorld: () => World, statesMax: number, msMax: number
         nextFrontier.push(next)
         nextIndex.push(index)
       })
+      // After its successors: a world learns from them what it does not follow any further.
+      if (world.isDone?.(frontier[i] as State) === true) done.push(parent)
       if (seen.size > statesMax || ((i & 255) === 0 && performance.now() - started > msMax)) {
         isComplete = false
         break

@@ -79,7 +79,7 @@ const base: Scope = {
   refusals: false,
   suspends: 0,
   statesMax: 4_000_000,
-  msMax: 20_000,
+  msMax: 60_000,
 }
 
 const scope = (name: string, changes: Partial<Scope>): Scope => ({ ...base, name, ...changes })

@@ -1,0 +1,379 @@
+/**
+ * The world of three founders: the real member from an empty directory to the first view, with one list of addresses,
+ * directories that are wiped and processes that restart. Who looks at whom, who acts on what he saw, and in which order
+ * votes arrive, is free; what a founder saw of another may be as old as it likes when he acts on it.
+ *
+ * Explored to the end, with two questions: can two clusters be founded? And is there a state from which none can be any
+ * more? Ballots are bounded, so that duels end; a state in which a founder would need a further one does not count as
+ * stuck.
+ */
+import type { Identity, MemberEffect, MemberEvent, PeerMessage } from "../../src/core/member/event.ts"
+import { Member } from "../../src/core/member/member.ts"
+import type { MemberState } from "../../src/core/member/state.ts"
+import type { AcceptorState } from "../../src/core/view/ballot.ts"
+import type { FoundingRecord } from "../../src/core/view/founding.ts"
+import type { View } from "../../src/core/view/view.ts"
+import type { State, Transition, World } from "./explore.ts"
+import { settings } from "./scope.ts"
+import { age, copy, Names, now, nowMs } from "./snapshot.ts"
+
+export interface FoundingScope {
+  readonly name: string
+  /** Nodes that may be wiped once, and that may restart once. The three differ in nothing but their names. */
+  readonly wiped: readonly number[]
+  readonly restarted: readonly number[]
+  /** Ballots of higher rounds are not explored. */
+  readonly roundsMax: number
+  readonly statesMax: number
+  readonly msMax: number
+}
+
+export const foundingScopes = {
+  founding: {
+    name: "founding, one wiped, one restarted",
+    wiped: [0],
+    restarted: [1],
+    roundsMax: 2,
+    statesMax: 6_000_000,
+    msMax: 60_000,
+  },
+} satisfies Record<string, FoundingScope>
+
+interface Machine {
+  readonly index: number
+  generation: number
+  boot: number
+  member: MemberState | undefined
+  /** In this cluster: it has a view that names it, or joins one. */
+  cluster: string | undefined
+  view: View | undefined
+  founding: FoundingRecord | undefined
+  acceptor: AcceptorState | undefined
+}
+
+interface Observed {
+  readonly founded: readonly string[]
+  readonly wipesLeft: readonly number[]
+  readonly restartsLeft: readonly number[]
+}
+
+interface Step {
+  readonly machine: number
+  readonly messages: readonly number[]
+  readonly founded: string | undefined
+  readonly violation: string | undefined
+  /** It wanted a ballot beyond the bound. */
+  readonly isCut: boolean
+}
+
+const futureMs = nowMs * 2
+const addresses = ["n0:1", "n1:1", "n2:1"]
+const deterministic = { between: (low: number) => low }
+
+export class FoundingWorld implements World {
+  readonly scope: FoundingScope
+  private readonly shared = new Names()
+  private readonly machines = new Names(this.shared)
+  private readonly messages = new Names(this.shared)
+  private readonly observed = new Names(this.shared)
+  private readonly sets = new Names()
+  private readonly steps = new Map<string, Step>()
+  private readonly cuts = new Set<string>()
+
+  constructor(scope: FoundingScope) {
+    this.scope = scope
+  }
+
+  initial(): State {
+    const machines = [0, 1, 2].map((index) => this.machines.of(this.fresh(index, 1)))
+    const { wiped, restarted } = this.scope
+    const observed: Observed = { founded: [], wipesLeft: wiped, restartsLeft: restarted }
+    return Int32Array.from([...machines, this.observed.of(Object.freeze(observed)), this.sets.of([])])
+  }
+
+  check(state: State): string | undefined {
+    const { founded } = this.observed.value(state[3] as number) as Observed
+    return founded.length > 1 ? `I30: two clusters are founded: ${founded.join(", ")}` : undefined
+  }
+
+  isDone(state: State): boolean {
+    if (this.cuts.has(state.join())) return true
+    return [0, 1, 2].some((i) => (this.machines.value(state[i] as number) as Machine).cluster !== undefined)
+  }
+
+  successors(state: State, emit: (transition: Transition) => void): void {
+    const observed = this.observed.value(state[3] as number) as Observed
+    const set = this.sets.value(state[4] as number) as readonly number[]
+    for (let i = 0; i < 3; i++) {
+      const machine = this.machines.value(state[i] as number) as Machine
+      const take = (key: string, run: () => Step, after: Observed, label: () => string) => {
+        this.act(state, i, key, run, after, label, emit)
+      }
+      if (observed.wipesLeft.includes(i)) {
+        const after = { ...observed, wipesLeft: observed.wipesLeft.filter((k) => k !== i) }
+        const wiped = () => this.still(this.fresh(i, machine.generation + 1))
+        take("wipe", wiped, after, () => `the directory of ${i} is wiped`)
+      }
+      if (machine.cluster !== undefined) continue
+      if (observed.restartsLeft.includes(i)) {
+        const after = { ...observed, restartsLeft: observed.restartsLeft.filter((k) => k !== i) }
+        take(
+          "restart",
+          () => this.still(this.restarted(machine)),
+          after,
+          () => `node ${i} restarts`,
+        )
+      }
+      take(
+        "tick",
+        () => this.run(machine, [{ kind: "tick" }]),
+        observed,
+        () => `node ${i} acts on what it knows`,
+      )
+      for (const number of set) {
+        const message = this.messages.value(number) as PeerMessage
+        if (message.to !== storageOf(machine)) continue
+        const receive = () => this.run(machine, [{ kind: "message", message }])
+        take(`deliver ${number}`, receive, observed, () => `node ${i} receives ${tell(message)}`)
+      }
+      for (let k = 0; k < 3; k++) {
+        if (k === i) continue
+        const other = this.machines.value(state[k] as number) as Machine
+        take(
+          `look ${state[k]}`,
+          () => this.look(machine, other),
+          observed,
+          () => `node ${i} looks at node ${k}`,
+        )
+      }
+    }
+  }
+
+  private act(
+    state: State,
+    i: number,
+    what: string,
+    run: () => Step,
+    after: Observed,
+    label: () => string,
+    emit: (transition: Transition) => void,
+  ): void {
+    const key = `${state[i]} ${what}`
+    let step = this.steps.get(key)
+    if (step === undefined) this.steps.set(key, (step = run()))
+    if (step.isCut) {
+      this.cuts.add(state.join())
+      return
+    }
+    const next = state.slice()
+    next[i] = step.machine
+    const { founded } = step
+    const isNew = founded !== undefined && !after.founded.includes(founded)
+    const seen = isNew ? { ...after, founded: [...after.founded, founded].sort() } : after
+    next[3] = this.observed.of(Object.isFrozen(seen) ? seen : Object.freeze({ ...seen }))
+    const set = this.sets.value(state[4] as number) as readonly number[]
+    next[4] = this.sets.of(this.live([...set, ...step.messages], next))
+    if (step.violation === undefined && next.every((x, k) => x === state[k])) return
+    emit({ next, violation: step.violation, label })
+  }
+
+  /** Messages to storages that are gone, of instances that are over, or of attempts that were given up, change nothing. */
+  private live(numbers: readonly number[], state: State): number[] {
+    const machines = [0, 1, 2].map((i) => this.machines.value(state[i] as number) as Machine)
+    const unique = [...new Set(numbers)].sort((a, b) => a - b)
+    return unique.filter((number) => {
+      const { to, body, clusterId } = this.messages.value(number) as PeerMessage
+      const target = machines.find((machine) => storageOf(machine) === to)
+      if (target === undefined || target.cluster !== undefined) return false
+      const seat = target.member?.seat
+      if (body.kind === "view" || body.kind === "deltas") return true
+      if (!("instance" in body)) return false
+      if (seat === undefined) return true
+      if (seat.view.clusterId !== clusterId) return false
+      const { attempt } = seat.proposer
+      if (body.kind === "prepare" || body.kind === "accept") {
+        return body.ballot.round >= (seat.acceptor.record?.promised.round ?? 0)
+      }
+      return JSON.stringify(attempt?.ballot) === JSON.stringify(body.ballot)
+    })
+  }
+
+  private fresh(index: number, generation: number): Machine {
+    return this.restarted({
+      index,
+      generation,
+      boot: 0,
+      member: undefined,
+      cluster: undefined,
+      view: undefined,
+      founding: undefined,
+      acceptor: undefined,
+    })
+  }
+
+  private restarted(before: Machine): Machine {
+    const machine = { ...copy(before), boot: before.boot + 1, member: undefined as MemberState | undefined }
+    const member = memberOf(machine)
+    const { view, acceptor, founding } = machine
+    // What it does at once, before it has looked at anybody, is nothing: it asks and waits.
+    member.step({ kind: "start", recovered: { view, acceptor, founding, unclean: true } }, now)
+    machine.member = member.state
+    return normal(machine)
+  }
+
+  private still(machine: Machine): Step {
+    return {
+      machine: this.machines.of(machine),
+      messages: [],
+      founded: undefined,
+      violation: undefined,
+      isCut: false,
+    }
+  }
+
+  /** Question and answer: what the other says of itself at this moment. */
+  private look(before: Machine, other: Machine): Step {
+    const asker = copy(before)
+    const member = memberOf(asker)
+    const number = member.finder.state.nextNumber
+    member.finder.state.askAtMs = 0
+    const questions = member.step({ kind: "tick" }, now)
+    const question = questions.find(
+      (effect) =>
+        effect.kind === "send" &&
+        effect.address === addresses[other.index] &&
+        effect.message.body.kind === "hello",
+    )
+    if (question?.kind !== "send") return this.still(before)
+    let answer: PeerMessage | undefined
+    if (other.cluster !== undefined) {
+      if (other.view === undefined) return this.still(before) // a joiner that is not yet in it
+      const body = { kind: "welcome", view: other.view, number } as const
+      const { clusterId } = other.view
+      answer = { clusterId, from: identityOf(other), to: storageOf(before), epoch: 1, body }
+    } else {
+      const answers = memberOf(copy(other)).step({ kind: "message", message: question.message }, now)
+      const sent = answers.find((effect) => effect.kind === "send" && effect.message.body.kind === "hello")
+      if (sent?.kind === "send") answer = sent.message
+    }
+    if (answer === undefined) return this.still(before)
+    // The question alone: nothing else of that tick happened.
+    const kept = copy(before)
+    if (kept.member !== undefined) kept.member.finder.nextNumber = number + 1
+    return this.run(kept, [{ kind: "message", message: answer }])
+  }
+
+  private run(before: Machine, events: readonly MemberEvent[]): Step {
+    const machine = copy(before)
+    const member = memberOf(machine)
+    member.finder.state.askAtMs = futureMs
+    const messages: number[] = []
+    let founded: string | undefined
+    let hasStartedOver = false
+    let violation: string | undefined
+    const queue = [...events]
+    try {
+      for (let event = queue.shift(); event !== undefined; event = queue.shift()) {
+        for (const effect of member.step(event, now)) {
+          if (effect.kind === "persist") {
+            persist(machine, effect)
+            queue.push({ kind: "persisted", token: effect.token })
+          } else if (effect.kind === "send" && isVote(effect.message)) {
+            messages.push(this.messages.of(Object.freeze(effect.message)))
+          } else if (effect.kind === "view" && machine.cluster === undefined) {
+            machine.cluster = effect.view.clusterId
+            machine.view = effect.view
+            founded = effect.view.clusterId
+          } else if (effect.kind === "startOver") hasStartedOver = true
+        }
+        if (hasStartedOver) break
+      }
+    } catch (error) {
+      violation = `an assertion fails at node ${machine.index}: ${String(error)}`
+    }
+    if (hasStartedOver) {
+      const fresh = this.fresh(machine.index, machine.generation + 1)
+      return { machine: this.machines.of(fresh), messages, founded, violation, isCut: false }
+    }
+    machine.member = member.state
+    if (member.phase === "joining" && machine.cluster === undefined) {
+      machine.cluster = member.joining.state.known?.clusterId ?? "unknown"
+    }
+    const round = member.state.seat?.proposer.attempt?.ballot.round ?? 0
+    const isCut = machine.cluster === undefined && round > this.scope.roundsMax
+    return { machine: this.machines.of(normal(machine)), messages, founded, violation, isCut }
+  }
+}
+
+function memberOf(machine: Machine): Member {
+  const peers = { bootstrappingPeers: addresses, settings, weight: 1, zone: "" }
+  const self = identityOf(machine)
+  if (machine.member === undefined) return Member.create(self, peers, deterministic, now)
+  return new Member(self, peers, deterministic, machine.member)
+}
+
+function identityOf(machine: Machine): Identity {
+  return Object.freeze({
+    nodeId: String(machine.index).padStart(64, "0"),
+    storageId: storageOf(machine),
+    boot: machine.boot,
+    address: addresses[machine.index] as string,
+  })
+}
+
+function storageOf({ index, generation }: Machine): string {
+  return `s${index}.${generation}`
+}
+
+function persist(machine: Machine, { records }: Extract<MemberEffect, { kind: "persist" }>): void {
+  for (const record of records) Object.assign(machine, { [record.key]: record.value })
+}
+
+function isVote({ body }: PeerMessage): boolean {
+  return "instance" in body || body.kind === "view" || body.kind === "deltas"
+}
+
+/** One form for what cannot be told apart. Nobody waits: what may be done may be done now. */
+function normal(machine: Machine): Machine {
+  const { member } = machine
+  if (machine.cluster !== undefined) {
+    machine.member = undefined
+    machine.acceptor = undefined
+    machine.founding = undefined
+    return machine
+  }
+  if (member === undefined) return machine
+  age(member, Infinity)
+  member.foundAtMs = undefined
+  member.said = ""
+  member.refused.clear()
+  member.nextToken = 1
+  member.finder.nextNumber = 1
+  member.finder.askAtMs = futureMs
+  for (const [address, answer] of member.finder.answers) {
+    if (Object.isFrozen(answer)) continue
+    const hello = answer.hello === undefined ? undefined : { ...answer.hello, number: 0 }
+    const identity = { ...answer.identity, boot: 0 }
+    const seen = { ...answer, identity, hello, number: 0, freshUntilMs: futureMs }
+    member.finder.answers.set(address, Object.freeze(seen))
+  }
+  const { seat } = member
+  if (seat !== undefined) {
+    seat.finishAtMs = undefined
+    seat.journal.nextToken = 1
+    const { attempt } = seat.proposer
+    if (attempt !== undefined) {
+      attempt.giveUpAtMs = futureMs
+      attempt.resendAtMs = futureMs
+      attempt.promises.sort()
+      attempt.acceptances.sort()
+    }
+  }
+  return machine
+}
+
+function tell({ from, body }: PeerMessage): string {
+  return "ballot" in body
+    ? `${body.kind} ${body.ballot.round} from ${from.storageId}`
+    : `${body.kind} from ${from.storageId}`
+}

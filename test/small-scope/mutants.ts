@@ -1,0 +1,112 @@
+/**
+ * The seeded bugs that exploration must catch, each in the scope that reaches it: `bun test/small-scope/mutants.ts [NAME]`.
+ * The patches are the simulator's (`test/simulation/mutants.ts`), so that both are held against the same bugs, and
+ * those that only exploration can be sure to reach.
+ */
+import { spawnSync } from "node:child_process"
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { mutants as simulated } from "../simulation/mutants.ts"
+
+interface Mutant {
+  readonly name: string
+  readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[]
+}
+
+/** By mutant: the scope that catches it. */
+const scopeOf: Readonly<Record<string, string>> = {
+  "voters do not wait for leases": "takeover",
+  "accepted demotion forgotten at once": "takeover",
+  "accepted demotion forgotten by a restart": "takeover",
+  "grants to an older epoch": "takeover",
+  "grants forgotten by a restarted voter": "takeover",
+  "grants of others not reckoned with by new voters": "voters",
+  "restarted primary goes on in its old slot epoch": "restart",
+  "slot epoch stays when the primary restarts": "restart",
+  "ballot used again": "duelRefused",
+  "a decided epoch is voted on again": "duel",
+  "lease counted from the answer": "heartbeats",
+  "voters changed without overlap": "voters",
+  "a view is used before it is on disk": "slowDisk",
+  "promise sent before it is on disk": "slowDisk",
+  "acceptance sent before it is on disk": "slowDisk",
+  "promises do not tell what was accepted": "duel",
+  "proposer ignores what was accepted": "duel",
+  "promoted without a certificate": "promote",
+  "certificate of an older epoch": "promote",
+  "release of an older epoch": "handOver",
+  "a released slot is served on": "handOver",
+  "no lease for a slot alone in sync": "alone",
+  "suspend not noticed": "suspend",
+  "a majority of the list founds": "founding",
+  "a founder starts over as soon as another is gone": "founding",
+  "voters reckon with less than a lease": "takeoverFine",
+  "a minority decides": "duel",
+  "a certificate of another primary": "promote",
+}
+
+const own: readonly Mutant[] = [
+  {
+    name: "voters reckon with less than a lease",
+    edits: [{ file: "lease/limits.ts", find: "(leaseMs * 11) / 10", replace: "leaseMs / 2" }],
+  },
+  {
+    name: "a minority decides",
+    edits: [
+      {
+        file: "view/view.ts",
+        find: "count >= majorityOf(voters)",
+        replace: "count * 2 >= voters.length - 1",
+      },
+    ],
+  },
+]
+
+/** All that exploration is held against. */
+export const mutants: readonly Mutant[] = [...simulated, ...own].filter((mutant) => mutant.name in scopeOf)
+
+/** @returns what exploration of a patched copy of the core says */
+export function tryMutant(mutant: Mutant): { readonly isCaught: boolean; readonly text: string } {
+  const root = fileURLToPath(new URL("../../", import.meta.url))
+  const directory = mkdtempSync(join(tmpdir(), "qdb-mutant-"))
+  try {
+    for (const part of ["src/core", "test/small-scope"]) {
+      cpSync(join(root, part), join(directory, part), { recursive: true })
+    }
+    for (const { file, find, replace } of mutant.edits) {
+      const path = join(directory, "src/core", file)
+      const text = readFileSync(path, "utf8")
+      if (!text.includes(find))
+        return { isCaught: false, text: `the patch of ${file} no longer applies: ${find}` }
+      writeFileSync(
+        path,
+        text.replaceAll(find, () => replace),
+      )
+    }
+    const scope = scopeOf[mutant.name] as string
+    const run = spawnSync(process.execPath, [join(directory, "test/small-scope/run.ts"), scope], {
+      encoding: "utf8",
+      maxBuffer: 64 * 1024 * 1024,
+    })
+    const found = /VIOLATED (.*)/.exec(run.stdout)?.[1] ?? /STUCK (.*)/.exec(run.stdout)?.[1]
+    if (found === undefined)
+      return { isCaught: false, text: `${scope}: ${run.stdout}${run.stderr}`.slice(0, 500) }
+    return { isCaught: true, text: `${scope}: ${found.slice(0, 140)}` }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+if (import.meta.main) {
+  let missed = 0
+  for (const mutant of mutants) {
+    if (!mutant.name.includes(process.argv[2] ?? "")) continue
+    const startedMs = Date.now()
+    const { isCaught, text } = tryMutant(mutant)
+    if (!isCaught) missed++
+    console.log(`${isCaught ? "caught" : "MISSED"}  ${mutant.name} (${Date.now() - startedMs} ms): ${text}`)
+  }
+  process.exitCode = missed === 0 ? 0 : 1
+}
