@@ -54,6 +54,8 @@ export type FaultKind =
       readonly target: Target
       readonly voters: "restart" | "leave" | "stop"
       readonly afterMsMax: number
+      /** The voters go first, by so much. */
+      readonly isolateAfterMs: number
       readonly durationMs: number
     }
   // time
@@ -157,6 +159,22 @@ export function drawFaults(prng: Prng, surroundings: Surroundings): Fault[] {
   return faults.sort((a, b) => a.atMs - b.atMs)
 }
 
+/** All voters but an isolated primary leave within its lease, again and again: new ones must reckon with it. */
+export function drawReplacements(prng: Prng, { virtualMs, leaseMs, nodes }: Surroundings): Fault[] {
+  const faults: Fault[] = []
+  for (let atMs = 15_000; atMs < virtualMs - 20_000; atMs += prng.between(30_000, 40_000))
+    faults.push({
+      kind: "isolateFromVoters",
+      target: { role: "primary", nth: prng.below(nodes * 2) },
+      voters: "leave",
+      afterMsMax: prng.pick([0, 100]),
+      isolateAfterMs: prng.between(0, leaseMs / 2),
+      durationMs: leaseMs * 2,
+      atMs,
+    })
+  return faults
+}
+
 function drawTarget(prng: Prng, nodes: number): Target {
   const role = prng.pick(["index", "index", "coordinator", "voter", "primary", "backup"] as const)
   return role === "index" ? { role, index: prng.below(nodes) } : { role, nth: prng.below(nodes) }
@@ -234,7 +252,6 @@ function drawFault(
     case 25:
     case 26: {
       const voters = prng.pick(["restart", "restart", "stop", "leave"] as const)
-      if (voters === "leave" && budget.leaves-- <= 0) return undefined
       const primary: Target = { role: "primary", nth: prng.below(nodes) }
       const afterMsMax = prng.pick([0, 300, 1_000])
       return {
@@ -242,6 +259,7 @@ function drawFault(
         target: primary,
         voters,
         afterMsMax,
+        isolateAfterMs: prng.pick([0, 0, 400, 800]),
         durationMs: durationMs + leaseMs,
       }
     }

@@ -20,6 +20,7 @@ export class EventHeap<Item> {
   }
 
   push(atMs: number, item: Item): void {
+    if (Number.isNaN(atMs)) throw new Error("a time is a number")
     if (this.size === this.times.length) this.grow()
     const order = this.pushed++
     let index = this.size++

@@ -4,7 +4,7 @@
  */
 import { Prng } from "../../src/core/lib/prng.ts"
 import type { DiskTiming } from "./disk.ts"
-import { drawFaults } from "./faults.ts"
+import { drawFaults, drawReplacements } from "./faults.ts"
 import type { Fault } from "./faults.ts"
 import type { LinkQuality } from "./network.ts"
 
@@ -40,7 +40,33 @@ export function drawOptions(seed: number, virtualMinutes: number): SimulationOpt
   const prng = new Prng(seed * 2 + 1)
   const virtualMs = virtualMinutes * 60_000
   const nodes = prng.between(3, 7)
-  const leaseMs = 3_000
+  const leaseMs = prng.pick([1_500, 3_000, 3_000, 6_000])
+  const options = drawCluster(prng, seed, nodes, virtualMs, leaseMs)
+  const surroundings = { virtualMs, nodes, leaseMs }
+  if (!prng.chance(1, 8)) return { ...options, faults: drawFaults(prng, surroundings) }
+  // Replacing all voters within a lease takes a large cluster and a fast network.
+  const large = { virtualMs, nodes: 7, leaseMs: 6_000 }
+  return {
+    ...options,
+    ...large,
+    bootstrap: "list",
+    suspectMs: 3_000,
+    network: calm,
+    disk: { latencyMsMin: 0, latencyMsMax: 2 },
+    tickMs: 50,
+    faults: [...drawReplacements(prng, large), ...drawFaults(prng, large).slice(0, 8)].sort(
+      (a, b) => a.atMs - b.atMs,
+    ),
+  }
+}
+
+function drawCluster(
+  prng: Prng,
+  seed: number,
+  nodes: number,
+  virtualMs: number,
+  leaseMs: number,
+): Omit<SimulationOptions, "faults"> {
   return {
     seed,
     virtualMs,
@@ -52,7 +78,7 @@ export function drawOptions(seed: number, virtualMinutes: number): SimulationOpt
     replicationFactor: prng.between(1, 4),
     sync: prng.chance(4, 5),
     leaseMs,
-    suspectMs: 1_500,
+    suspectMs: leaseMs / prng.pick([2, 2, 4]),
     repairGraceMs: prng.pick([1_000, 5_000, 30_000]),
     tickMs: nodes < 5 ? 50 : prng.pick([50, 100, 100]),
     wallErrorMs: prng.pick([0, 100, 3_600_000]),
@@ -64,21 +90,22 @@ export function drawOptions(seed: number, virtualMinutes: number): SimulationOpt
     ]),
     catchUpMsMax: prng.pick([200, 2_000, 10_000]),
     movesPerMille: prng.pick([0, 2, 10]),
-    faults: drawFaults(prng, { virtualMs, nodes, leaseMs }),
   }
+}
+
+const calm: LinkQuality = {
+  delayMsMin: 0,
+  delayMsMax: 1,
+  lossPerMille: 0,
+  duplicatePerMille: 0,
+  latePerMille: 0,
+  lateMsMax: 0,
+  reorders: false,
 }
 
 function drawQuality(prng: Prng): LinkQuality {
   return prng.pick<LinkQuality>([
-    {
-      delayMsMin: 0,
-      delayMsMax: 1,
-      lossPerMille: 0,
-      duplicatePerMille: 0,
-      latePerMille: 0,
-      lateMsMax: 0,
-      reorders: false,
-    },
+    calm,
     {
       delayMsMin: 1,
       delayMsMax: 20,

@@ -147,16 +147,18 @@ export class FaultDriver {
       case "isolateFromVoters": {
         const machine = this.resolve(fault.target)
         const others = all.filter((other) => other !== machine)
-        this.cut(
-          others.flatMap((other) => [[machine, other] as const, [other, machine] as const]),
-          fault.durationMs,
+        this.after(fault.isolateAfterMs, () =>
+          this.cut(
+            others.flatMap((other) => [[machine, other] as const, [other, machine] as const]),
+            fault.durationMs,
+          ),
         )
         const voters = machine.disk.durable.view?.voters ?? []
         for (const voter of others.filter((other) => voters.includes(other.disk.durable.storageId)))
           this.after(world.prng.between(0, fault.afterMsMax), () => {
             if (fault.voters === "restart") this.kill(voter, false, 1)
             else if (fault.voters === "stop") this.stop(voter, fault.durationMs)
-            else world.command(voter, "leave")
+            else this.leaveForAWhile(voter)
           })
         return
       }
@@ -287,6 +289,18 @@ export class FaultDriver {
       }
       default:
     }
+  }
+
+  /** Leaves the cluster for good; later the machine comes back with an empty directory. */
+  private leaveForAWhile(machine: MemberMachine): void {
+    const { world } = this
+    world.command(machine, "leave")
+    this.after(18_000, () => {
+      if (machine.running || machine.restarts) return
+      world.wipe(machine)
+      machine.restarts = true
+      world.start(machine)
+    })
   }
 
   /** Stopped cleanly by a service manager, which kills what is left after ten seconds, and starts it again later. */
