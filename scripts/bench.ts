@@ -10,6 +10,7 @@
  *
  *   --rounds N (10)  --seconds S (5; sustained 300)  --durability always|everysec|both (both: puts only for everysec)
  *   --cells put1,put16,get1,get16  --json FILE  --compare OLD.json  --record (adds the result to test/bench/history/)
+ *   --qdbd FILE (measure this daemon)  --scale X (smaller parts, to try the instrument)
  *
  * The exit status is 1 when a figure misses its target or the load generator was too slow to be believed.
  */
@@ -25,7 +26,7 @@ import { projectRoot } from "./source/files.ts"
 const options = parseOptions(process.argv.slice(2))
 const needsRedis = options.parts.includes("compare")
 const redisVersion = needsRedis ? requireRedis() : undefined
-const programs = await buildPrograms()
+const programs = await buildPrograms(options.qdbd)
 const results: Array<PartResult> = []
 for (const part of options.parts) {
   console.log(`\n== ${part}`)

@@ -16,6 +16,8 @@ export interface BenchOptions {
   readonly json: string | undefined
   readonly compare: string | undefined
   readonly record: boolean
+  /** Another daemon than the one of this tree, such as an older build. */
+  readonly qdbd: string | undefined
   /** Makes every part smaller by this factor: to try the instrument, not to measure. */
   readonly scale: number
 }
@@ -32,6 +34,7 @@ export function parseOptions(argv: ReadonlyArray<string>): BenchOptions {
       json: { type: "string" },
       compare: { type: "string" },
       record: { type: "boolean", default: false },
+      qdbd: { type: "string" },
       scale: { type: "string", default: "1" },
     },
   })
@@ -46,6 +49,7 @@ export function parseOptions(argv: ReadonlyArray<string>): BenchOptions {
     json: values.json,
     compare: values.compare,
     record: values.record,
+    qdbd: values.qdbd,
     scale: positive(values.scale, "scale"),
   }
 }

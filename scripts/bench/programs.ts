@@ -11,7 +11,9 @@ export interface Programs {
   readonly loadGenerator: string
 }
 
-export async function buildPrograms(): Promise<Programs> {
+/** @param qdbd an executable to measure instead of this tree's */
+export async function buildPrograms(qdbd?: string): Promise<Programs> {
+  if (qdbd !== undefined) return { qdbd, loadGenerator: await buildLoadGenerator() }
   const built = spawnSync(bunPath, ["scripts/build.ts", "--program", "qdbd"], {
     cwd: projectRoot,
     stdio: ["ignore", 2, 2],
