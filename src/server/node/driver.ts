@@ -23,6 +23,9 @@ import { Answers } from "../net/answers.ts"
 import { Clock } from "../net/clock.ts"
 import { pause, type Session } from "../net/session.ts"
 
+/** Less than the ring keeps free above what it promises. */
+const roomGrantedBytes = 64 * 1024
+
 /** Everything that is not one entry's affair: lists and questions about the node. */
 export interface SideRequests {
   handle(request: Request, session: Session): void
@@ -48,6 +51,8 @@ export class Driver {
   private dirty: Session[] = []
   private readonly waitingForRoom = new Set<Session>()
   private turnScheduled = false
+  /** Up to this log position there is room, for this turn. */
+  private roomUntil = 0
   private stopping = false
   private idle: (() => void) | undefined
   private readonly turn = () => this.endTurn()
@@ -82,7 +87,13 @@ export class Driver {
 
   /** False while storage has no room for another record: `session` is then read again when it has. */
   hasRoom(session: Session): boolean {
-    if (this.storage.hasRoom(logRingRecordBytesMax)) return true
+    // Asked for every frame: storage is asked once per turn, and again after what a turn usually appends.
+    const { position } = this.storage.log
+    if (position < this.roomUntil) return true
+    if (this.storage.hasRoom(logRingRecordBytesMax)) {
+      this.roomUntil = position + roomGrantedBytes
+      return true
+    }
     session.paused |= pause.room
     this.waitingForRoom.add(session)
     return false
@@ -106,6 +117,7 @@ export class Driver {
 
   private endTurn(): void {
     this.turnScheduled = false
+    this.roomUntil = 0
     this.storage.publish()
     this.flush()
   }

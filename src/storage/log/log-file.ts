@@ -13,6 +13,8 @@ import { logName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
 
 export const pageBytes = 4096
+/** Of the log alone: its rows are long, and a page is a call of the system. */
+export const logPageBytes = 16_384
 
 export interface LogRow {
   readonly number: number
@@ -25,11 +27,16 @@ interface CheckpointRow {
   readonly checkpointed: number
 }
 
-/** Opens a database of ours with a write-ahead log. @param sync whether each commit is fsynced */
-export function openWal(path: string, sync: boolean, cacheKiB: number): SqlDatabase {
+/** Opens a database of ours with a write-ahead log. @param sync whether each commit is fsynced. @param page bytes of a page of a new file */
+export function openWal(
+  path: string,
+  sync: boolean,
+  cacheKiB: number,
+  page: number = pageBytes,
+): SqlDatabase {
   const database = openDatabase(path)
   try {
-    database.exec(`PRAGMA page_size = ${pageBytes}`)
+    database.exec(`PRAGMA page_size = ${page}`)
     database.exec("PRAGMA busy_timeout = 10000")
     const mode = queryOnce(database, "PRAGMA journal_mode = WAL") as { journal_mode: string }
     if (mode.journal_mode !== "wal") throw new Error(`the file system does not allow a write-ahead log`)
@@ -58,7 +65,7 @@ export class LogWriter {
 
   constructor(directory: string, sync: boolean) {
     this.path = join(directory, logName)
-    this.database = openWal(this.path, sync, 8192)
+    this.database = openWal(this.path, sync, 8192, logPageBytes)
     this.database.exec("CREATE TABLE IF NOT EXISTS log(number INTEGER PRIMARY KEY, batch BLOB NOT NULL)")
     this.insert = this.database.prepare("INSERT INTO log VALUES(?, ?)")
     this.cut = this.database.prepare("DELETE FROM log WHERE number BETWEEN ? AND ?")
@@ -85,7 +92,7 @@ export class LogWriter {
       rollback(database)
       throw error
     }
-    this.pagesSinceCheckpoint += Math.ceil(batch.length / pageBytes) + 3
+    this.pagesSinceCheckpoint += Math.ceil(batch.length / logPageBytes) + 3
   }
 
   /**
@@ -145,9 +152,25 @@ export function rollback(database: SqlDatabase): void {
 /** Reads batches by short transactions of its own. */
 export class LogReader {
   private readonly select: SqlStatement
+  private readonly selectDown: SqlStatement
+  private readonly selectHead: SqlStatement
 
   constructor(database: SqlDatabase) {
+    this.selectDown = database.prepare(
+      "SELECT number, batch FROM log WHERE number <= ? AND number >= ? ORDER BY number DESC LIMIT ?",
+    )
+    this.selectHead = database.prepare("SELECT substr(batch, 1, ?) AS head FROM log WHERE number = ?")
     this.select = database.prepare("SELECT number, batch FROM log WHERE number >= ? ORDER BY number LIMIT ?")
+  }
+
+  /** @returns rows from `number` down to `last`, newest first, at most `limit` */
+  down(number: number, last: number, limit: number): LogRow[] {
+    return this.selectDown.all(number, last, limit) as LogRow[]
+  }
+
+  /** @returns the first bytes of a batch, or undefined if there is none of this number */
+  head(number: number, bytes: number): Uint8Array | undefined {
+    return (this.selectHead.get(bytes, number) as { head: Uint8Array } | null)?.head
   }
 
   /** @returns rows from `number` on, at most `limit` */

@@ -17,7 +17,7 @@ import {
 } from "../../core/lib/limits.ts"
 import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
 import { sqliteResult } from "../../platform/sqlite/driver.ts"
-import { batchHeaderBytes, openBatch } from "../log/batch.ts"
+import { batchHeaderBytes, batchStart, openBatch } from "../log/batch.ts"
 import { LogControl } from "../log/control.ts"
 import { freeBytes, LogReader, type LogRow, openWal } from "../log/log-file.ts"
 import { logName } from "../directory/names.ts"
@@ -95,6 +95,8 @@ class Flusher {
   private logDatabase: SqlDatabase | undefined
   private logReader: LogReader | undefined
   private readonly record = new RecordView()
+  /** Of the records of one batch. */
+  private readonly offsets: number[] = []
   private readonly barriers: number[] = []
   private urgent = false
   private closing = false
@@ -227,49 +229,69 @@ class Flusher {
     await this.pause(fullRetryMs)
   }
 
-  /** All files, up to `target` or as far as `bytesMax` of log go: the log is read once for all of them. */
+  /** All files, up to `target` or as far as `bytesMax` of log go: the log is read once for all of them, newest first. */
   private async flush(target: number, bytesMax: number): Promise<void> {
     const rounds = new Map(this.files.map((file) => [file.file, new Round(file.file)]))
-    let applied = this.files.reduce(
-      (oldest, file) => (file.applied.batch < oldest.batch ? file.applied : oldest),
-      {
-        batch: Number.MAX_SAFE_INTEGER,
-        position: 0,
-      },
+    const oldest = this.files.reduce((least, file) =>
+      file.applied.batch < least.applied.batch ? file : least,
     )
-    let bytes = 0
-    while (applied.batch < target && bytes < bytesMax) {
-      const next = applied.batch + 1
-      const limit = Math.min(batchesPerRead, target - applied.batch)
-      const rows = at(this.logPath, () => (this.logReader as LogReader).from(next, limit))
+    const first = oldest.applied.batch + 1
+    const last = this.stretch(first, target, oldest.applied.position, bytesMax)
+    let next = last
+    let position = 0
+    while (next >= first) {
+      const rows = at(this.logPath, () => (this.logReader as LogReader).down(next, first, batchesPerRead))
       if (rows.length === 0) throw new StorageError(`${this.logPath}: batch ${next} is missing`)
       for (const row of rows) {
-        applied = { batch: applied.batch + 1, position: this.gather(rounds, row, applied.batch + 1) }
-        bytes += row.batch.length
+        const end = this.gather(rounds, row, next)
+        if (next === last) position = end
+        next--
       }
     }
     for (const file of this.files) {
-      if (file.applied.batch >= applied.batch) continue
-      const { batch, position } = applied
-      this.rows += at(file.path, () => file.write(rounds.get(file.file) as Round, batch, position))
+      if (file.applied.batch >= last) continue
+      this.rows += at(file.path, () => file.write(rounds.get(file.file) as Round, last, position))
       this.report()
       // Requests that came meanwhile are heard between files.
       await turn()
     }
   }
 
-  /** @returns the position behind the batch. @throws StorageError if it is damaged */
+  /** @returns the last batch of a round that begins with `first` and takes about `bytesMax` of log, by bisection */
+  private stretch(first: number, target: number, start: number, bytesMax: number): number {
+    let [low, high] = [first, target]
+    const startOf = (number: number) => {
+      const head = at(this.logPath, () => (this.logReader as LogReader).head(number, batchHeaderBytes))
+      if (head === undefined || head.length < batchHeaderBytes)
+        throw new StorageError(`${this.logPath}: batch ${number} is missing`)
+      return batchStart(head)
+    }
+    if (startOf(high) - start <= bytesMax) return high
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2)
+      if (startOf(middle) - start <= bytesMax) low = middle
+      else high = middle
+    }
+    return low
+  }
+
+  /** Takes up the records of a batch, the last one first. @returns the position behind it. @throws StorageError */
   private gather(rounds: ReadonlyMap<number, Round>, row: LogRow, number: number): number {
     const header = openBatch(row.batch)
     if (typeof header === "string" || row.number !== number || header.number !== number)
       throw new StorageError(
         `${this.logPath}: batch ${number}: ${typeof header === "string" ? header : "missing"}`,
       )
-    for (let at = batchHeaderBytes; at < row.batch.length;) {
-      const record = this.record.at(row.batch, at)
+    const { record, offsets } = this
+    offsets.length = 0
+    for (let offset = batchHeaderBytes; offset < row.batch.length; offset += record.length) {
+      record.at(row.batch, offset)
+      offsets.push(offset)
+    }
+    for (let i = offsets.length - 1; i >= 0; i--) {
+      record.at(row.batch, offsets[i] as number)
       if (record.kind === recordKind.forgetClients) for (const round of rounds.values()) round.add(record)
       else rounds.get(record.slot % partitionFiles)?.add(record)
-      at += record.length
     }
     return header.end
   }

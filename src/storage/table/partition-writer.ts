@@ -23,7 +23,8 @@ import {
   slotRowChecksum,
 } from "./partition.ts"
 import { decodeResults, encodeResults, isApart } from "./results.ts"
-import { type Change, type ClientChange, dropAnswered, type Round, type SlotChange } from "./round.ts"
+import type { ChangeSet } from "./change-set.ts"
+import { type ClientChange, dropAnswered, type Round, type SlotChange } from "./round.ts"
 
 export interface ClientRow {
   readonly client: Uint8Array
@@ -96,7 +97,8 @@ export class PartitionWriter {
     this.begin()
     try {
       const slots = [...round.slots.keys()].sort((a, b) => a - b)
-      for (const slot of slots) rows += this.writeEntries(slot, round.slots.get(slot) as SlotChange)
+      for (const slot of slots)
+        rows += this.writeEntries(slot, round.slots.get(slot) as SlotChange, round.changes)
       for (const slot of slots) this.writeState(slot, round.slots.get(slot) as SlotChange)
       // Clients are of the whole file; they are counted in the row of its first slot.
       if (round.clients.size > 0) {
@@ -148,32 +150,39 @@ export class PartitionWriter {
     return row as SlotRow
   }
 
-  private writeEntries(slot: number, state: SlotChange): number {
-    const aliases = [...state.changes.keys()].sort()
-    for (const alias of aliases) {
+  private writeEntries(slot: number, state: SlotChange, changes: ChangeSet): number {
+    const keys: { readonly alias: Uint8Array; readonly index: number }[] = []
+    for (let index = state.first; index >= 0; index = changes.next(index))
+      keys.push({ alias: changes.alias(index), index })
+    keys.sort((a, b) => Buffer.compare(a.alias, b.alias))
+    for (const { alias, index } of keys) {
       if (this.rowsInTransaction >= flushTransactionRows) {
         this.commit({ batch: this.applied.batch, position: this.applied.position })
         this.begin()
       }
       this.rowsInTransaction++
-      this.writeEntry(this.slotRow(slot), state.changes.get(alias) as Change)
+      this.writeEntry(this.slotRow(slot), alias, changes.content(index), changes.expiresAtMs(index))
     }
-    return aliases.length
+    return keys.length
   }
 
-  private writeEntry(row: SlotRow, change: Change): void {
-    const { slot, bytes, offset, aliasLength, contentLength, expiresAtMs } = change
-    const key = bytes.subarray(offset, offset + aliasLength)
+  /** @param content undefined: the entry was removed */
+  private writeEntry(
+    row: SlotRow,
+    key: Uint8Array,
+    content: Uint8Array | undefined,
+    expiresAtMs: number,
+  ): void {
+    const { slot } = row
     const old = this.select.get(slot, key) as { checksum: number } | null
     if (old !== null) {
       row.count--
       row.hash = hashSubtract(row.hash, rowHash(old.checksum))
     }
-    if (contentLength < 0) {
+    if (content === undefined) {
       if (old !== null) this.remove.run(slot, key)
       return
     }
-    const content = bytes.subarray(offset + aliasLength, offset + aliasLength + contentLength)
     const checksum = rowChecksum(slot, key, content, expiresAtMs)
     this.upsert.run(slot, key, content, expiresAtMs, checksum)
     row.count++
