@@ -1,0 +1,256 @@
+import { describe, expect, test } from "vitest"
+import { openDatabase } from "#sqlite"
+import {
+  noResult,
+  recordBytes,
+  recordEffect,
+  recordHeaderBytes,
+  recordKind,
+  RecordView,
+  writeRecordHeader,
+} from "../../../src/core/entry/record.ts"
+import { Prng } from "../../../src/core/lib/prng.ts"
+import { hashAdd, hashSubtract, rowChecksum, rowHash } from "../../../src/storage/checksum.ts"
+import { FlushedGate } from "../../../src/storage/flushed-gate.ts"
+import { createPartition, partitionPath } from "../../../src/storage/table/partition.ts"
+import { PartitionReader } from "../../../src/storage/table/partition-reader.ts"
+import { PartitionWriter } from "../../../src/storage/table/partition-writer.ts"
+import { decodeResults, encodeResults } from "../../../src/storage/table/results.ts"
+import { Round } from "../../../src/storage/table/round.ts"
+import { temporaryDirectory } from "./support/directory.ts"
+
+const directory = temporaryDirectory()
+const sequences = new Map<number, number>()
+
+function record(slot: number, alias: string, content: string | undefined, expiresAtMs = 0): RecordView {
+  const length = recordBytes(alias.length, content?.length ?? 0, noResult)
+  const bytes = new Uint8Array(length)
+  const sequence = (sequences.get(slot) ?? 0) + 1
+  sequences.set(slot, sequence)
+  const effect = content === undefined ? recordEffect.remove : recordEffect.store
+  const contentLength = content?.length ?? 0
+  // oxfmt-ignore
+  writeRecordHeader(
+    new DataView(bytes.buffer),
+    0,
+    recordKind.entry,
+    effect,
+    slot,
+    1,
+    0,
+    sequence,
+    5,
+    expiresAtMs,
+    0,
+    0,
+    3,
+    alias.length,
+    contentLength,
+    noResult,
+  )
+  bytes.set(Buffer.from(alias + (content ?? ""), "latin1"), recordHeaderBytes)
+  return new RecordView().at(bytes, 0)
+}
+
+/** A round of these records, which are handed in newest first. */
+function roundOf(file: number, records: readonly RecordView[]): Round {
+  const round = new Round(file)
+  for (const each of records.toReversed()) round.add(each)
+  return round
+}
+
+const key = (alias: string) => Buffer.from(alias, "latin1")
+const text = (content: Uint8Array | undefined) =>
+  content === undefined ? undefined : Buffer.from(content).toString("latin1")
+
+describe("a partition file", () => {
+  test("holds the last state of each key over many rounds, and counts what it holds", () => {
+    createPartition(directory(), 3)
+    let writer = new PartitionWriter(directory(), 3)
+    const prng = new Prng(9)
+    const model = new Map<string, string>()
+    for (let number = 1; number <= 12; number++) {
+      const records: RecordView[] = []
+      for (let i = 0; i < 1500; i++) {
+        const slot = 3 + 8 * prng.below(5)
+        const alias = `${slot} ${prng.below(300)}`
+        const content = prng.chance(1, 4) ? undefined : `${number} ${i}`
+        records.push(record(slot, alias, content))
+        if (content === undefined) model.delete(alias)
+        else model.set(alias, content)
+      }
+      writer.write(roundOf(3, records), number, number * 1000)
+      if (number % 3 === 0) expect(writer.checkpoint()).toBe(true)
+      if (number % 5 === 0) {
+        writer.close()
+        writer = new PartitionWriter(directory(), 3)
+        expect(writer.applied).toMatchObject({ batch: number, position: number * 1000 })
+      }
+      expect(writer.count).toBe(model.size)
+    }
+    const reader = new PartitionReader(directory(), 3)
+    for (let slot = 3; slot < 43; slot += 8) {
+      // What the rows state is what a walk finds.
+      expect(reader.verifySlot(slot)).toBe(
+        [...model.keys()].filter((alias) => alias.startsWith(`${slot} `)).length,
+      )
+      expect(writer.slots.get(slot)).toMatchObject({
+        sequence: sequences.get(slot),
+        slotEpoch: 1,
+        clockMs: 5,
+      })
+      for (let i = 0; i < 300; i++)
+        expect(text(reader.load(slot, key(`${slot} ${i}`))?.content)).toBe(model.get(`${slot} ${i}`))
+    }
+    reader.close()
+    writer.close()
+  })
+
+  test("misses a row that is gone, one that is changed, and one that is too many", () => {
+    createPartition(directory(), 0)
+    const writer = new PartitionWriter(directory(), 0)
+    const records = Array.from({ length: 50 }, (_, i) => record(8, `key ${i}`, `content ${i}`))
+    writer.write(roundOf(0, records), 1, 100)
+    const path = partitionPath(directory(), 0)
+    const meddle = (sql: string) => {
+      const database = openDatabase(path)
+      database.exec(sql)
+      database.close()
+      return new PartitionReader(directory(), 0)
+    }
+    let reader = meddle("SELECT 1")
+    expect(reader.load(8, key("nobody"))).toBe(undefined)
+    expect(reader.load(16, key("nobody"))).toBe(undefined)
+    reader.close()
+    reader = meddle("DELETE FROM entry WHERE key = CAST('key 7' AS BLOB)")
+    expect(() => reader.load(8, key("key 7"))).toThrow(
+      `${path}: slot 8: entries are missing: 49 found, 50 stated`,
+    )
+    expect(text(reader.load(8, key("key 8"))?.content)).toBe("content 8")
+    reader.close()
+    reader = meddle("UPDATE entry SET content = CAST('other' AS BLOB) WHERE key = CAST('key 8' AS BLOB)")
+    expect(() => reader.load(8, key("key 8"))).toThrow(
+      `${path}: slot 8: an entry does not match its checksum`,
+    )
+    reader.close()
+    reader = meddle(
+      "INSERT INTO entry SELECT 16, key, content, expires, checksum FROM entry WHERE key = CAST('key 9' AS BLOB)",
+    )
+    expect(() => reader.load(16, key("key 9"))).toThrow(/does not match/)
+    expect(() => reader.load(16, key("nobody"))).toThrow(/does not match|missing/)
+    reader.close()
+    writer.close()
+    for (const sql of [
+      "UPDATE slot SET sequence = 1",
+      "DELETE FROM slot",
+      "UPDATE applied SET batch = 2",
+      "DELETE FROM applied",
+    ]) {
+      meddle(sql).close()
+      expect(() => new PartitionWriter(directory(), 0), sql).toThrow(path)
+    }
+  })
+
+  test("is as before when a round does not fit on the disk, and takes it once there is room", () => {
+    createPartition(directory(), 0)
+    const writer = new PartitionWriter(directory(), 0)
+    writer.write(roundOf(0, [record(0, "a", "1")]), 1, 100)
+    const large = () =>
+      roundOf(
+        0,
+        Array.from({ length: 200 }, (_, i) => record(8 * (i % 4), `large ${i}`, "x".repeat(20_000))),
+      )
+    writer.database.exec("PRAGMA max_page_count = 100")
+    expect(() => writer.write(large(), 2, 200)).toThrow(/full/)
+    expect(writer.applied).toMatchObject({ batch: 1, position: 100 })
+    expect(writer.count).toBe(1)
+    writer.database.exec("PRAGMA max_page_count = 1000000")
+    writer.write(large(), 2, 200)
+    expect(writer.count).toBe(201)
+    writer.close()
+    const reader = new PartitionReader(directory(), 0)
+    for (const slot of [0, 8, 16, 24]) expect(reader.verifySlot(slot)).toBe(slot === 0 ? 51 : 50)
+    reader.close()
+  })
+})
+
+describe("hashes of rows", () => {
+  test("do not depend on the order, and take back what was added", () => {
+    const prng = new Prng(4)
+    const rows = Array.from({ length: 500 }, () => rowHash(prng.uint32()))
+    const sum = (list: readonly number[]) => list.reduce(hashAdd, 0)
+    const shuffled = [...rows]
+    prng.shuffle(shuffled)
+    expect(sum(shuffled)).toBe(sum(rows))
+    expect(rows.slice(100).reduce(hashSubtract, sum(rows))).toBe(sum(rows.slice(0, 100)))
+    expect(Number.isSafeInteger(sum(rows))).toBe(true)
+    expect(sum(rows.slice(1))).not.toBe(sum(rows))
+  })
+
+  test("differ where rows differ in any part", () => {
+    const [a, b] = [Buffer.from("ab"), Buffer.from("c")]
+    const checksums = [
+      rowChecksum(1, a, b, 0),
+      rowChecksum(2, a, b, 0),
+      rowChecksum(1, a, b, 1),
+      rowChecksum(1, Buffer.from("a"), Buffer.from("bc"), 0),
+      rowChecksum(1, b, a, 0),
+    ]
+    expect(new Set(checksums).size).toBe(checksums.length)
+  })
+})
+
+describe("results of a client", () => {
+  test("come back as they were, large ones from rows of their own", () => {
+    const large = new Uint8Array(2000).fill(3)
+    const results = new Map([
+      [7, { slot: 4095, code: 0, content: undefined }],
+      [2 ** 50, { slot: 1, code: 3, content: Buffer.from("small") }],
+      [9, { slot: 2, code: 0, content: large }],
+      [10, { slot: 2, code: 0, content: new Uint8Array(0) }],
+    ])
+    const encoded = encodeResults(results)
+    expect(encoded.length).toBeLessThan(200)
+    const decoded = decodeResults(encoded, (number) => (number === 9 ? large : undefined)) as typeof results
+    expect(
+      [...decoded].map(([number, { slot, code, content }]) => [number, slot, code, content?.length]),
+    ).toEqual([
+      [7, 4095, 0, undefined],
+      [2 ** 50, 1, 3, 5],
+      [9, 2, 0, 2000],
+      [10, 2, 0, 0],
+    ])
+    expect(decodeResults(encoded, () => new Uint8Array(2000))).toBe("result 9 does not match its checksum")
+    expect(decodeResults(encoded.subarray(0, 30), () => large)).toBe("results end too early")
+  })
+})
+
+describe("news of a flush", () => {
+  test("waits for loads that were under way, and not for later ones", () => {
+    const memory = { flushedPosition: 0 }
+    let sent = [0, 0]
+    let answered = [0, 0]
+    const readers = {
+      underWay: () => [...sent],
+      haveAnswered: (marks: readonly number[]) => answered.every((count, i) => count >= (marks[i] as number)),
+    }
+    const gate = new FlushedGate(memory as never, readers as never)
+    gate.flushed(10)
+    expect(memory.flushedPosition).toBe(10)
+    sent = [3, 1]
+    gate.flushed(20)
+    expect(memory.flushedPosition).toBe(10)
+    sent = [5, 1]
+    gate.flushed(30)
+    answered = [3, 0]
+    gate.check()
+    expect(memory.flushedPosition).toBe(10)
+    answered = [3, 1]
+    gate.check()
+    // Two later loads are still out: they read what was flushed before they began, but not what came since.
+    expect(memory.flushedPosition).toBe(20)
+    answered = [5, 1]
+    gate.check()
+    expect(memory.flushedPosition).toBe(30)
+  })
+})
