@@ -92,9 +92,9 @@ describe("a killed node", () => {
         for (const [which, at] of [
           [rare, 12],
           [rare, 30],
-          [calls, 6210],
-          [calls, 6301],
-          [calls, 6350],
+          [calls, 1250],
+          [calls, 1500],
+          [calls, 1690],
         ] as const)
           await killAt(which, at, path, run++, expectation)
         return

@@ -135,9 +135,9 @@ export class LogWriter {
 
 /** Bytes of pages that the file holds and does not use. */
 export function freeBytes(database: SqlDatabase): number {
-  return (
-    (queryOnce(database, "PRAGMA freelist_count") as { freelist_count: number }).freelist_count * pageBytes
-  )
+  const free = queryOnce(database, "PRAGMA freelist_count") as { freelist_count: number }
+  const page = queryOnce(database, "PRAGMA page_size") as { page_size: number }
+  return free.freelist_count * page.page_size
 }
 
 /** Ends a transaction after an error, which SQLite may have done itself. */
