@@ -54,6 +54,7 @@ export class DiskStorage implements Storage {
   private closing = false
   private failed = false
   private wasOverDirty = false
+  private urged = false
   private maintaining = false
 
   constructor(options: StorageOptions, data: DataDirectory) {
@@ -149,6 +150,8 @@ export class DiskStorage implements Storage {
   }
 
   private flushed(): void {
+    // Still too much: the round that is over, or under way, was not enough.
+    this.urged = false
     this.gate.flushed(this.flushers.applied)
     this.commit.control.cutBatch = this.flushers.durableBatch
     this.maintain()
@@ -197,7 +200,8 @@ export class DiskStorage implements Storage {
     if (this.maintaining) return
     const more = this.memory.maintain(maintainStepsPerTurn)
     const { overDirty } = this.memory
-    if (overDirty && !this.wasOverDirty) this.flushers.urgent()
+    if (overDirty && !this.urged) this.flushers.urgent()
+    this.urged = overDirty
     if (!overDirty && this.wasOverDirty) this.notify()
     this.wasOverDirty = overDirty
     if (!more || this.closing) return
