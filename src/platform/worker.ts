@@ -19,3 +19,9 @@ export function startWorker(path: string, data: unknown): Worker {
   const base = import.meta.url
   return new Worker(embedded.test(base) ? `./${path}` : new URL(`../${path}`, base), { workerData: data })
 }
+
+/** Posts a message to a worker. */
+export function tell(worker: Worker, message: unknown): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, only windows do
+  worker.postMessage(message)
+}

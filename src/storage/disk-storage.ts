@@ -53,6 +53,7 @@ export class DiskStorage implements Storage {
   private opened = false
   private closing = false
   private failed = false
+  private closingError: Error | undefined
   private wasOverDirty = false
   private urged = false
   private maintaining = false
@@ -109,7 +110,9 @@ export class DiskStorage implements Storage {
       onChange: () => this.notify(),
       onNotice: options.onNotice,
     })
-    await this.disk.look()
+    await this.disk.look().catch((error: Error) => {
+      throw new StorageError(`${directory}: ${error.message}`)
+    })
     if (!data.fresh) void this.fillFilter()
     // Not before the caller has this object.
     setImmediate(() => {
@@ -134,9 +137,11 @@ export class DiskStorage implements Storage {
   }
 
   private fatal(error: Error): void {
-    if (this.failed || this.closing) return
+    if (this.failed) return
     this.failed = true
-    this.options.onFatal(error)
+    // Who closes is told by `close`.
+    if (this.closing) this.closingError = error
+    else this.options.onFatal(error)
   }
 
   /** One call per turn, however much has finished in it. */
@@ -282,7 +287,10 @@ export class DiskStorage implements Storage {
     }
   }
 
-  /** Everything is in the table afterwards, unless a full disk forbids it: then it stays in the log for the next start. */
+  /**
+   * Everything is in the table afterwards, unless a full disk forbids it: then it stays in the log for the next start.
+   * @throws if something failed while closing; what was acknowledged is safe
+   */
   async close(): Promise<void> {
     if (this.closing) return
     if (!this.failed) await this.drain()
@@ -294,6 +302,7 @@ export class DiskStorage implements Storage {
     this.commit.control.cutBatch = this.flushers.durableBatch
     await this.commit.close()
     this.data.lock.release()
+    if (this.closingError !== undefined) throw this.closingError
   }
 
   /** Waits until what was published is durable, or the disk is full: then nobody was told that it is. */

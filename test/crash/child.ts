@@ -10,7 +10,12 @@ import { TestNode, type Write } from "../unit/storage/support/node.ts"
 import { script } from "./script.ts"
 
 const [directory, runArgument, countArgument] = process.argv.slice(2) as [string, string, string]
-const node = await TestNode.open(directory)
+/** As the daemon does: it says why, and ends without touching the disk again. */
+function fail(error: unknown): never {
+  writeSync(2, `${String(error)}\n`)
+  process.exit(1)
+}
+const node = await TestNode.open(directory, { onFatal: fail }).catch(fail)
 writeSync(1, `open ${node.storage.identity.boot}\n`)
 const steps = script(Number(runArgument), Number(countArgument))
 let waiting: Promise<void>[] = []
@@ -27,7 +32,6 @@ for (const [number, step] of steps.entries()) {
   if (step.scan) await node.scan("key")
 }
 await Promise.all(waiting)
-await node.storage.close()
-if (node.fatal.length > 0) throw node.fatal[0]
+await node.storage.close().catch(fail)
 writeSync(1, "closed\n")
 process.exit(0)

@@ -4,7 +4,7 @@
  * The points are the system calls that change files: strace kills the process on entering the k-th of a thread. By default
  * a handful of them is tried; `QDB_KILLS=all` tries each k until a run ends alive (an hour), `QDB_KILLS=50` every 50th.
  */
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -105,5 +105,34 @@ describe("a killed node", () => {
       console.log(`${run} runs`)
     },
     7_200_000,
+  )
+
+  test.skipIf(!canTrace())(
+    "stops at the first failed fsync, and has what it had acknowledged before",
+    async () => {
+      const path = join(directory, "data")
+      const expectation = new Expectation()
+      await killAt(rare, 1_000_000, path, 0, expectation)
+      let failed = 0
+      for (const [run, at] of [5, 12, 20, 28, 36].entries()) {
+        const trace = join(directory, "strace.txt")
+        const fail = [
+          "-o",
+          trace,
+          "-e",
+          `trace=${calls}`,
+          "-e",
+          `inject=fsync,fdatasync:error=EIO:when=${at}`,
+        ]
+        const outcome = await runChild({ directory: path, run: run + 1, count: stepCount, strace: fail })
+        const injected = readFileSync(trace, "latin1").includes("(INJECTED)")
+        expect(outcome.closed, `fsync ${at}`).toBe(!injected)
+        if (injected) expect(outcome.errors).toMatch(/StorageError: [^\n]*disk I\/O error/)
+        if (injected) failed++
+        expectation.add(script(run + 1, stepCount), outcome.acknowledged)
+        expect(await checkDirectory(path, expectation)).toEqual([])
+      }
+      expect(failed).toBeGreaterThan(2)
+    },
   )
 })

@@ -7,7 +7,7 @@
  * that a file which was removed may be back, with its synced content, until its directory is synced.
  */
 import { readFileSync } from "node:fs"
-import { Prng } from "../../src/core/lib/prng.ts"
+import type { Prng } from "../../src/core/lib/prng.ts"
 
 export type Event =
   | { readonly kind: "write"; readonly path: string; readonly offset: number; readonly bytes: Buffer }

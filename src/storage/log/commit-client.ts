@@ -2,7 +2,7 @@
 import { recordHeaderBytes, RecordView } from "../../core/entry/record.ts"
 import { assert } from "../../core/lib/assert.ts"
 import { logRingBytes } from "../../core/lib/limits.ts"
-import { startWorker, type Worker } from "../../platform/worker.ts"
+import { startWorker, tell, type Worker } from "../../platform/worker.ts"
 import { StorageError } from "../storage.ts"
 import type { CommitData, CommitMessage, CommitRequest } from "./commit-worker.ts"
 import { LogControl } from "./control.ts"
@@ -29,7 +29,7 @@ export class CommitClient {
 
   private post(message: CommitRequest): void {
     assert(this.worker !== undefined, "the commit worker runs")
-    this.worker.postMessage(message)
+    tell(this.worker, message)
   }
 
   /**

@@ -6,6 +6,7 @@
  * - A full disk is not such an error: SQLite has rolled back, nothing was acknowledged, and the same batch is tried again
  *   until there is room.
  */
+import { join } from "node:path"
 import { parentPort, workerData } from "node:worker_threads"
 import { resultOf } from "#sqlite"
 import { recordKind } from "../../core/entry/record.ts"
@@ -13,6 +14,8 @@ import { assert } from "../../core/lib/assert.ts"
 import { logBatchBytesMax, logCutBatchesMax } from "../../core/lib/limits.ts"
 import { sqliteResult } from "../../platform/sqlite/driver.ts"
 import { batchHeaderBytes, sealBatch } from "./batch.ts"
+import { logName } from "../directory/names.ts"
+import { StorageError } from "../storage.ts"
 import { LogControl } from "./control.ts"
 import { freeBytes, LogReader, LogWriter } from "./log-file.ts"
 import { readTail } from "./recover-log.ts"
@@ -265,7 +268,7 @@ try {
   recovering = false
   await committer.run()
 } catch (error) {
-  const text =
-    error instanceof Error && error.name === "StorageError" ? error.message : `log.db: ${String(error)}`
+  const message = error instanceof Error ? error.message : String(error)
+  const text = error instanceof StorageError ? message : `${join(data.directory, logName)}: ${message}`
   send({ kind: "error", text, recovering })
 }

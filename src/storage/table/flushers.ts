@@ -1,6 +1,6 @@
 /** The flusher workers as the thread that owns sockets sees them. */
 import { partitionFiles } from "../../core/lib/limits.ts"
-import { startWorker, type Worker } from "../../platform/worker.ts"
+import { startWorker, tell, type Worker } from "../../platform/worker.ts"
 import { type RecoveryTarget, StorageError } from "../storage.ts"
 import type { FlusherData, FlusherMessage, FlusherRequest } from "./flusher-worker.ts"
 
@@ -85,7 +85,7 @@ export class Flushers {
   }
 
   private post(message: FlusherRequest): void {
-    for (const { worker } of this.flushers) worker.postMessage(message)
+    for (const { worker } of this.flushers) tell(worker, message)
   }
 
   follow(): void {

@@ -1,6 +1,6 @@
 /** The reader workers as the thread that owns sockets sees them. */
 import { loadsBatchMax, partitionFiles } from "../../core/lib/limits.ts"
-import { startWorker, type Worker } from "../../platform/worker.ts"
+import { startWorker, tell, type Worker } from "../../platform/worker.ts"
 import { StorageError } from "../storage.ts"
 import type { LoadAnswer, LoadItem, ReaderData, ReaderMessage, ReaderRequest } from "./reader-worker.ts"
 
@@ -86,7 +86,7 @@ export class Readers {
     if (reader.waiting.length === 0 || room <= 0) return
     const items = reader.waiting.splice(0, room)
     reader.sent += items.length
-    reader.worker.postMessage({ kind: "load", items } satisfies ReaderRequest)
+    tell(reader.worker, { kind: "load", items } satisfies ReaderRequest)
   }
 
   /** What is under way now, to be given to `haveAnswered` later. */
@@ -107,7 +107,7 @@ export class Readers {
       if (this.closed) return reject(new StorageError("the storage is closed"))
       this.calls.set(id, { resolve, reject })
       const target = this.readers[reader % this.readers.length] as Reader
-      target.worker.postMessage({ ...request, id })
+      tell(target.worker, { ...request, id })
     })
   }
 
@@ -116,7 +116,7 @@ export class Readers {
       (reader) =>
         new Promise<void>((resolve) => {
           reader.closed = resolve
-          reader.worker.postMessage({ kind: "close" } satisfies ReaderRequest)
+          tell(reader.worker, { kind: "close" } satisfies ReaderRequest)
         }),
     )
     await Promise.all(closed)
