@@ -20,6 +20,7 @@ export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string
 }
 
 export class MapMemory implements EntryMemory {
+  readonly version = 0
   /** Live entries by alias (latin1). */
   readonly entries = new Map<string, MapEntry>()
   /** Removed aliases and where in the log they were removed. */

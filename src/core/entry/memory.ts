@@ -6,6 +6,8 @@
  * A removed entry whose removal is not yet in the table on disk is a *tombstone*: resident, and says "absent".
  */
 export interface EntryMemory {
+  /** Rises whenever some handle may have become invalid: as long as it is the same, all are good that `find` gave. */
+  readonly version: number
   /**
    * @param bytes holds the alias from `start` to `end`
    * @returns a handle ≥ 0 of a live entry; `absent` where there certainly is none; `unknown` where only the disk knows
@@ -23,6 +25,8 @@ export interface EntryMemory {
   /**
    * Applies a committed store. Parts lie in `bytes`; `position` is where the record ends in the log, so that the entry
    * counts as dirty until the table on disk holds everything up to there.
+   * @param known a handle that `find` gave for this alias and that is still good, or `absent` if there is none: saves
+   *   looking the alias up once more
    */
   store(
     slot: number,
@@ -33,6 +37,7 @@ export interface EntryMemory {
     contentLength: number,
     expiresAtMs: number,
     position: number,
+    known: number,
   ): void
   /** Applies a committed removal. */
   remove(slot: number, bytes: Uint8Array, aliasOffset: number, aliasLength: number, position: number): void

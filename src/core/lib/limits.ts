@@ -91,13 +91,13 @@ export const logBytesMax = 1024 * MiB
 /** Records in buffers of their own, not yet released: twice the largest record. */
 export const logOwnBuffersBytesMax = 2 * (contentBytesMax + MiB)
 /** Committed bytes of the log that the table does not hold yet, above which the flusher works all the time. */
-export const logFlushBytes = 128 * MiB
+export const logFlushBytes = 512 * MiB
 /** Bytes of log that one round gathers in memory before it writes. */
-export const flushRoundBytesMax = 256 * MiB
+export const flushRoundBytesMax = 512 * MiB
 /** The same while the disk is full. */
 export const flushStepBytesWhenFull = 1 * MiB
 /** Committed changes are in the table after this long, even if there are few. */
-export const flushAgeMs = 5_000
+export const flushAgeMs = 30_000
 /** A transaction of the flusher ends after so many rows, so that it stays well under a second. */
 export const flushTransactionRows = 8_192
 /** Pages of the log's write-ahead log after which the committing thread checkpoints: a stall of some milliseconds. */

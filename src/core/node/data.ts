@@ -169,6 +169,8 @@ export class DataPath {
     if (this.outcome.effect === recordEffect.store && this.options.diskFull())
       return this.fail(request, requester, code.disk_full)
     const written = this.writer.write(slot, row, request, this.current, this.outcome, alias, requester, nowMs)
+    written.handle = handle
+    written.memoryVersion = this.memory.version
     row.prepare(request.number, slot.slot)
     this.queue.push(written)
   }
@@ -245,7 +247,8 @@ export class DataPath {
     if (slot === undefined) return
     slot.commit(prepared.sequence)
     const record = this.record.at(prepared.bytes, prepared.offset)
-    applyRecord(this.memory, record, prepared.row, true, prepared.position)
+    const known = prepared.memoryVersion === this.memory.version ? prepared.handle : absent
+    applyRecord(this.memory, record, prepared.row, true, prepared.position, known)
     if (requester !== undefined) {
       this.answer(requester, prepared.requestId, record)
       this.counters.answered(record.opcode, now.monotonicMs - prepared.arrivedMs)

@@ -11,6 +11,7 @@ import type { Text } from "./clients.ts"
  * Applies a record to the entries in memory, and keeps its result for retries.
  * @param row the row of the client whose write this is, if it is one; `prepared` says whether it counts it as prepared
  * @param position where the record ends in the log
+ * @param known see `EntryMemory.store`
  */
 export function applyRecord(
   memory: EntryMemory,
@@ -18,11 +19,22 @@ export function applyRecord(
   row: ClientRow | undefined,
   prepared: boolean,
   position: number,
+  known: number,
 ): void {
   const { bytes, slot, effect, aliasOffset, aliasLength } = record
   if (effect === recordEffect.store) {
     const { contentOffset, contentLength, expiresAtMs } = record
-    memory.store(slot, bytes, aliasOffset, aliasLength, contentOffset, contentLength, expiresAtMs, position)
+    memory.store(
+      slot,
+      bytes,
+      aliasOffset,
+      aliasLength,
+      contentOffset,
+      contentLength,
+      expiresAtMs,
+      position,
+      known,
+    )
   } else if (effect === recordEffect.remove) memory.remove(slot, bytes, aliasOffset, aliasLength, position)
   if (row === undefined) return
   const { number, code, resultLength, resultOffset } = record

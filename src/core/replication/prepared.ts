@@ -4,6 +4,7 @@
  */
 import type { SlotLog } from "./slot-log.ts"
 import type { ClientRow } from "./client-row.ts"
+import { absent } from "../entry/memory.ts"
 import type { Request } from "../entry/request.ts"
 
 /** Whoever asked: the driver's object for a session, opaque to the core. */
@@ -34,6 +35,9 @@ export class Prepared {
   readonly requestId: number
   /** Monotonic instant at which the request arrived. */
   readonly arrivedMs: number
+  /** What `find` gave for the alias when the write was evaluated, and the memory's version then. */
+  handle: number = absent
+  memoryVersion = 0
   waiters: Waiter[] | undefined = undefined
   /** Next in the order of the log. */
   next: Prepared | undefined = undefined

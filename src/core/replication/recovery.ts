@@ -2,7 +2,7 @@
  * Rebuilds slots and the exactly-once table from what storage recovered: first what the table on disk knew, then the log's
  * tail. Clients' rows begin their ten minutes anew, since no clock of before the restart can be trusted.
  */
-import type { EntryMemory } from "../entry/memory.ts"
+import { absent, type EntryMemory } from "../entry/memory.ts"
 import { recordKind, type RecordView } from "../entry/record.ts"
 import { assert } from "../lib/assert.ts"
 import { applyRecord, forgottenClients } from "./apply.ts"
@@ -69,7 +69,7 @@ export class Recovery {
       )
       row.raiseFloor(record.floor)
     }
-    applyRecord(this.memory, record, row, false, position)
+    applyRecord(this.memory, record, row, false, position, absent)
   }
 
   private log(slot: number): SlotLog {

@@ -61,6 +61,13 @@ export class EntryStore {
     return this.index.find(this.hash.compute(bytes, start, start + length), bytes, start, length) >>> 0
   }
 
+  /** Whether a live entry's block takes this content without being looked up in the index again. */
+  fitsInPlace(reference: number, aliasLength: number, contentLength: number, expiresAtMs: number): boolean {
+    const flags = this.blocks.flags(reference)
+    if ((flags & tombstoneFlag) !== 0) return false
+    return this.blocks.fits(reference, unitsFor(expiresAtMs > 0 ? expiryFlag : 0, aliasLength, contentLength))
+  }
+
   /**
    * Writes an entry or a tombstone in place of `present`, the block that the `lookup` just before found, or as a new one.
    * @param flags `tombstoneFlag` and `referencedFlag`; the expiry's is set here

@@ -78,6 +78,9 @@ export class Slab {
   /** Places of walks, each at the start of a block; moved when that block is swallowed by a free one. */
   readonly cursors = new Uint32Array(2)
 
+  /** Rises whenever a block is given back: until then every reference is good. */
+  version = 0
+
   constructor() {
     // Without holes, so that the arrays stay plain although the large blocks' part begins late.
     for (let i = 0; i <= largeSegment; i++) {
@@ -150,6 +153,7 @@ export class Slab {
 
   /** @param units what it was allocated with (of a large block: any) */
   free(reference: number, units: number): void {
+    this.version++
     if (this.isLarge(reference)) return this.freeLarge(reference)
     const segment = reference >>> unitBits
     const words = this.words[segment] as Int32Array

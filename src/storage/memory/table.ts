@@ -87,6 +87,10 @@ export class EntryTable implements EntryMemory {
     return filter.mightContain(this.hash.low, this.hash.high()) ? unknown : absent
   }
 
+  get version(): number {
+    return this.entries.slab.version
+  }
+
   slotOf(handle: number): number {
     return this.entries.blocks.slot(handle)
   }
@@ -128,9 +132,16 @@ export class EntryTable implements EntryMemory {
     contentLength: number,
     expiresAtMs: number,
     position: number,
+    known: number = absent,
   ): void {
+    const { version } = this
     this.upkeep.beforeChange(contentLength)
-    const present = this.lookupForChange(bytes, aliasOffset, aliasLength)
+    // A block that is overwritten in its place needs no place in the index.
+    const inPlace =
+      known >= 0 &&
+      version === this.version &&
+      this.entries.fitsInPlace(known, aliasLength, contentLength, expiresAtMs)
+    const present = inPlace ? known : this.lookupForChange(bytes, aliasOffset, aliasLength)
     // Before `put`, which may not use the hash's second half. A tombstone's key may be new to the filter, too.
     const { filter } = this.options
     const isLive = present !== 0 && !this.entries.blocks.isTombstone(present)

@@ -272,6 +272,7 @@ function apply(storage: Storage, record: RecordView, position: number): void {
       contentLength,
       expiresAtMs,
       position,
+      absent,
     )
   else if (effect === recordEffect.remove)
     storage.memory.remove(slot, bytes, aliasOffset, aliasLength, position)
