@@ -52,21 +52,20 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** Chooses a file by its size's root, so that small files get their share. */
+/** Chooses a file by its size's root, so that small files get their share, and a place where something is written. */
 function flip(directory: string, prng: Prng): string {
-  const files = readdirSync(directory).map((name) => ({ name, size: statSync(join(directory, name)).size }))
-  const weighted = files
-    .filter(({ size }) => size > 0)
-    .map((file) => ({ ...file, weight: Math.ceil(Math.sqrt(file.size)) }))
-  let draw = prng.below(weighted.reduce((sum, { weight }) => sum + weight, 0))
-  const file = weighted.find(({ weight }) => (draw -= weight) < 0) as { name: string; size: number }
-  const bytes = readFileSync(join(directory, file.name))
-  // The log's write-ahead log is grown with zeros: most of it is never read.
-  const used = file.name === "log.db-wal" ? Math.min(file.size, 600_000) : file.size
-  const at = prng.below(used)
+  const files = readdirSync(directory)
+    .filter((name) => name !== "RESERVE")
+    .map((name) => ({ name, weight: Math.ceil(Math.sqrt(statSync(join(directory, name)).size)) }))
+  let draw = prng.below(files.reduce((sum, { weight }) => sum + weight, 0))
+  const { name } = files.find(({ weight }) => (draw -= weight) < 0) as { name: string }
+  const bytes = readFileSync(join(directory, name))
+  let at = 0
+  do at = prng.below(bytes.length)
+  while (bytes.subarray(at & ~511, (at & ~511) + 512).every((byte) => byte === 0))
   bytes[at] = (bytes[at] as number) ^ (1 << prng.below(8))
-  writeFileSync(join(directory, file.name), bytes)
-  return `${file.name} byte ${at}`
+  writeFileSync(join(directory, name), bytes)
+  return `${name} byte ${at}`
 }
 
 interface Outcome {

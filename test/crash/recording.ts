@@ -86,7 +86,8 @@ function take(events: Event[], call: string, rest: string, begun: number, direct
     else events.push({ kind: "rename", path: from, to })
     return
   }
-  if (!path.startsWith(directory)) return
+  // The reserve holds nothing, and is written in one piece that strace would cut.
+  if (!path.startsWith(directory) || path.endsWith("/RESERVE")) return
   if (call === "fsync" || call === "fdatasync") events.push({ kind: "sync", path, begun })
   else if (call === "ftruncate")
     events.push({ kind: "truncate", path, length: Number(/, (\d+) *\)/.exec(rest)?.[1]) })

@@ -204,7 +204,7 @@ export class PartitionWriter {
     if (old !== null) {
       home.clients--
       home.clientHash = hashSubtract(home.clientHash, rowHash(old.checksum))
-      if (!change.forgotten) this.keepResults(old, change)
+      if (!change.forgotten) this.keepResults({ ...old, client }, change)
       this.removeResults.run(client)
     }
     dropAnswered(change)
