@@ -8,7 +8,7 @@ import { Trace } from "../trace.ts"
 import { Checks, Coverage, Violation } from "../violation.ts"
 import { World } from "../world.ts"
 import type { Machine } from "../world.ts"
-import { FaultDriver } from "./apply.ts"
+import { MemberFaults } from "./faults.ts"
 import { emptyContents } from "./contents.ts"
 import type { MemberContents } from "./contents.ts"
 import { MemberLogic } from "./logic.ts"
@@ -42,7 +42,7 @@ class MemberRun {
   private readonly trace: Trace
   private readonly observer: MemberObserver
   private readonly world: World<MemberContents>
-  private readonly driver: FaultDriver
+  private readonly driver: MemberFaults
   /** Addresses of the machines that are there from the beginning. */
   private readonly addresses: string[] = []
   private readonly rewired = new Set<number>()
@@ -62,7 +62,9 @@ class MemberRun {
     )
     this.observer.attach(this.world.machines, () => this.world.nowMs)
     this.observer.listFounds = options.bootstrap === "list"
-    this.driver = new FaultDriver(this.world, this.observer, options, this.coverage, () => this.addMachine())
+    this.driver = new MemberFaults(this.world, this.observer, options.faults, this.coverage, () =>
+      this.addMachine(),
+    )
   }
 
   run(): RunResult {
