@@ -72,7 +72,7 @@ function execute(entries: Map<string, Entry>, key: string, input: EntryInput, no
       return input.op === "cas" ? { error: "unmatched_content", content } : { error: "unmatched_content" }
     if (input.op === "cas") entries.set(key, { content: input.content, expiresAtMs: input.expiresAtMs })
     else entries.delete(key)
-    return { error: "none" }
+    return input.op === "cas" ? { error: "none", content } : { error: "none" }
   }
   if (input.op === "get_update") entries.set(key, { content: input.content, expiresAtMs: input.expiresAtMs })
   else entries.delete(key)

@@ -89,7 +89,7 @@ export abstract class FaultDriver<Contents> {
       case "pause": {
         const machine = this.resolve(fault.target)
         const { incarnation } = machine
-        world.pause(machine, fault.midStep)
+        if (!world.pause(machine, fault.midStep)) return
         this.after(fault.durationMs, () => {
           if (machine.incarnation === incarnation) world.resume(machine)
         })
@@ -98,7 +98,7 @@ export abstract class FaultDriver<Contents> {
       case "suspend": {
         const machine = this.resolve(fault.target)
         const { incarnation } = machine
-        world.suspend(machine)
+        if (!world.suspend(machine)) return
         this.after(fault.durationMs, () => {
           if (machine.incarnation === incarnation) world.wake(machine)
         })

@@ -365,12 +365,13 @@ export class World<Contents> {
     })
   }
 
-  /** Stops the process where it stands; its clocks and its disk go on. */
-  pause(machine: Machine<Contents>, midStep: boolean): void {
-    if (machine.logic === undefined || machine.paused) return
+  /** Stops the process where it stands; its clocks and its disk go on. @returns false if it stands already */
+  pause(machine: Machine<Contents>, midStep: boolean): boolean {
+    if (machine.logic === undefined || machine.paused || machine.pauseMidStep) return false
     this.trace.step(this.nowMs, machine.index, midStep ? "pause in the next step" : "pause")
     if (midStep) machine.pauseMidStep = true
     else machine.paused = true
+    return true
   }
 
   resume(machine: Machine<Contents>): void {
@@ -397,10 +398,10 @@ export class World<Contents> {
   }
 
   /** The machine sleeps: nothing runs, its monotonic clock stands still. */
-  suspend(machine: Machine<Contents>): void {
-    if (machine.logic === undefined || machine.paused) return
-    this.pause(machine, false)
+  suspend(machine: Machine<Contents>): boolean {
+    if (!this.pause(machine, false)) return false
     machine.clock.suspend(this.nowMs)
+    return true
   }
 
   wake(machine: Machine<Contents>): void {

@@ -20,7 +20,7 @@ export type EntryInput =
 
 export interface EntryOutput {
   readonly error: "none" | "alias_not_found" | "alias_already_exists" | "unmatched_content"
-  /** Of get, get_update, get_remove: the content; of a cas that did not match: what is stored. */
+  /** Of get, get_update, get_remove, and of a cas that found an entry: the content before. */
   readonly content?: string
   readonly expiresAtMs?: number
 }
@@ -79,7 +79,7 @@ function perform(state: string, { input, output }: Operation<EntryInput, EntryOu
       return ends(found, holding(input.content, input.expiresAtMs))
     case "cas":
       return content === input.comparand
-        ? ends({ error: "none" }, holding(input.content, input.expiresAtMs))
+        ? ends(found, holding(input.content, input.expiresAtMs))
         : ends({ error: "unmatched_content", content }, state)
     case "remove_if":
       return content === input.comparand
