@@ -43,7 +43,15 @@ export function drawOptions(seed: number, virtualMinutes: number): SimulationOpt
   const leaseMs = prng.pick([1_500, 3_000, 3_000, 6_000])
   const options = drawCluster(prng, seed, nodes, virtualMs, leaseMs)
   const surroundings = { virtualMs, nodes, leaseMs }
-  if (!prng.chance(1, 8)) return { ...options, faults: drawFaults(prng, surroundings) }
+  if (!prng.chance(1, 8)) {
+    // Where one node founds alone, whoever wipes it wipes the cluster: nothing to be learnt from that.
+    const list = options.bootstrap === "list" || options.bootstrap === "two"
+    const faults = drawFaults(prng, surroundings)
+    return {
+      ...options,
+      faults: list ? faults : faults.map((f) => ("wipe" in f ? { ...f, wipe: false } : f)),
+    }
+  }
   // Replacing all voters within a lease takes a large cluster and a fast network.
   const large = { virtualMs, nodes: 7, leaseMs: 6_000 }
   return {

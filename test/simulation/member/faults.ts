@@ -68,6 +68,14 @@ export class MemberFaults extends FaultDriver<MemberContents> {
       case "wipe": {
         const machine = this.resolve(fault.target)
         if (machine.incarnation === 0 || this.observer.oldCopies.has(machine.index)) return
+        // One of so few voters takes the cluster with it, and may found another.
+        const { view } = machine.disk.durable
+        if (
+          view !== undefined &&
+          view.voters.length < 3 &&
+          view.voters.includes(machine.disk.durable.storageId)
+        )
+          return
         this.kill(machine, true, fault.downMs)
         this.world.wipe(machine)
         return
@@ -105,7 +113,7 @@ export class MemberFaults extends FaultDriver<MemberContents> {
     const { world } = this
     world.command(machine, "leave")
     this.after(18_000, () => {
-      if (machine.running || machine.restarts) return
+      if (machine.running || machine.restarts || this.observer.oldCopies.has(machine.index)) return
       world.wipe(machine)
       machine.restarts = true
       world.start(machine)
@@ -152,7 +160,9 @@ export class MemberFaults extends FaultDriver<MemberContents> {
         const seen = observer.ledger
           .newestOf(present.view?.clusterId ?? "")
           ?.members.find((member) => member.storageId === copy.storageId)
-        const tells = copy.view !== undefined && seen !== undefined && seen.boot > copy.boot
+        // A copy from when it was the only voter asks nobody before it acts: that one nobody can tell.
+        const asks = copy.view !== undefined && copy.view.voters.join() !== copy.storageId
+        const tells = asks && seen !== undefined && seen.boot > copy.boot
         if (this.over || !tells || !machine.running || present.storageId !== copy.storageId) return
         if (observer.oldCopies.has(machine.index)) return
         world.trace.step(world.nowMs, machine.index, "fault oldCopy", () => JSON.stringify(fault))
