@@ -299,10 +299,14 @@ const wallMinutes = 1
 export async function runMutants(only: string): Promise<boolean> {
   const root = fileURLToPath(new URL("../../", import.meta.url))
   let missed = 0
+  // Seeds that fail without a patch show nothing about one.
+  const sound = tryMutant(root, { name: "unpatched", edits: [] }, false)
+  console.log(sound.caught ? `the unpatched core FAILS: ${sound.text}` : `the unpatched core: ${sound.text}`)
+  if (sound.caught) missed++
   for (const mutant of mutants) {
     if (!mutant.name.includes(only)) continue
     const startedMs = Date.now()
-    const outcome = tryMutant(root, mutant)
+    const outcome = tryMutant(root, mutant, true)
     if (!outcome.caught) missed++
     const seconds = ((Date.now() - startedMs) / 1000).toFixed(1)
     console.log(`${outcome.caught ? "caught" : "MISSED"}  ${mutant.name} (${seconds} s): ${outcome.text}`)
@@ -311,7 +315,11 @@ export async function runMutants(only: string): Promise<boolean> {
   return missed === 0
 }
 
-function tryMutant(root: string, mutant: Mutant): { readonly caught: boolean; readonly text: string } {
+function tryMutant(
+  root: string,
+  mutant: Mutant,
+  isBroken: boolean,
+): { readonly caught: boolean; readonly text: string } {
   const directory = mkdtempSync(join(tmpdir(), "qdb-mutant-"))
   try {
     for (const part of ["src/core", "src/wire", "test/simulation", "scripts/simulate.ts"])
@@ -327,7 +335,7 @@ function tryMutant(root: string, mutant: Mutant): { readonly caught: boolean; re
       )
     }
     const flags = ["--stop-at-first", "--worker", "--repeat-every", "5"]
-    const limits = ["--seeds", String(seedsMax), "--wall-minutes", String(wallMinutes)]
+    const limits = ["--seeds", String(seedsMax), "--wall-minutes", String(isBroken ? wallMinutes : 10)]
     const run = spawnSync(process.execPath, [join(directory, "scripts/simulate.ts"), ...flags, ...limits], {
       encoding: "utf8",
       maxBuffer: 64 * 1024 * 1024,

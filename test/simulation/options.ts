@@ -40,7 +40,8 @@ export function drawOptions(seed: number, virtualMinutes: number): SimulationOpt
   const prng = new Prng(seed * 2 + 1)
   const virtualMs = virtualMinutes * 60_000
   const nodes = prng.between(3, 7)
-  const leaseMs = prng.pick([1_500, 3_000, 3_000, 6_000])
+  // Shorter ones would not outlast a few heartbeats, which come every half second.
+  const leaseMs = prng.pick([3_000, 3_000, 6_000])
   const options = drawCluster(prng, seed, nodes, virtualMs, leaseMs)
   const surroundings = { virtualMs, nodes, leaseMs }
   if (!prng.chance(1, 8)) {
@@ -86,7 +87,7 @@ function drawCluster(
     replicationFactor: prng.between(1, 4),
     sync: prng.chance(4, 5),
     leaseMs,
-    suspectMs: leaseMs / prng.pick([2, 2, 4]),
+    suspectMs: prng.pick([1_500, leaseMs / 2]),
     repairGraceMs: prng.pick([1_000, 5_000, 30_000]),
     tickMs: nodes < 5 ? 50 : prng.pick([50, 100, 100]),
     wallErrorMs: prng.pick([0, 100, 3_600_000]),

@@ -183,19 +183,21 @@ export class MemberObserver implements Observer<MemberContents> {
   }
 
   /** I29, and that a voter grants to its own epoch only. */
-  private judgeGrant(machine: MemberMachine, { body, to }: PeerMessage, contents: MemberContents): void {
+  private judgeGrant(machine: MemberMachine, message: PeerMessage, contents: MemberContents): void {
+    const { body, to, epoch } = message
     if (body.kind !== "heartbeatReply" || !body.granted) return
     const { view, acceptor } = contents
     if (view === undefined) throw new Violation("I29", `n${machine.index} grants without a view`)
     // The number may have been used in several boots; the voter answered one of them.
     const asked = this.heartbeats.get(`${to} ${body.number}`)
-    const { epoch } = view
     this.checks.that("I6", asked === undefined || asked >= epoch, () => {
       return `n${machine.index} in epoch ${epoch} grants a lease to ${to}, which asked in epoch ${asked}`
     })
     // What it accepted last counts, be it still on its way to the disk: it exists because a majority has promised never
     // to accept the one before.
     const last = (machine.logic as MemberLogic).acceptorRecord ?? acceptor
+    // Said before a pause, on its way after it: the view that the disk finished meanwhile is not what it was said in.
+    if (view.epoch !== epoch) return
     const accepted = last?.instance === epoch + 1 ? last.accepted : undefined
     this.checks.that(
       "I29",

@@ -106,6 +106,8 @@ class MemberRun {
   private settle(): number | undefined {
     const { options, world, observer } = this
     const healedMs = world.nowMs
+    for (const machine of world.machines)
+      if (machine.disk.durable.view === undefined && this.isFounded()) world.kill(machine, false, 100)
     const untilMs = healedMs + options.settleMs + options.repairGraceMs + options.catchUpMsMax * 2
     let wrong: string[] = ["not looked at"]
     while (world.nowMs < untilMs) {
@@ -123,6 +125,10 @@ class MemberRun {
       return `not stable ${(untilMs - healedMs) / 1000} s after the last fault:\n${wrong.join("\n")}\n${observer.summary()}`
     })
     return undefined
+  }
+
+  private isFounded(): boolean {
+    return this.world.machines.some((machine) => machine.disk.durable.view !== undefined)
   }
 
   private groups(): Machine<MemberContents>[][] {
@@ -149,11 +155,8 @@ class MemberRun {
   private memberOptions(machine: Machine<MemberContents>): MemberOptions {
     const { options, addresses } = this
     const joined = machine.index >= addresses.length
-    // Whose directory was wiped is told by its operator where the others are.
-    const others = this.world.machines.some(
-      (other) => other !== machine && other.disk.durable.view !== undefined,
-    )
-    const wiped = others && machine.incarnation > 1 && machine.disk.durable.boot === 0
+    // Whoever starts again with nothing is told by its operator where the others are now.
+    const wiped = machine.incarnation > 1 && machine.disk.durable.view === undefined && this.isFounded()
     if (wiped) this.rewired.add(machine.index)
     const own = addresses.filter((_, index) => this.groupOf(index) === this.groupOf(machine.index))
     const peers =
