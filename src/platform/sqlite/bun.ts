@@ -28,5 +28,7 @@ export function openDatabase(path: string): SqlDatabase {
 /** @returns SQLite's primary result code, or 0 if `error` is not one of SQLite's */
 export function resultOf(error: unknown): number {
   const number = error instanceof Error ? (error as { errno?: unknown }).errno : undefined
-  return typeof number === "number" && error instanceof Error && error.name === "SQLiteError" ? number & 0xff : 0
+  return typeof number === "number" && error instanceof Error && error.name === "SQLiteError"
+    ? number & 0xff
+    : 0
 }

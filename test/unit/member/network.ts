@@ -142,7 +142,8 @@ export class Network {
     while (this.nowMs < end && !until()) {
       this.nowMs++
       while ((this.queue[0]?.atMs ?? Infinity) <= this.nowMs) this.queue.shift()?.run()
-      if (this.nowMs % 50 === 0) for (const machine of this.machines.values()) this.hand(machine, { kind: "tick" })
+      if (this.nowMs % 50 === 0)
+        for (const machine of this.machines.values()) this.hand(machine, { kind: "tick" })
     }
   }
 
@@ -154,7 +155,8 @@ export class Network {
   }
 
   allServe(): boolean {
-    for (let slot = 0; slot < this.settings.slotCount; slot++) if (this.serving(slot).length !== 1) return false
+    for (let slot = 0; slot < this.settings.slotCount; slot++)
+      if (this.serving(slot).length !== 1) return false
     return true
   }
 }
