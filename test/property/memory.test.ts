@@ -107,6 +107,9 @@ class Bench {
     bytes.set(name, 3)
     for (let i = 0; i < length; i++) bytes[3 + name.length + i] = (this.position * 7 + i) & 255
     const contentOffset = 3 + name.length
+    const wasResident = this.isResident(alias)
+    const evictionsBefore = this.table.figures().evictions
+    const lostBefore = this.lost
     this.table.store(slot, bytes, 3, name.length, contentOffset, length, expiresAtMs, this.position)
     const entry = {
       slot,
@@ -117,6 +120,11 @@ class Bench {
     this.truth.set(alias, entry)
     this.log.push({ alias, entry, position: this.position })
     this.left(alias)
+    if (!this.setting.transient) return
+    // What is about to be overwritten may itself be evicted to make room: an eviction that loses nothing.
+    const evicted = this.table.figures().evictions - evictionsBefore - (this.lost - lostBefore)
+    expect(evicted === 0 || (evicted === 1 && wasResident)).toBe(true)
+    this.lost += evicted
   }
 
   private remove(alias: string): void {
@@ -358,7 +366,7 @@ function runAll(options: Setting, steps: readonly Step[]): void {
 }
 
 describe("the table answers as the model does", () => {
-  test("small entries, tight limits", { timeout: 60_000 }, () => {
+  test("small entries, tight limits", { timeout: 240_000 }, () => {
     const lengths = fc.integer({ min: 0, max: 300 })
     fc.assert(
       fc.property(
@@ -369,7 +377,7 @@ describe("the table answers as the model does", () => {
       { numRuns: 3000, seed: 1 },
     )
   })
-  test("entries of all sizes, with buffers of their own among them", { timeout: 60_000 }, () => {
+  test("entries of all sizes, with buffers of their own among them", { timeout: 240_000 }, () => {
     const lengths = fc.oneof(
       fc.integer({ min: 0, max: 2000 }),
       fc.integer({ min: 10_000, max: 300_000 }),
@@ -381,7 +389,7 @@ describe("the table answers as the model does", () => {
         fc.array(stepOf(lengths), { minLength: 20, maxLength: 60 }),
         runAll,
       ),
-      { numRuns: 150, seed: 2 },
+      { numRuns: 40, seed: 2 },
     )
   })
 })
