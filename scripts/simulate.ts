@@ -1,6 +1,6 @@
 /**
  * Runs the simulator: `bun scripts/simulate.ts [--seeds N] [--seed S] [--wall-minutes M] [--virtual-minutes V] [--trace]
- * [--minimise] [--mutants [NAME]]`.
+ * [--mutants [--only NAME]]`.
  *
  * Seeds are shared out among as many processes as there are cores. The first failing seed of each process is shrunk to
  * the faults that it needs, printed as a command, and kept under `test/simulation/seeds/`, where the tests replay it.
@@ -34,6 +34,7 @@ const { values } = parseArgs({
     /** Of the processes that do the work. */
     worker: { type: "boolean", default: false },
     stride: { type: "string", default: "1" },
+    skip: { type: "string", default: "" },
   },
 })
 
@@ -58,7 +59,9 @@ interface Line {
 
 function work(): void {
   const repeatEvery = Number(values["repeat-every"])
+  const skipped = new Set(values.skip.split(",").filter(Boolean).map(Number))
   for (let seed = firstSeed; seed < firstSeed + seeds && Date.now() < untilMs; seed += stride) {
+    if (skipped.has(seed)) continue
     const options = drawOptions(seed, virtualMinutes)
     const result = runMembers(options)
     let repeated: boolean | undefined

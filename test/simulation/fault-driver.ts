@@ -66,13 +66,13 @@ export abstract class FaultDriver<Contents> {
       case "kill":
         return this.kill(this.resolve(fault.target), fault.power, fault.downMs)
       case "killOnSend": {
-        const { label, power, downMs, wipe } = fault
-        this.resolve(fault.target).trap = { at: "send", label, power, downMs, wipe }
+        const { label, power, downMs, wipe, isolateMs } = fault
+        this.resolve(fault.target).trap = { at: "send", label, power, downMs, wipe, isolateMs }
         return
       }
       case "killOnPersist": {
         const { when, power, downMs, wipe } = fault
-        this.resolve(fault.target).trap = { at: "persist", when, power, downMs, wipe }
+        this.resolve(fault.target).trap = { at: "persist", when, power, downMs, wipe, isolateMs: 0 }
         return
       }
       case "restartStorm": {

@@ -31,6 +31,8 @@ export type FaultKind =
       readonly power: boolean
       readonly downMs: number
       readonly wipe: boolean
+      /** Cut off for so long instead of killed; 0 = killed. */
+      readonly isolateMs: number
     }
   | {
       readonly kind: "killOnPersist"
@@ -142,6 +144,7 @@ export function drawFaults(prng: Prng, surroundings: Surroundings): Fault[] {
       : {
           kind: "killOnSend" as const,
           label: prng.pick(["hello", "prepare", "promise", "accept", "accepted"]),
+          isolateMs: 0,
         }
     faults.push({ ...fault, target, power: true, downMs, wipe: true, atMs: prng.between(1, 6_000) })
   }
@@ -204,9 +207,23 @@ function drawFault(
       const which = prng.pick(["all", "voterMajority", "minority", "minority"] as const)
       return { kind: "killMany", which, power, downMs, spreadMs: prng.pick([0, 100, 3_000]) }
     }
-    case 3:
+    case 3: {
+      // Right after its word is out, a primary hears no more of what becomes of it.
+      const primary: Target = { role: "primary", nth: prng.below(nodes) }
+      const label = prng.pick(["certificate", "certificate", "release"])
+      const isolateMs = prng.chance(2, 3) ? durationMs + leaseMs * 2 : 0
+      return { kind: "killOnSend", target: primary, label, power, downMs, wipe: false, isolateMs }
+    }
     case 4:
-      return { kind: "killOnSend", target, label: prng.pick(labels), power, downMs, wipe: false }
+      return {
+        kind: "killOnSend",
+        target,
+        label: prng.pick(labels),
+        power,
+        downMs,
+        wipe: false,
+        isolateMs: 0,
+      }
     case 5:
     case 6: {
       const when = prng.pick(["before", "written", "durable", "failed"] as const)

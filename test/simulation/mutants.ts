@@ -300,56 +300,75 @@ export async function runMutants(only: string): Promise<boolean> {
   const root = fileURLToPath(new URL("../../", import.meta.url))
   let missed = 0
   // Seeds that fail without a patch show nothing about one.
-  const sound = tryMutant(root, { name: "unpatched", edits: [] }, false)
-  console.log(sound.caught ? `the unpatched core FAILS: ${sound.text}` : `the unpatched core: ${sound.text}`)
-  if (sound.caught) missed++
+  const unpatched = run(root, [], [], ["--wall-minutes", "10"])
+  const failing = unpatched.lines.filter((line) => line.violation !== undefined)
+  for (const { seed, violation } of failing)
+    console.log(`the unpatched core FAILS seed ${seed}: ${firstLine(violation?.text ?? "")}`)
+  console.log(`the unpatched core: ${unpatched.lines.length} seeds, ${failing.length} failed`)
+  const skip = failing.map((line) => line.seed)
   for (const mutant of mutants) {
     if (!mutant.name.includes(only)) continue
     const startedMs = Date.now()
-    const outcome = tryMutant(root, mutant, true)
+    const outcome = tryMutant(root, mutant, skip)
     if (!outcome.caught) missed++
     const seconds = ((Date.now() - startedMs) / 1000).toFixed(1)
     console.log(`${outcome.caught ? "caught" : "MISSED"}  ${mutant.name} (${seconds} s): ${outcome.text}`)
   }
   console.log(missed === 0 ? "all caught" : `${missed} missed`)
-  return missed === 0
+  return missed === 0 && failing.length === 0
+}
+
+/** What the runs of one copy told, seed by seed. */
+interface Line {
+  readonly seed: number
+  readonly violation?: { readonly text: string }
+  readonly repeated?: boolean
 }
 
 function tryMutant(
   root: string,
   mutant: Mutant,
-  isBroken: boolean,
+  skip: readonly number[],
 ): { readonly caught: boolean; readonly text: string } {
+  const flags = ["--stop-at-first", "--wall-minutes", String(wallMinutes)]
+  const { lines, error } = run(root, mutant.edits, skip, flags)
+  for (const { seed, violation, repeated } of lines) {
+    if (violation !== undefined) return { caught: true, text: `seed ${seed}: ${firstLine(violation.text)}` }
+    if (repeated === false) return { caught: true, text: `seed ${seed}: two runs, two traces` }
+  }
+  return { caught: false, text: error ?? `${lines.length} seeds passed` }
+}
+
+/** Runs seeds on a copy of the sources to which the edits were applied. */
+function run(
+  root: string,
+  edits: readonly Edit[],
+  skip: readonly number[],
+  flags: readonly string[],
+): { readonly lines: readonly Line[]; readonly error: string | undefined } {
   const directory = mkdtempSync(join(tmpdir(), "qdb-mutant-"))
   try {
     for (const part of ["src/core", "src/wire", "test/simulation", "scripts/simulate.ts"])
       cpSync(join(root, part), join(directory, part), { recursive: true })
-    for (const { file, find, replace } of mutant.edits) {
+    for (const { file, find, replace } of edits) {
       const path = join(directory, "src/core", file)
       const text = readFileSync(path, "utf8")
-      if (!text.includes(find))
-        return { caught: false, text: `the patch of ${file} no longer applies: ${find}` }
+      if (!text.includes(find)) return { lines: [], error: `the patch of ${file} no longer applies: ${find}` }
       writeFileSync(
         path,
         text.replaceAll(find, () => replace),
       )
     }
-    const flags = ["--stop-at-first", "--worker", "--repeat-every", "5"]
-    const limits = ["--seeds", String(seedsMax), "--wall-minutes", String(isBroken ? wallMinutes : 10)]
-    const run = spawnSync(process.execPath, [join(directory, "scripts/simulate.ts"), ...flags, ...limits], {
+    const own = ["--worker", "--repeat-every", "5", "--seeds", String(seedsMax), "--skip", skip.join()]
+    const done = spawnSync(process.execPath, [join(directory, "scripts/simulate.ts"), ...own, ...flags], {
       encoding: "utf8",
-      maxBuffer: 64 * 1024 * 1024,
+      maxBuffer: 256 * 1024 * 1024,
     })
-    for (const line of run.stdout.split("\n").filter((text) => text.startsWith("{"))) {
-      const { seed, violation, repeated } = JSON.parse(line) as {
-        seed: number
-        violation?: { text: string }
-        repeated?: boolean
-      }
-      if (violation !== undefined) return { caught: true, text: `seed ${seed}: ${firstLine(violation.text)}` }
-      if (repeated === false) return { caught: true, text: `seed ${seed}: two runs, two traces` }
-    }
-    return { caught: false, text: run.status === 0 ? `${seedsMax} seeds passed` : run.stderr.slice(0, 500) }
+    const lines = done.stdout
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as Line)
+    return { lines, error: done.status === 0 ? undefined : done.stderr.slice(0, 500) }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

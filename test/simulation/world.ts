@@ -70,6 +70,8 @@ export type Trap = {
   readonly downMs: number
   /** The directory is gone, too. */
   readonly wipe: boolean
+  /** Not killed, but cut off for so long, once the step's messages are out; 0 = killed. */
+  readonly isolateMs: number
 } & (
   | { readonly at: "send"; readonly label: string }
   | { readonly at: "persist"; readonly when: "before" | "written" | "durable" | "failed" }
@@ -298,8 +300,27 @@ export class World<Contents> {
   }
 
   private spring(machine: Machine<Contents>, trap: Trap, power: boolean): void {
+    if (trap.isolateMs > 0) {
+      machine.trap = undefined
+      return this.at(this.nowMs, () => this.isolate(machine, trap.isolateMs))
+    }
     this.kill(machine, power, trap.downMs)
     if (trap.wipe) this.wipe(machine)
+  }
+
+  private isolate(machine: Machine<Contents>, durationMs: number): void {
+    this.trace.step(this.nowMs, machine.index, "isolated")
+    const others = this.machines.filter((other) => other !== machine)
+    for (const other of others) {
+      this.network.cut(machine.index, other.index)
+      this.network.cut(other.index, machine.index)
+    }
+    this.at(this.nowMs + durationMs, () => {
+      for (const other of others) {
+        this.network.heal(machine.index, other.index)
+        this.network.heal(other.index, machine.index)
+      }
+    })
   }
 
   /** The directory is gone, and the next process finds an empty one. */

@@ -141,6 +141,13 @@ export class Ledger {
     })
   }
 
+  /** The founding of this record is settled: its view 1 was chosen, and is not the void one. */
+  isFounded(contents: MemberContents): boolean {
+    if (contents.founding === undefined) return false
+    const { chosen } = this.instance(viewZero(contents.founding).clusterId, 1)
+    return chosen !== undefined && (JSON.parse(chosen) as View).members.length > 0
+  }
+
   /** A proposer asks for acceptance. */
   proposed(clusterId: string, epoch: number, ballot: Ballot, proposal: Proposal): void {
     const { values } = this.instance(clusterId, epoch)

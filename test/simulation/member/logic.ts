@@ -23,6 +23,7 @@ export class MemberLogic implements Logic {
   private readonly machine: Machine<MemberContents>
   private readonly unclean: boolean
   private readonly coverage: Coverage
+  private readonly onStartOver: () => void
   private leaving = false
   /** When the process was last stepped, and when its lease ends; both on the machine's monotonic clock. */
   steppedMs = 0
@@ -35,7 +36,9 @@ export class MemberLogic implements Logic {
     options: MemberOptions,
     agentOptions: AgentOptions,
     coverage: Coverage,
+    onStartOver: () => void,
   ) {
+    this.onStartOver = onStartOver
     this.machine = machine
     this.host = host
     this.coverage = coverage
@@ -96,7 +99,7 @@ export class MemberLogic implements Logic {
   private carryOut(effect: MemberEffect, now: Now): void {
     switch (effect.kind) {
       case "send":
-        return this.host.send(effect.address, effect.message, effect.message.body.kind)
+        return this.host.send(effect.address, effect.message, labelOf(effect.message))
       case "persist":
         return this.host.persist(effect.token, (contents) => written(contents, effect.records))
       case "view":
@@ -115,6 +118,7 @@ export class MemberLogic implements Logic {
         return this.host.note(effect.text)
       case "startOver":
         this.coverage.count("started over")
+        this.onStartOver()
         return this.host.exit(`starts over: ${effect.reason}`, 10, (contents) =>
           emptyContents(contents.nodeId, this.machine.index, this.machine.incarnation),
         )
@@ -129,4 +133,11 @@ export class MemberLogic implements Logic {
         )
     }
   }
+}
+
+/** The kind of a message; a heartbeat that carries evidence is told from one that does not, since faults aim at it. */
+function labelOf({ body }: PeerMessage): string {
+  if (body.kind !== "heartbeat") return body.kind
+  if (body.wants.some((want) => want.kind === "promote")) return "certificate"
+  return body.wants.some((want) => want.kind === "release") ? "release" : body.kind
 }

@@ -75,6 +75,21 @@ export class MemberObserver implements Observer<MemberContents> {
     if (contents.acceptor !== same?.acceptor) this.onAcceptor(machine, contents)
   }
 
+  /**
+   * A founder gives its directory up. Where view 1 was chosen it may not, lest the cluster lose a voter by its own doing;
+   * unless a majority of the founders' directories is gone already, when nobody can know.
+   */
+  startingOver(machine: MemberMachine): void {
+    const contents = machine.disk.durable
+    const founders = contents.founding?.founders ?? []
+    const left = founders.filter((founder) =>
+      this.machines.some((other) => other.disk.durable.storageId === founder.storageId),
+    )
+    this.checks.that("I30", left.length * 2 <= founders.length || !this.ledger.isFounded(contents), () => {
+      return `n${machine.index} starts over, though view 1 of its founding is chosen`
+    })
+  }
+
   private onFounded(view: View): void {
     this.founded.add(view.clusterId)
     this.coverage.count(view.members.length > 1 ? "founded by a list" : "founded alone")

@@ -55,7 +55,15 @@ class MemberRun {
     this.world = new World<MemberContents>(
       options,
       (machine, host, prng) =>
-        new MemberLogic(machine, host, prng, this.memberOptions(machine), this.agentOptions(), this.coverage),
+        new MemberLogic(
+          machine,
+          host,
+          prng,
+          this.memberOptions(machine),
+          this.agentOptions(),
+          this.coverage,
+          () => this.observer.startingOver(machine),
+        ),
       this.observer,
       this.trace,
       (machine) => emptyContents(machine.disk.durable.nodeId, machine.index, machine.incarnation),
