@@ -12,7 +12,8 @@
  *   --cells put1,put16,get1,get16  --json FILE  --compare OLD.json  --record (adds the result to test/bench/history/)
  *   --qdbd FILE (measure this daemon)  --scale X (smaller parts, to try the instrument)
  *
- * The exit status is 1 when a figure misses its target or the load generator was too slow to be believed.
+ * The exit status is 1 when a figure misses its target or the load generator was too slow to be believed, 3 when something
+ * could not be measured at all.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { describeMachine } from "./bench/machine.ts"
@@ -37,7 +38,7 @@ for (const part of options.parts) {
 
 function giveUp(error: Error): never {
   console.error(`bench: ${error.message}\n${serverOutputs()}`)
-  process.exit(1)
+  process.exit(3)
 }
 
 const document: BenchDocument = {

@@ -13,7 +13,7 @@ export const connections = 50
 export const aliases = 100_000
 export const contentBytes = 100
 /** A generator is a new process for each slice: until then its compiler is busy. */
-const warmupSeconds = 1
+const warmupSecondsMax = 1
 
 export interface Slice {
   readonly perSecond: number
@@ -38,7 +38,7 @@ export function planOf(
     inFlight: cell.endsWith("16") ? 16 : 1,
     aliases,
     contentBytes,
-    warmupSeconds,
+    warmupSeconds: Math.min(warmupSecondsMax, seconds),
     seconds,
     seed,
   }

@@ -39,8 +39,8 @@ export async function measureMemory(programs: Programs, options: BenchOptions): 
   if (limited > limitedMiBMax)
     missed.push(`memory: ${limited.toFixed(0)} MiB under the limit, at most ${limitedMiBMax}`)
   const table = [
-    `a million entries of 100 bytes, after ${quietSeconds} s of quiet: ${loaded.toFixed(0)} MiB at most`,
-    `limiter at ${limitMiB} MiB, ${volumeMiB} MiB written and read: ${limited.toFixed(0)} MiB at most`,
+    `${Math.round(entries * options.scale)} entries of 100 bytes, after ${quietSeconds} s of quiet: ${loaded.toFixed(0)} MiB at most`,
+    `limiter at ${limitMiB} MiB, ${Math.round(volumeMiB * options.scale)} MiB written and read: ${limited.toFixed(0)} MiB at most`,
   ]
   return {
     table: table.join("\n"),

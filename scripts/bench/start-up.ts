@@ -40,7 +40,7 @@ export async function measureStart(programs: Programs, options: BenchOptions): P
       missed.push(`start: ${cleanMs.toFixed(0)} ms after a clean stop, at most ${fullMsMax}`)
     const table = [
       `start to first answer, median of ${runs}: empty ${emptyMs.toFixed(0)} ms`,
-      `a million entries, after a clean stop ${cleanMs.toFixed(0)} ms, after kill -9 with a log of ${log.toFixed(0)} MiB ${killedMs.toFixed(0)} ms`,
+      `${Math.round(entries * options.scale)} entries, after a clean stop ${cleanMs.toFixed(0)} ms, after kill -9 with a log of ${log.toFixed(0)} MiB ${killedMs.toFixed(0)} ms`,
     ]
     return { table: table.join("\n"), figures: { start: figures }, missed }
   } finally {
