@@ -113,9 +113,11 @@ async function readAll(directory: string, expected: ReadonlyMap<string, string>)
 }
 
 describe("one flipped bit", () => {
-  test.each(["killed", "stopped"])(
+  test.for(["killed", "stopped"])(
     `in the files of a %s node (${flips} times) is found or harmless`,
-    async (kind) => {
+    async (kind, context) => {
+      if ("deno" in process.versions)
+        context.skip("Deno ends worker threads later than it says: a killed node's files still change")
       const prng = new Prng(seed + (kind === "killed" ? 0 : 1000))
       const source = join(root, kind === "killed" ? "killed" : "killed-stopped")
       const expected =

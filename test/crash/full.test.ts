@@ -45,50 +45,48 @@ async function eventually(what: string, done: () => boolean, timeoutMs = 20_000)
 }
 
 describe("a full disk", () => {
-  test.skipIf(!canMount())(
-    "costs nothing acknowledged, and is over when there is room",
-    async () => {
-      mounted = mount("-o", "size=48m")
-      const path = join(directory, "data")
-      let node = await TestNode.open(path)
-      const acknowledged = new Set<number>()
-      let next = 0
-      while (!node.storage.diskFull && next < 20_000) {
-        await eventually("room in the ring", () => node.storage.diskFull || node.storage.hasRoom(MiB))
-        const i = next++
-        void node.write({ alias: `key ${i}`, content: content(i) }).then(() => acknowledged.add(i))
-        if (i % 64 === 63) await new Promise((resolve) => setTimeout(resolve, 1))
-      }
-      expect(node.storage.diskFull).toBe(true)
-      expect(acknowledged.size).toBeGreaterThan(1000)
-      await eventually("a notice", () => node.notices.some((text) => /file system is full/.test(text)))
-      for (const i of [0, 100, acknowledged.size - 1])
-        expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
-      // A kill in this state, and a start on the full disk.
-      await (node.storage as DiskStorage).kill()
-      const before = new Set(acknowledged)
-      node = await TestNode.open(path)
-      for (const i of before)
-        expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
-      const late = node.put("late", "x")
-      spawnSync("mount", ["-o", "remount,size=400m", directory])
-      await late
-      await eventually("room", () => !node.storage.diskFull)
-      await node.put("later", "y")
-      expect(node.fatal).toEqual([])
-      await node.storage.close()
-      node = await TestNode.open(path)
-      for (const i of before)
-        expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
-      expect(await node.getText("late")).toBe("x")
-      expect(await node.getText("later")).toBe("y")
-      await node.storage.close()
-      expect(node.fatal).toEqual([])
-    },
-    120_000,
-  )
+  test("costs nothing acknowledged, and is over when there is room", async (context) => {
+    if (!canMount()) context.skip("needs root, to mount a small file system")
+    mounted = mount("-o", "size=48m")
+    const path = join(directory, "data")
+    let node = await TestNode.open(path)
+    const acknowledged = new Set<number>()
+    let next = 0
+    while (!node.storage.diskFull && next < 20_000) {
+      await eventually("room in the ring", () => node.storage.diskFull || node.storage.hasRoom(MiB))
+      const i = next++
+      void node.write({ alias: `key ${i}`, content: content(i) }).then(() => acknowledged.add(i))
+      if (i % 64 === 63) await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    expect(node.storage.diskFull).toBe(true)
+    expect(acknowledged.size).toBeGreaterThan(1000)
+    await eventually("a notice", () => node.notices.some((text) => /file system is full/.test(text)))
+    for (const i of [0, 100, acknowledged.size - 1])
+      expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
+    // A kill in this state, and a start on the full disk.
+    await (node.storage as DiskStorage).kill()
+    const before = new Set(acknowledged)
+    node = await TestNode.open(path)
+    for (const i of before)
+      expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
+    const late = node.put("late", "x")
+    spawnSync("mount", ["-o", "remount,size=400m", directory])
+    await late
+    await eventually("room", () => !node.storage.diskFull)
+    await node.put("later", "y")
+    expect(node.fatal).toEqual([])
+    await node.storage.close()
+    node = await TestNode.open(path)
+    for (const i of before)
+      expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
+    expect(await node.getText("late")).toBe("x")
+    expect(await node.getText("later")).toBe("y")
+    await node.storage.close()
+    expect(node.fatal).toEqual([])
+  }, 120_000)
 
-  test.skipIf(!canMount())("refuses to make a directory, in one line", async () => {
+  test("refuses to make a directory, in one line", async (context) => {
+    if (!canMount()) context.skip("needs root, to mount a small file system")
     mounted = mount("-o", "size=64k")
     await expect(TestNode.open(join(directory, "data"))).rejects.toThrow(
       /^[^\n]*(full|ENOSPC|no space)[^\n]*$/i,

@@ -68,71 +68,56 @@ describe("a killed node", () => {
     return outcome.closed
   }
 
-  test.skipIf(!canTrace())(
-    "opens whatever moment of its creation it was killed in",
-    async () => {
-      const points = asked === "all" ? Array.from({ length: 130 }, (_, i) => i + 1) : [1, 9, 23, 61, 104]
-      for (const at of points) {
-        const path = join(directory, `creation-${at}`)
-        await killAt(rare, at, path, 0, new Expectation())
-        rmSync(path, { recursive: true, force: true })
-      }
-    },
-    1_200_000,
-  )
+  test("opens whatever moment of its creation it was killed in", async (context) => {
+    if (!canTrace()) context.skip("needs strace, and leave to trace")
+    const points = asked === "all" ? Array.from({ length: 130 }, (_, i) => i + 1) : [1, 9, 23, 61, 104]
+    for (const at of points) {
+      const path = join(directory, `creation-${at}`)
+      await killAt(rare, at, path, 0, new Expectation())
+      rmSync(path, { recursive: true, force: true })
+    }
+  }, 1_200_000)
 
-  test.skipIf(!canTrace())(
-    "has everything that it had acknowledged, whichever call was its last",
-    async () => {
-      const path = join(directory, "data")
-      const expectation = new Expectation()
-      await killAt(rare, 1_000_000, path, 0, expectation)
-      let run = 1
-      if (asked === undefined) {
-        for (const [which, at] of [
-          [rare, 12],
-          [rare, 30],
-          [calls, 1250],
-          [calls, 1500],
-          [calls, 1690],
-        ] as const)
-          await killAt(which, at, path, run++, expectation)
-        return
-      }
-      for (let at = 1; !(await killAt(rare, at, path, run++, expectation)); at++);
-      const step = asked === "all" ? 1 : Number(asked)
-      for (let at = 1; !(await killAt(calls, at, path, run++, expectation)); at += step);
-      console.log(`${run} runs`)
-    },
-    7_200_000,
-  )
+  test("has everything that it had acknowledged, whichever call was its last", async (context) => {
+    if (!canTrace()) context.skip("needs strace, and leave to trace")
+    const path = join(directory, "data")
+    const expectation = new Expectation()
+    await killAt(rare, 1_000_000, path, 0, expectation)
+    let run = 1
+    if (asked === undefined) {
+      for (const [which, at] of [
+        [rare, 12],
+        [rare, 30],
+        [calls, 1250],
+        [calls, 1500],
+        [calls, 1690],
+      ] as const)
+        await killAt(which, at, path, run++, expectation)
+      return
+    }
+    for (let at = 1; !(await killAt(rare, at, path, run++, expectation)); at++);
+    const step = asked === "all" ? 1 : Number(asked)
+    for (let at = 1; !(await killAt(calls, at, path, run++, expectation)); at += step);
+    console.log(`${run} runs`)
+  }, 7_200_000)
 
-  test.skipIf(!canTrace())(
-    "stops at the first failed fsync, and has what it had acknowledged before",
-    async () => {
-      const path = join(directory, "data")
-      const expectation = new Expectation()
-      await killAt(rare, 1_000_000, path, 0, expectation)
-      let failed = 0
-      for (const [run, at] of [5, 12, 20, 28, 36].entries()) {
-        const trace = join(directory, "strace.txt")
-        const fail = [
-          "-o",
-          trace,
-          "-e",
-          `trace=${calls}`,
-          "-e",
-          `inject=fsync,fdatasync:error=EIO:when=${at}`,
-        ]
-        const outcome = await runChild({ directory: path, run: run + 1, count: stepCount, strace: fail })
-        const injected = readFileSync(trace, "latin1").includes("(INJECTED)")
-        expect(outcome.closed, `fsync ${at}`).toBe(!injected)
-        if (injected) expect(outcome.errors).toMatch(/StorageError: [^\n]*disk I\/O error/)
-        if (injected) failed++
-        expectation.add(script(run + 1, stepCount), outcome.acknowledged)
-        expect(await checkDirectory(path, expectation)).toEqual([])
-      }
-      expect(failed).toBeGreaterThan(2)
-    },
-  )
+  test("stops at the first failed fsync, and has what it had acknowledged before", async (context) => {
+    if (!canTrace()) context.skip("needs strace, and leave to trace")
+    const path = join(directory, "data")
+    const expectation = new Expectation()
+    await killAt(rare, 1_000_000, path, 0, expectation)
+    let failed = 0
+    for (const [run, at] of [5, 12, 20, 28, 36].entries()) {
+      const trace = join(directory, "strace.txt")
+      const fail = ["-o", trace, "-e", `trace=${calls}`, "-e", `inject=fsync,fdatasync:error=EIO:when=${at}`]
+      const outcome = await runChild({ directory: path, run: run + 1, count: stepCount, strace: fail })
+      const injected = readFileSync(trace, "latin1").includes("(INJECTED)")
+      expect(outcome.closed, `fsync ${at}`).toBe(!injected)
+      if (injected) expect(outcome.errors).toMatch(/StorageError: [^\n]*disk I\/O error/)
+      if (injected) failed++
+      expectation.add(script(run + 1, stepCount), outcome.acknowledged)
+      expect(await checkDirectory(path, expectation)).toEqual([])
+    }
+    expect(failed).toBeGreaterThan(2)
+  })
 })

@@ -4,7 +4,7 @@
 import type { PeerMessage } from "../../src/core/member/event.ts"
 import type { Certificate, Release } from "../../src/core/view/evidence.ts"
 import type { View } from "../../src/core/view/view.ts"
-import type { Snapshot } from "./seat-world.ts"
+import type { Snapshot } from "./seat-steps.ts"
 
 /** What the observer of a run knows and no node does. */
 export interface Observed {

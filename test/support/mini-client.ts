@@ -3,7 +3,7 @@
  * of the document. It does what the page asks of a simple client: one connection, the next address when that fails, retries
  * under the same number, the floor raised behind what is answered, a ping when idle.
  */
-import { connect, type Socket } from "node:net"
+import { connect, Socket } from "node:net"
 import { decode, encode } from "@msgpack/msgpack"
 
 type Message = readonly unknown[]
@@ -74,8 +74,9 @@ export class MiniClient {
 
   /** @returns a reply; where there is no connection, or it breaks, one that a node would never send */
   private async attempt(request: Message): Promise<Message> {
-    const socket = await (this.connection ??= this.dial()).catch(() => undefined)
-    if (socket === undefined) return [23, 0, "connection_refused", "No node could be reached.", true]
+    const socket = await (this.connection ??= this.dial()).catch((cause: unknown) => cause)
+    if (socket instanceof MiniError) return socket.reply
+    if (!(socket instanceof Socket)) return [23, 0, "connection_refused", "No node could be reached.", true]
     if (socket.destroyed) return lost
     return new Promise((resolve) => {
       this.waiting.set(request[1] as number, resolve)
@@ -101,7 +102,7 @@ export class MiniClient {
       socket.on("data", (chunk: Buffer) => {
         unread = Buffer.concat([unread, chunk])
         while (unread.length >= 4 && unread.length >= 4 + unread.readUInt32LE(0)) {
-          const message = decode(unread.subarray(4, 4 + unread.readUInt32LE(0))) as Message
+          const message = decode(new Uint8Array(unread.subarray(4, 4 + unread.readUInt32LE(0)))) as Message
           unread = unread.subarray(4 + unread.readUInt32LE(0))
           if (greeted) this.answer(message)
           else if (message[0] === "qdb") resolve(socket)

@@ -6,7 +6,7 @@ import { loadConfig } from "../../../src/config/load.ts"
 import type { LoadOptions } from "../../../src/config/load.ts"
 import { originText, problemText } from "../../../src/config/problem.ts"
 import { configFileText, defaults, printConfig } from "../../../src/config/print.ts"
-import { foreignKeys, schema, settingPaths } from "../../../src/config/schema.ts"
+import { schema, settingPaths } from "../../../src/config/schema.ts"
 import { variableOf } from "../../../src/config/environment.ts"
 import { helpText } from "../../../src/config/help.ts"
 
@@ -397,13 +397,4 @@ describe("printing", () => {
     }
     for (const line of help.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100)
   })
-})
-
-test("what a foreign key is told to use exists", () => {
-  for (const advice of Object.values(foreignKeys)) {
-    const path = /(?:use|see) (.*)$/.exec(advice)?.[1]
-    if (path !== undefined) expect(settingPaths).toContain(path)
-    else expect(advice).toBe("there is no counterpart")
-  }
-  for (const key of Object.keys(foreignKeys)) expect(settingPaths).not.toContain(key)
 })

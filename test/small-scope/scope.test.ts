@@ -1,0 +1,37 @@
+/** The real core in scopes small enough to be explored to the end; and, against each, bugs that it must find. */
+import { describe, expect, it } from "vitest"
+import { mutants, tryMutant } from "./mutants.ts"
+import { requireAll } from "../support/peer.ts"
+import { explorations, run, summary } from "./run.ts"
+
+/** Explored in every run; the others in the long one. */
+const short = new Set(["duel"])
+const shortMutants = new Set(["voters do not wait for leases", "accepted demotion forgotten by a restart"])
+
+describe("small scopes", () => {
+  let states = 0
+  for (const exploration of explorations) {
+    it(exploration.title, { timeout: 180_000 }, (context) => {
+      if (!short.has(exploration.name)) requireAll(context, "explores a scope to its end")
+      const outcome = run(exploration)
+      console.log(summary(exploration.name, outcome))
+      states += outcome.states
+      expect(outcome.violation, outcome.trace?.join("\n")).toBeUndefined()
+      expect(outcome.stuck, outcome.stuckTrace?.join("\n")).toBe(0)
+    })
+  }
+
+  it("are a hundred thousand states and more together", () => {
+    expect(states).toBeGreaterThan(100_000)
+  })
+})
+
+describe("seeded bugs", () => {
+  for (const mutant of mutants) {
+    it(mutant.name, { timeout: 180_000 }, (context) => {
+      if (!shortMutants.has(mutant.name)) requireAll(context, "explores a broken copy of the core")
+      const { isCaught, text } = tryMutant(mutant)
+      expect(isCaught, text).toBe(true)
+    })
+  }
+})
