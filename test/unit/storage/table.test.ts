@@ -9,6 +9,7 @@ import {
   RecordView,
   writeRecordHeader,
 } from "../../../src/core/entry/record.ts"
+import { flushTransactionRows } from "../../../src/core/lib/limits.ts"
 import { Prng } from "../../../src/core/lib/prng.ts"
 import { hashAdd, hashSubtract, rowChecksum, rowHash } from "../../../src/storage/checksum.ts"
 import { FlushedGate } from "../../../src/storage/flushed-gate.ts"
@@ -170,6 +171,32 @@ describe("a partition file", () => {
     writer.close()
     const reader = new PartitionReader(directory(), 0)
     for (const slot of [0, 8, 16, 24]) expect(reader.verifySlot(slot)).toBe(slot === 0 ? 51 : 50)
+    reader.close()
+  })
+
+  test("says nothing is applied while a round is half-way, and takes the round again", () => {
+    createPartition(directory(), 0)
+    const writer = new PartitionWriter(directory(), 0)
+    const count = flushTransactionRows + 500
+    const round = () => {
+      const small = Array.from({ length: count }, (_, i) => record(0, `small ${i}`, `${i}`))
+      const large = Array.from({ length: 50 }, (_, i) => record(8, `large ${i}`, "x".repeat(20_000)))
+      return roundOf(0, [...small, ...large])
+    }
+    writer.database.exec("PRAGMA max_page_count = 220")
+    expect(() => writer.write(round(), 7, 700)).toThrow(/full/)
+    // The first transaction is in the file, and the file agrees with itself.
+    expect(writer.count).toBe(flushTransactionRows)
+    writer.close()
+    const again = new PartitionWriter(directory(), 0)
+    expect(again.applied).toMatchObject({ batch: 0, position: 0 })
+    expect(again.slots.get(0)).toMatchObject({ count: flushTransactionRows, sequence: 0 })
+    expect(again.write(round(), 7, 700)).toBe(count + 50)
+    expect(again.applied).toMatchObject({ batch: 7, position: 700 })
+    again.close()
+    const reader = new PartitionReader(directory(), 0)
+    expect(reader.verifySlot(0)).toBe(count)
+    expect(reader.verifySlot(8)).toBe(50)
     reader.close()
   })
 })
