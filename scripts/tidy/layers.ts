@@ -23,7 +23,11 @@ export const layers: ReadonlyArray<Layer> = [
   { path: "src/core/", imports: [], packages: [] },
   { path: "src/wire/", imports: ["src/core/entry/"], packages: ["msgpackr"] },
   { path: "src/command/", imports: ["src/wire/", "src/core/entry/"], packages: [] },
-  { path: "src/config/", imports: ["src/platform/"], packages: ["node:", "jsonc-parser", "effect"] },
+  {
+    path: "src/config/",
+    imports: ["src/platform/"],
+    packages: ["node:", "jsonc-parser", "effect", "fflate"],
+  },
   {
     path: "src/storage/",
     imports: ["src/core/entry/", "src/core/ring/", "src/platform/"],
