@@ -115,6 +115,7 @@ async function readAll(directory: string, expected: ReadonlyMap<string, string>)
 describe("one flipped bit", () => {
   test.for(["killed", "stopped"])(
     `in the files of a %s node (${flips} times) is found or harmless`,
+    { timeout: 600_000 },
     async (kind, context) => {
       if ("deno" in process.versions)
         context.skip("Deno ends worker threads later than it says: a killed node's files still change")
@@ -143,7 +144,6 @@ describe("one flipped bit", () => {
       expect(wrong).toEqual([])
       expect(found).toBeGreaterThan(flips / 10)
     },
-    600_000,
   )
 })
 

@@ -4,7 +4,8 @@
  */
 import type { Fault, Target } from "./faults.ts"
 import type { Coverage } from "./violation.ts"
-import type { Machine, World } from "./world.ts"
+import type { World } from "./world.ts"
+import type { Machine } from "./machine.ts"
 
 export abstract class FaultDriver<Contents> {
   protected readonly world: World<Contents>

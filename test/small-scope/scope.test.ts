@@ -17,7 +17,7 @@ describe("small scopes", () => {
       console.log(summary(exploration.name, outcome))
       states += outcome.states
       expect(outcome.violation, outcome.trace?.join("\n")).toBeUndefined()
-      expect(outcome.stuck, outcome.stuckTrace?.join("\n")).toBe(0)
+      expect(outcome.stuck, outcome.stuckTrace.join("\n")).toBe(0)
     })
   }
 

@@ -3,7 +3,7 @@
  * lease, every slot has a primary that answers and its replicas in sync, and nothing moves.
  */
 import type { View } from "../../../src/core/view/view.ts"
-import type { Machine } from "../world.ts"
+import type { Machine } from "../machine.ts"
 import type { MemberContents } from "./contents.ts"
 import type { Ledger } from "./ledger.ts"
 import type { MemberLogic } from "./logic.ts"
