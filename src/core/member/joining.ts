@@ -12,11 +12,18 @@ import type { Now } from "../lib/clock.ts"
 import { memberOf, type View } from "../view/view.ts"
 import type { Identity, MemberEffect, PeerMessage } from "./event.ts"
 
+/** A cluster that does not answer for so long may be gone, ms. */
+const silentClusterMs = 5_000
+
 export interface JoiningState {
   /** The newest view that was heard of; the joiner is not in it. */
   known: View | undefined
   askAtMs: number
   nextNumber: number
+  /** Until then it keeps to the cluster that it heard of; if that one stays silent, it may join another. */
+  keepUntilMs: number
+  /** It was a member of it: it never joins another. */
+  isBound: boolean
   /** Since when its node id is another's: when it gives up. */
   giveUpAtMs: number | undefined
 }
@@ -29,16 +36,36 @@ export type JoiningStep =
 export class Joining {
   readonly state: JoiningState
 
-  constructor(state: JoiningState = { known: undefined, askAtMs: 0, nextNumber: 1, giveUpAtMs: undefined }) {
+  constructor(state: JoiningState) {
     this.state = state
   }
 
+  static started(): Joining {
+    return new Joining({
+      known: undefined,
+      askAtMs: 0,
+      nextNumber: 1,
+      keepUntilMs: 0,
+      isBound: false,
+      giveUpAtMs: undefined,
+    })
+  }
+
   /** @returns whether the view is of the cluster that this node is joining, and newer than what it knew */
-  learn(view: View): boolean {
-    const { known } = this.state
-    if (known !== undefined && (known.clusterId !== view.clusterId || known.epoch >= view.epoch)) return false
+  learn(view: View, now: Now): boolean {
+    const { known, isBound, keepUntilMs } = this.state
+    const isOther = known !== undefined && known.clusterId !== view.clusterId
+    if (isOther && (isBound || now.monotonicMs < keepUntilMs)) return false
+    this.state.keepUntilMs = now.monotonicMs + silentClusterMs
+    if (known !== undefined && !isOther && known.epoch >= view.epoch) return false
     this.state.known = view
     return true
+  }
+
+  /** This node was a member, and is to be one again, of this cluster only. */
+  bind(view: View): void {
+    this.state.known = view
+    this.state.isBound = true
   }
 
   step(self: Identity, now: Now): JoiningStep {

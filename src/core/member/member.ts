@@ -70,7 +70,7 @@ export class Member {
       nextToken: 1,
       seat: undefined,
       finder: Finder.started(now, self.boot).state,
-      joining: new Joining().state,
+      joining: Joining.started().state,
       answered: new Set(),
       roll: Roll.started(now, options.settings.suspectMs).state,
       poll: new Poll().state,
@@ -317,7 +317,7 @@ export class Member {
         this.log("warning", "is no longer a member of the cluster: asks to join again")
         this.leaveSeat()
         state.phase = "joining"
-        this.joining.learn(view)
+        this.joining.bind(view)
       }
       return
     }

@@ -96,7 +96,21 @@ function planLosses(planning: Planning, slot: number, gone: ReadonlySet<StorageI
   kept = keepSome(kept, (storageId) => !stopping.has(storageId) || (storageId === primary && !isHandedOver))
   const left = learners.filter((storageId) => !lost(storageId) && !stopping.has(storageId))
   if (kept.length === inSync.length && left.length === learners.length) return
-  draft.setSlot(slot, kept, left)
+  draft.setSlot(slot, ledBy(kept, inSync, draft.view.slots[slot]?.inSync ?? []), left)
+}
+
+/**
+ * Only who was in sync in the present view may lead in the next; a learner that is promoted in this very step may not, even
+ * if all before it are gone.
+ */
+function ledBy(
+  kept: readonly StorageId[],
+  inSync: readonly StorageId[],
+  present: readonly StorageId[],
+): readonly StorageId[] {
+  const leader = kept.find((storageId) => present.includes(storageId))
+  if (leader === undefined) return inSync
+  return kept[0] === leader ? kept : [leader, ...kept.filter((storageId) => storageId !== leader)]
 }
 
 /** Those who are fit, or all where nobody is. */

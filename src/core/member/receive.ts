@@ -17,6 +17,7 @@ export function receive(member: Member, message: PeerMessage, now: Now): void {
   const { self } = member
   const { body, to, from } = message
   if (from.storageId === self.storageId || (to !== "" && to !== self.storageId)) return
+  if (message.clusterId === "" || message.clusterId === member.view?.clusterId) member.seat?.heardFrom(from)
   switch (body.kind) {
     case "hello":
       if (body.hello.isAnswer) member.finder.onAnswer(message, now)
@@ -116,7 +117,7 @@ function onWelcome(member: Member, message: PeerMessage, view: View, now: Now): 
   const { state, seat, self } = member
   if (view.epoch === 0 || isFounding(view.clusterId)) return
   if (state.phase === "founding" || state.phase === "joining") {
-    if (state.entering !== undefined || !member.joining.learn(view)) return
+    if (state.entering !== undefined || !member.joining.learn(view, now)) return
     if (memberOf(view, self.storageId) === undefined) {
       if (state.phase === "founding") {
         member.log("info", `joins cluster ${view.clusterId}, which ${message.from.address} belongs to`)

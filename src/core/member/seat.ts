@@ -46,6 +46,8 @@ export interface SeatState {
   proposer: ProposerState
   grantor: GrantorState
   holder: HolderState
+  /** Where members that have restarted since the view said that they are. */
+  moved: Map<StorageId, { readonly boot: number; readonly address: Address }>
   /** Steps that led to the view, the newest last. */
   history: ViewDelta[]
   /** Slots whose primary this node was and has released in this epoch. */
@@ -106,6 +108,7 @@ export class Seat {
         proposer: { round: record?.promised.round ?? 0, attempt: undefined },
         grantor: grantor.state,
         holder: Holder.started(now).state,
+        moved: new Map(),
         history: [],
         released: new Set(),
         askedUntilMs: 0,
@@ -202,6 +205,9 @@ export class Seat {
       state.acceptor.record = undefined
     }
     state.released.clear()
+    for (const [storageId, { boot }] of state.moved) {
+      if (boot <= (memberOf(view, storageId)?.boot ?? boot)) state.moved.delete(storageId)
+    }
     state.finishAtMs = undefined
     this.grantor.enterEpoch(skipped || others, now.monotonicMs, view.settings.leaseMs)
     this.holder.forgetOthers(view.voters)
@@ -237,7 +243,18 @@ export class Seat {
   /** To a member of the present view. */
   sendToMember(storageId: StorageId, body: MessageBody, now: Now): void {
     const member = memberOf(this.view, storageId)
-    if (member !== undefined) this.sendTo(member.address, storageId, body, now)
+    if (member === undefined) return
+    this.sendTo(this.state.moved.get(storageId)?.address ?? member.address, storageId, body, now)
+  }
+
+  /**
+   * A member that restarts may come back at another address, and so may most of them at once. Then no view can say so
+   * before they have found each other.
+   */
+  heardFrom({ storageId, boot, address }: Identity): void {
+    const member = memberOf(this.view, storageId)
+    if (member === undefined || boot <= (this.state.moved.get(storageId)?.boot ?? member.boot)) return
+    if (address !== member.address) this.state.moved.set(storageId, { boot, address })
   }
 
   /** As `sendTo`, but not before everything now on its way to the disk is there. */
