@@ -113,38 +113,40 @@ async function readAll(directory: string, expected: ReadonlyMap<string, string>)
 }
 
 describe("one flipped bit", () => {
-  test.for(["killed", "stopped"])(
-    `in the files of a %s node (${flips} times) is found or harmless`,
-    { timeout: 600_000 },
-    async (kind, context) => {
-      if ("deno" in process.versions)
-        context.skip("Deno ends worker threads later than it says: a killed node's files still change")
-      const prng = new Prng(seed + (kind === "killed" ? 0 : 1000))
-      const source = join(root, kind === "killed" ? "killed" : "killed-stopped")
-      const expected =
-        kind === "killed" ? model : new Map(Array.from({ length: 600 }, (_, i) => [`key ${i}`, text(i, 0)]))
-      const copy = join(root, "copy")
-      let harmless = 0
-      let found = 0
-      const wrong: string[] = []
-      for (let i = 0; i < flips; i++) {
-        rmSync(copy, { recursive: true, force: true })
-        mkdirSync(copy)
-        cpSync(source, copy, { recursive: true })
-        const place = i === 0 ? "nowhere" : flip(copy, prng)
-        const outcome = await readAll(copy, expected)
-        for (const each of outcome.wrong.slice(0, 3)) wrong.push(`flip ${i}, ${place}: ${each}`)
-        if (outcome.errors.length > 0) found++
-        else harmless++
-        if (i === 0) expect(outcome).toMatchObject({ right: aliasesRead(expected), errors: [], wrong: [] })
-        if (process.env["QDB_FLIPS"] !== undefined)
-          console.log(i, place, outcome.right, outcome.errors[0] ?? "", outcome.wrong[0] ?? "")
-      }
-      console.log(`${kind}: ${flips} flips, ${found} found, ${harmless} harmless, ${wrong.length} wrong`)
-      expect(wrong).toEqual([])
-      expect(found).toBeGreaterThan(flips / 10)
-    },
-  )
+  for (const kind of ["killed", "stopped"]) {
+    test(
+      `in the files of a ${kind} node (${flips} times) is found or harmless`,
+      { timeout: 600_000 },
+      async (context) => {
+        if ("deno" in process.versions)
+          context.skip("Deno ends worker threads later than it says: a killed node's files still change")
+        const prng = new Prng(seed + (kind === "killed" ? 0 : 1000))
+        const source = join(root, kind === "killed" ? "killed" : "killed-stopped")
+        const expected =
+          kind === "killed" ? model : new Map(Array.from({ length: 600 }, (_, i) => [`key ${i}`, text(i, 0)]))
+        const copy = join(root, "copy")
+        let harmless = 0
+        let found = 0
+        const wrong: string[] = []
+        for (let i = 0; i < flips; i++) {
+          rmSync(copy, { recursive: true, force: true })
+          mkdirSync(copy)
+          cpSync(source, copy, { recursive: true })
+          const place = i === 0 ? "nowhere" : flip(copy, prng)
+          const outcome = await readAll(copy, expected)
+          for (const each of outcome.wrong.slice(0, 3)) wrong.push(`flip ${i}, ${place}: ${each}`)
+          if (outcome.errors.length > 0) found++
+          else harmless++
+          if (i === 0) expect(outcome).toMatchObject({ right: aliasesRead(expected), errors: [], wrong: [] })
+          if (process.env["QDB_FLIPS"] !== undefined)
+            console.log(i, place, outcome.right, outcome.errors[0] ?? "", outcome.wrong[0] ?? "")
+        }
+        console.log(`${kind}: ${flips} flips, ${found} found, ${harmless} harmless, ${wrong.length} wrong`)
+        expect(wrong).toEqual([])
+        expect(found).toBeGreaterThan(flips / 10)
+      },
+    )
+  }
 })
 
 function aliasesRead(expected: ReadonlyMap<string, string>): number {

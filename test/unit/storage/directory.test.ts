@@ -91,7 +91,7 @@ describe("a data directory", () => {
     const lockFile = new URL("../../../src/storage/directory/lock.ts", import.meta.url)
     const code = `import { DirectoryLock } from ${JSON.stringify(lockFile.href)}
 new DirectoryLock(${JSON.stringify(path)}); console.log("held"); setInterval(() => {}, 1000)`
-    const script = join(path, "..", `${path.split("/").at(-1)}.holder.ts`)
+    const script = join(path, "holder.ts")
     writeFileSync(script, code)
     const run =
       "Deno" in globalThis
