@@ -167,6 +167,7 @@ export class Listener {
     if (session.paused === pause.none) return
     if (session.unsentBytes <= sessionOutputBytesMax / 2) session.paused &= ~pause.output
     if (session.inFlight < sessionRequestsMax / 2) session.paused &= ~pause.requests
+    if (!driver.waitsForRoom(session)) session.paused &= ~pause.room
     if (session.paused !== pause.none) return
     this.read(session, driver)
     session.reader.hold()

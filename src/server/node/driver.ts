@@ -99,6 +99,11 @@ export class Driver {
     return false
   }
 
+  /** Whether storage still has no room for what the session sends. */
+  waitsForRoom(session: Session): boolean {
+    return this.waitingForRoom.has(session)
+  }
+
   forget(session: Session): void {
     this.waitingForRoom.delete(session)
   }
@@ -149,10 +154,7 @@ export class Driver {
   private releaseWaiting(): void {
     const waiting = [...this.waitingForRoom]
     this.waitingForRoom.clear()
-    for (const session of waiting) {
-      session.paused &= ~pause.room
-      this.options.resume(session)
-    }
+    for (const session of waiting) this.options.resume(session)
   }
 
   /** Once a second: forgets silent clients, removes what has expired. */
