@@ -20,13 +20,13 @@ const scopeOf: Readonly<Record<string, string>> = {
   "voters do not wait for leases": "takeover",
   "accepted demotion forgotten at once": "takeover",
   "accepted demotion forgotten by a restart": "takeover",
-  "grants to an older epoch": "takeover",
+  "grants to an older epoch count": "takeover",
   "grants forgotten by a restarted voter": "takeover",
   "grants of others not reckoned with by new voters": "voters",
   "restarted primary goes on in its old slot epoch": "restart",
   "slot epoch stays when the primary restarts": "restart",
-  "ballot used again": "duelRefused",
-  "a decided epoch is voted on again": "duel",
+  "ballot used again": "duelRestarted",
+  "a decided epoch is voted on again": "duelLate",
   "lease counted from the answer": "heartbeats",
   "voters changed without overlap": "voters",
   "a view is used before it is on disk": "slowDisk",
@@ -37,20 +37,30 @@ const scopeOf: Readonly<Record<string, string>> = {
   "promoted without a certificate": "promote",
   "certificate of an older epoch": "promote",
   "release of an older epoch": "handOver",
-  "a released slot is served on": "handOver",
+  "a released slot is served on": "release",
   "no lease for a slot alone in sync": "alone",
   "suspend not noticed": "suspend",
   "a majority of the list founds": "founding",
   "a founder starts over as soon as another is gone": "founding",
   "voters reckon with less than a lease": "takeoverFine",
   "a minority decides": "duel",
-  "a certificate of another primary": "promote",
 }
 
 const own: readonly Mutant[] = [
   {
     name: "voters reckon with less than a lease",
     edits: [{ file: "lease/limits.ts", find: "(leaseMs * 11) / 10", replace: "leaseMs / 2" }],
+  },
+  {
+    name: "grants to an older epoch count",
+    edits: [
+      { file: "member/spreading.ts", find: '  "heartbeat",\n', replace: "" },
+      {
+        file: "member/renewal.ts",
+        find: "if (message.epoch !== seat.view.epoch) return",
+        replace: "if (message.epoch < 0) return",
+      },
+    ],
   },
   {
     name: "a minority decides",

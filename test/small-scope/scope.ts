@@ -45,6 +45,8 @@ export interface Scope {
   readonly disk: "prompt" | "slow"
   /** Whether refusals are delivered too. */
   readonly refusals: boolean
+  /** Whether messages of decided instances are delivered, too. */
+  readonly late: boolean
   /** Suspends (the monotonic clock stands still) of the primary. */
   readonly suspends: number
   readonly statesMax: number
@@ -77,6 +79,7 @@ const base: Scope = {
   stepMs: leaseMs,
   disk: "prompt",
   refusals: false,
+  late: false,
   suspends: 0,
   statesMax: 4_000_000,
   msMax: 60_000,
@@ -87,7 +90,7 @@ const scope = (name: string, changes: Partial<Scope>): Scope => ({ ...base, name
 /** The scopes of the test; the mutants name those that catch them. */
 export const scopes = {
   duel: scope("two proposals, one crash each, reads aside", {
-    candidates: ["evict"],
+    candidates: ["evict", "drop"],
     crashes: [1, 1, 1],
     leases: "none",
   }),
@@ -96,12 +99,23 @@ export const scopes = {
     leases: "none",
     refusals: true,
   }),
-  slowDisk: scope("one proposal, slow disk, a crash, reads aside", {
+  duelRestarted: scope("two proposals, the first proposer restarts, reads aside", {
+    candidates: ["evict", "drop"],
+    crashes: [1, 0, 0],
+    leases: "none",
+  }),
+  duelLate: scope("two proposals, messages of decided instances, reads aside", {
+    candidates: ["evict", "drop"],
+    leases: "none",
+    late: true,
+  }),
+  slowDisk: scope("one proposal, slow disk, a crash each, reads aside", {
     proposalsMax: 1,
     crashes: [1, 0, 1],
     leases: "none",
     disk: "slow",
   }),
+  release: scope("hand-over by release", { candidates: ["handOver"], proposalsMax: 1 }),
   takeover: scope("takeover, a voter restarts", { proposalsMax: 1, crashes: [0, 0, 1] }),
   takeoverFine: scope("takeover in steps of half a lease", { proposalsMax: 1, stepMs: leaseMs / 2 }),
   takeoverDuel: scope("takeover, two proposals", { candidates: ["evict", "drop"] }),

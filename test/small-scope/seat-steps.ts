@@ -82,8 +82,8 @@ export class SeatSteps {
   private isSpent({ body }: PeerMessage, { seat }: Snapshot): boolean {
     if (body.kind === "heartbeat" || body.kind === "heartbeatReply") return false
     if (!("instance" in body)) return true
-    if (body.instance <= seat.view.epoch) return true
-    if (this.scope.refusals || body.instance > seat.view.epoch + 1) return false
+    if (body.instance <= seat.view.epoch && !this.scope.late) return true
+    if (this.scope.refusals || body.instance !== seat.view.epoch + 1) return false
     const { attempt } = seat.proposer
     const { record } = seat.acceptor
     if (body.kind === "prepare" || body.kind === "accept") {
