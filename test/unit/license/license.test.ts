@@ -205,7 +205,7 @@ describe("the search", () => {
     const command = (argv: string[], nowMs = summer) => {
       const said = { out: "", error: "", status: -1 }
       const io = {
-        stdout: (text: string) => void (said.out += text),
+        stdout: (data: string | Uint8Array) => void (said.out += String(data)),
         stderr: (text: string) => void (said.error += text),
         env: {},
         cwd: folder,
