@@ -110,6 +110,19 @@ describe("docs/protocol.md", () => {
     }
   })
 
+  it("states the same limits in its prose", () => {
+    const figure = (value: number) => value.toLocaleString("en-US")
+    const prose = page.replaceAll(/\s+/g, " ")
+    expect(prose).toContain(`up to ${figure(limits.sessionRequestsMax)} open on a connection`)
+    expect(prose).toContain(`at most ${figure(limits.clientNumbersOpenMax)} numbers from the floor on`)
+    expect(prose).toContain(`bytes, 1 to ${figure(limits.aliasBytesMax)}, valid UTF-8`)
+    expect(prose).toContain(`at most ${limits.expiresAtMsMax} (the year 9999)`)
+    expect(prose).toContain(`integer, at most ${limits.requestTimeoutMsMax}`)
+    expect(prose).toContain(`with ${figure(limits.slotCountDefault)} slots the first 12 bits`)
+    expect(prose).toContain(`reads nothing for ${limits.connectionSilentMs / 1000} s is closed`)
+    expect(prose).toContain(`sends a \`ping\` every ${limits.pingIntervalMs / 1000} s`)
+  })
+
   it("describes the version that the code speaks", () => {
     expect(page).toContain(`This document describes version **${wireVersionMax}**`)
   })

@@ -35,6 +35,19 @@ describe("decodeReply", () => {
     expect(resultOf(message)).toBe(code.protocol_error)
   })
 
+  it("refuses bytes behind a reply", () => {
+    for (const message of [
+      [0, 5],
+      [0, 5, 7],
+      [0, 5, Uint8Array.of(1)],
+      [1, 5, "name", "text", false],
+    ]) {
+      const bytes = Uint8Array.of(...encode(message), 0)
+      expect(decodeReply(bytes, 0, bytes.length - 1, into)).toBe(0)
+      expect(decodeReply(bytes, 0, bytes.length, into)).toBe(code.protocol_error)
+    }
+  })
+
   it("reads an error of a newer node: an unknown code keeps its own texts", () => {
     expect(resultOf([4000, 5, "too_new", "Something new.", true])).toBe(0)
     expect([into.kind, into.code, into.retryable]).toEqual([replyKind.error, 4000, true])
@@ -89,6 +102,14 @@ describe("reply writer", () => {
     writer.clear()
     expect(writer.bytes.length).toBe(4096)
     expect(writer.position).toBe(0)
+  })
+
+  it("writes the length of frames that need each of its bytes", () => {
+    for (const length of [100, 0x1234, 0x12_3456, 0x102_0304]) {
+      const writer = new ReplyWriter()
+      writer.beginContentReply(1, length)
+      expect(new DataView(writer.bytes.buffer).getUint32(0, true)).toBe(writer.position - 4)
+    }
   })
 
   it("knows the bytes of its list so far", () => {

@@ -97,7 +97,8 @@ describe("decodeRequest", () => {
 
   it("leaves nothing of the request before", () => {
     expect(resultOf([operation.cas, 5, 9, 100, client, 3, 2, alias, content, content, 77])).toBe(0)
-    expect(resultOf(prefix)).toBe(0)
+    expect(resultOf(prefix.with(5, 300).with(6, alias))).toBe(0)
+    expect(into.cursorSlot).toBe(300)
     expect(resultOf([operation.ping, 6, 1, 2])).toBe(0)
     const fresh = new Request()
     const bytes = encode([operation.ping, 6, 1, 2])

@@ -9,9 +9,9 @@ function valueOf(...bytes: readonly number[]): unknown {
   return decodeValue(Uint8Array.from(bytes), 0, bytes.length)
 }
 
-function nested(depth: number): Value {
+function nested(depth: number, wrap: (value: Value) => Value): Value {
   let value: Value = 1
-  for (let i = 0; i < depth; i++) value = i % 2 === 0 ? [value] : { a: value }
+  for (let i = 0; i < depth; i++) value = wrap(value)
   return value
 }
 
@@ -48,8 +48,10 @@ describe("decodeValue", () => {
   })
 
   it("nests as deep as allowed, and no deeper", () => {
-    expect(decoded(nested(documentDepthMax))).toEqual(nested(documentDepthMax))
-    expect(decoded(nested(documentDepthMax + 1))).toBe(malformed)
+    for (const wrap of [(value: Value) => [value], (value: Value) => ({ a: value })]) {
+      expect(decoded(nested(documentDepthMax, wrap))).toEqual(nested(documentDepthMax, wrap))
+      expect(decoded(nested(documentDepthMax + 1, wrap))).toBe(malformed)
+    }
     expect(valueOf(...new Uint8Array(100_000).fill(0x91))).toBe(malformed)
   })
 
@@ -114,6 +116,17 @@ describe("writer", () => {
       }
     },
   )
+
+  it("writes integers on both sides of each width as the library does", () => {
+    const edges = [2 ** 5, 2 ** 7, 2 ** 8, 2 ** 15, 2 ** 16, 2 ** 31, 2 ** 32, 2 ** 53 - 2]
+    const around = edges.flatMap((edge) => [edge - 1, edge, edge + 1])
+    for (const value of [0, ...around, ...around.map((each) => -each)]) {
+      const writer = new Writer(8)
+      writer.number(value)
+      expect(writer.copy()).toEqual(encode(value))
+      expect(decodeValue(writer.bytes, 0, writer.position)).toBe(value)
+    }
+  })
 
   it("refuses what is no value: a programmer's error", () => {
     expect(() => new Writer().value(undefined as unknown as Value)).toThrow("a value of a document")
