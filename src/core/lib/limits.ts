@@ -216,3 +216,14 @@ export const stopTimeoutMs = 10_000
 export const licenseReminderCheckMs = 86_400_000
 /** Nodes that the configuration generator makes files for; each file lists all others. */
 export const generatorHostsMax = 256
+
+// HTTP
+
+/** The longest request target; nothing that is served needs more. */
+export const httpTargetBytesMax = 4 * KiB
+/** The largest body of a request, which the pages do not have at all. */
+export const httpBodyBytesMax = 64 * KiB
+/** A connection without a request for this long is closed. */
+export const httpIdleSeconds = 30
+/** Requests in progress; one too many gets 503. */
+export const httpRequestsMax = 256

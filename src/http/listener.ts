@@ -1,0 +1,112 @@
+/**
+ * The HTTP listener of a node, on `Bun.serve` (`node:http` is slow under Bun). Small on purpose: it is open to whoever
+ * reaches its address, so everything is bounded, and each path is one of a table.
+ */
+import { formatAddress, parseAddress } from "../config/address.ts"
+import { httpBodyBytesMax, httpIdleSeconds, httpRequestsMax, httpTargetBytesMax } from "../core/lib/limits.ts"
+import { confgenPage } from "./confgen-page.ts"
+import { errorResponse, htmlPage, pageResponse, redirectResponse } from "./response.ts"
+import type { Page } from "./response.ts"
+
+export interface HttpOptions {
+  /** `local.http.listen_on`: `auto`, `host:port`, or empty. */
+  readonly listenOn: string
+  /** `local.network.listen_on`: `auto` takes its host. */
+  readonly nodeAddress: string
+  readonly notice: (level: "info" | "warning", text: string) => void
+  /** Default: the built page. */
+  readonly confgen?: () => Promise<string>
+}
+
+export interface HttpListener {
+  /** `host:port`, with the port that the system chose if 0 was asked for. */
+  readonly address: string
+  /** Stops listening and ends what is open. */
+  readonly stop: () => Promise<void>
+}
+
+export class HttpStartError extends Error {
+  override readonly name = "HttpStartError"
+}
+
+const autoPort = 8080
+
+/**
+ * @returns the listener, or undefined where none is wanted, or where `auto` found its port taken, which is noticed
+ * @throws HttpStartError where an address that was configured cannot be listened on
+ */
+export function startHttp(options: HttpOptions): HttpListener | undefined {
+  const { listenOn, nodeAddress, notice } = options
+  if (listenOn === "") return undefined
+  const isAuto = listenOn === "auto"
+  const parsed = parseAddress(isAuto ? nodeAddress : listenOn, 0)
+  if (!parsed.ok)
+    throw new HttpStartError(`local.http.listen_on = ${JSON.stringify(listenOn)}: ${parsed.wrong}`)
+  const host = parsed.value.host
+  const port = isAuto ? autoPort : parsed.value.port
+  try {
+    const server = serve(host, port, options)
+    const address = formatAddress(host, server.port ?? port)
+    notice("info", `HTTP on ${address}: the configuration generator is at http://${address}/confgen`)
+    return { address, stop: () => server.stop(true) }
+  } catch (error) {
+    const text = `HTTP cannot listen on ${formatAddress(host, port)}: ${reason(error)}`
+    if (!isAuto)
+      throw new HttpStartError(`${text}; set local.http.listen_on to another address, or to "" for none`)
+    notice("warning", `${text}; this node goes without`)
+    return undefined
+  }
+}
+
+function reason(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === "EADDRINUSE") return "the address is taken"
+  if (code === "EACCES") return "ports below 1024 need privileges"
+  return code ?? (error as Error).message
+}
+
+function serve(host: string, port: number, { confgen = confgenPage, notice }: HttpOptions) {
+  const pages = new Pages(confgen)
+  return Bun.serve({
+    hostname: host,
+    port,
+    // Two processes on one port would share its connections at random.
+    reusePort: false,
+    idleTimeout: httpIdleSeconds,
+    maxRequestBodySize: httpBodyBytesMax,
+    development: false,
+    fetch: (request, server) => {
+      if (server.pendingRequests > httpRequestsMax)
+        return errorResponse(503, "too many requests at once", { "retry-after": "1" })
+      return pages.answer(request)
+    },
+    error: (error) => {
+      notice("warning", `HTTP request failed: ${error.message}`)
+      return errorResponse(500, "the node met an error of its own; its log tells more")
+    },
+  })
+}
+
+/** What is served where. */
+class Pages {
+  private readonly confgen: () => Promise<string>
+  private confgenBuilt: Page | undefined
+
+  constructor(confgen: () => Promise<string>) {
+    this.confgen = confgen
+  }
+
+  async answer(request: Request): Promise<Response> {
+    if (request.url.length > httpTargetBytesMax) return errorResponse(414, "the address is too long")
+    const { pathname } = new URL(request.url)
+    const path = pathname.length > 1 ? pathname.replace(/\/$/, "") : pathname
+    if (path !== "/" && path !== "/confgen")
+      return errorResponse(404, "there is nothing here; /confgen is the configuration generator")
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return errorResponse(405, "only GET and HEAD are allowed", { allow: "GET, HEAD" })
+    }
+    if (path === "/") return redirectResponse("/confgen")
+    this.confgenBuilt ??= htmlPage(await this.confgen())
+    return pageResponse(this.confgenBuilt, request)
+  }
+}

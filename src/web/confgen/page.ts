@@ -1,0 +1,171 @@
+/// <reference lib="dom" />
+/**
+ * The configuration generator as a page. It decides nothing by itself: answers go through `readAnswers` and `download` of
+ * `src/config`, as on the command line, so that the bytes are the same. It talks to nobody: no request leaves it.
+ */
+import { h } from "preact"
+import type { ComponentChildren } from "preact"
+import { useEffect, useMemo, useRef, useState } from "preact/hooks"
+import { fieldLabels, readAnswers } from "../../config/answers.ts"
+import type { Answers, Remark } from "../../config/answers.ts"
+import { download } from "../../config/archive.ts"
+import type { Download } from "../../config/archive.ts"
+import { communityLicense } from "../../config/community-license.ts"
+import { explain } from "../../config/explain.ts"
+import { generateFiles, settledAnswers } from "../../config/generate.ts"
+import { logLevels } from "../../config/schema.ts"
+import { CheckField, fieldId, HostFields, SelectField, TextField } from "./fields.ts"
+import { Preview } from "./preview.ts"
+import { answersFromHash, hashFromAnswers } from "./state.ts"
+
+export function Page({ save }: { readonly save: (file: Download) => void }): ComponentChildren {
+  const [answers, setAnswers] = useState(() => answersFromHash(window.location.hash))
+  const [touched, setTouched] = useState<ReadonlySet<string>>(new Set())
+  const [tried, setTried] = useState(false)
+  const [said, setSaid] = useState("")
+  const summary = useRef<HTMLDivElement>(null)
+  const { plan, faults, notices } = useMemo(() => readAnswers(answers), [answers])
+  const files = useMemo(
+    () => (plan === undefined ? [] : generateFiles(answers, plan, communityLicense)),
+    [answers, plan],
+  )
+
+  useEffect(() => {
+    const hash = hashFromAnswers(answers)
+    if (window.location.hash !== hash && (window.location.hash !== "" || hash !== "#"))
+      window.history.replaceState(null, "", hash)
+  }, [answers])
+  useEffect(() => {
+    const changed = () => setAnswers(answersFromHash(window.location.hash))
+    window.addEventListener("hashchange", changed)
+    return () => window.removeEventListener("hashchange", changed)
+  }, [])
+
+  const change = (changes: Partial<Answers>) => {
+    setSaid("")
+    setAnswers((before) => ({ ...before, ...changes }))
+  }
+  const touch = (id: string) => setTouched((before) => new Set([...before, id]))
+  const added = { ...answers, hosts: [...answers.hosts, ""] }
+  const add = (event: Event) => {
+    event.preventDefault()
+    change({ hosts: added.hosts })
+    focusSoon(fieldId("hosts", answers.hosts.length))
+  }
+  const remove = (index: number) => {
+    const without = <T>(items: readonly T[]) => items.filter((_, i) => i !== index)
+    change({ hosts: without(answers.hosts), places: without(answers.places) })
+    setTouched(new Set([...touched].filter((id) => !id.startsWith("hosts-"))))
+    focusSoon(fieldId("hosts", Math.max(0, index - 1)))
+  }
+  const generate = (event: Event) => {
+    event.preventDefault()
+    setTried(true)
+    if (plan === undefined) {
+      setSaid("")
+      return void setTimeout(() => summary.current?.focus())
+    }
+    const file = download(answers, plan, communityLicense)
+    save(file)
+    // From now on the places belong to these nodes: who is added later moves nobody.
+    if (plan.hosts.length > 1) setAnswers(settledAnswers(answers, plan))
+    setSaid(
+      `${file.name} is saved${plan.hosts.length > 1 ? `: ${files.length} files, and README.txt says how to go on` : ""}.`,
+    )
+  }
+  const shown = (fault: Remark) =>
+    tried ||
+    (fault.text !== "is empty" &&
+      touched.has(fieldId(fault.field === "places" ? "hosts" : fault.field, fault.index))) ||
+    alwaysShown.has(fault.field)
+  const explanations = useMemo(() => (plan === undefined ? [] : explain(plan)), [plan])
+  const props = { answers, change, touch, notices, explanations, faults: faults.filter(shown) }
+
+  return h("main", null, [
+    h("h1", null, "Configuration generator"),
+    h("p", null, "Makes the configuration files of a whole qdb cluster. Nothing you enter leaves this page."),
+    tried && faults.length > 0 && h(Summary, { faults, forward: summary }),
+    h("form", { onSubmit: generate, noValidate: true }, [
+      h("fieldset", null, [
+        h("legend", null, "About the Hardware"),
+        h("p", null, "What each node may use. Where machines differ, enter the weakest one's."),
+        h(TextField, {
+          ...props,
+          field: "ram",
+          hint: "Like 16 GiB; empty: automatic.",
+          placeholder: "automatic",
+        }),
+        h(TextField, {
+          ...props,
+          field: "disk",
+          hint: "Like 1 TB; empty: no quota.",
+          placeholder: "no quota",
+        }),
+        h(TextField, {
+          ...props,
+          field: "cores",
+          hint: "Empty: automatic.",
+          placeholder: "automatic",
+          numeric: true,
+        }),
+      ]),
+      h("fieldset", null, [
+        h("legend", null, "About the Machines"),
+        h(HostFields, { ...props, add, addHref: hashFromAnswers(added), remove }),
+        h(TextField, {
+          ...props,
+          field: "replication",
+          hint: "Copies of each entry: 1 to 4.",
+          numeric: true,
+        }),
+        h(CheckField, { ...props, field: "sync" }),
+        h(SelectField, {
+          ...props,
+          field: "persistence",
+          options: [
+            ["disk", "On disk"],
+            ["transient", "In memory only (transient)"],
+          ],
+        }),
+        h(SelectField, {
+          ...props,
+          field: "logLevel",
+          options: logLevels.map((level) => [level, level] as const),
+        }),
+        h(TextField, { ...props, field: "sessions", hint: "Per node, 50 at least.", numeric: true }),
+      ]),
+      h("p", { class: "go" }, h("button", { type: "submit" }, "Generate Configuration File")),
+      h("p", { role: "status", class: "said" }, said),
+    ]),
+    h(Preview, { plan, files }),
+  ])
+}
+
+/** The number of nodes changes what these mean without anybody touching them. */
+const alwaysShown: ReadonlySet<string> = new Set(["replication", "logLevel"])
+
+function focusSoon(id: string): void {
+  setTimeout(() => document.getElementById(id)?.focus())
+}
+
+function Summary({
+  faults,
+  forward,
+}: {
+  readonly faults: readonly Remark[]
+  readonly forward: { current: HTMLDivElement | null }
+}): ComponentChildren {
+  const items = faults.map(({ field, index, text }) => {
+    const id = fieldId(field === "places" ? "hosts" : field, index)
+    const label = index === undefined ? fieldLabels[field] : `${fieldLabels[field]} of node ${index + 1}`
+    const go = (event: Event) => {
+      event.preventDefault()
+      document.getElementById(id)?.focus()
+    }
+    return h("li", { key: `${id} ${text}` }, h("a", { href: `#${id}`, onClick: go }, `${label} ${text}.`))
+  })
+  return h("div", { ref: forward, class: "summary", role: "alert", tabIndex: -1 }, [
+    h("h2", null, "No file was made"),
+    h("ul", null, items),
+  ])
+}
