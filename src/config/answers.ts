@@ -157,7 +157,8 @@ export function readAnswers(answers: Answers): Reading {
       notice,
     )
   }
-  if (faults.length > 0 || logLevel === undefined) return { plan: undefined, faults, notices }
+  if (faults.length > 0 || logLevel === undefined)
+    return { plan: undefined, faults: inOrder(faults), notices }
   const assigned = assignPlaces(places)
   const plan: Plan = {
     ramBytes: ramBytes as number,
@@ -172,6 +173,14 @@ export function readAnswers(answers: Answers): Reading {
   }
   return { plan, faults, notices }
 }
+
+/** In the order of the questions, so that one can walk through them. */
+function inOrder(remarks: readonly Remark[]): readonly Remark[] {
+  const rank = ({ field, index = -1 }: Remark) => fields.indexOf(field) * 1000 + index
+  return remarks.toSorted((a, b) => rank(a) - rank(b))
+}
+
+const fields = Object.keys(defaultAnswers) as readonly Field[]
 
 type Remarking = (field: Field, text: string, index?: number) => void
 
@@ -289,14 +298,14 @@ function remarks({ addresses, replication, sessions, sync, transient }: Outline,
       "hosts",
       n === 1
         ? "only this machine can reach it"
-        : "are all on this machine: good for trying, no protection against its failure",
+        : "all on this machine: good for trying, no protection against its failure",
     )
   }
   const families = new Set(addresses.map(({ family }) => family))
   if (families.size > 1)
     notice(
       "hosts",
-      `mix ${[...families].map(familyText).join(" and ")}: make sure that every node reaches every other`,
+      `${[...families].map(familyText).join(" and ")} mixed: make sure that every node reaches every other`,
     )
   if (n === 2)
     notice(

@@ -19,13 +19,15 @@ export function readmeText(plan: Plan, names: readonly string[]): string {
 
   ${"file".padEnd(width(names))}  ${"address".padEnd(width(addresses))}  place on the ring
 ${rows.join("")}
-1. Put each .conf file, and qdb_license.txt beside it, into the folder of qdbd on its node. Data is stored there as well.
+1. Put each .conf file, and qdb_license.txt beside it, into the folder of
+   qdbd on its node. Data is stored there as well.
 
 2. Check the file, on each node:
 
   qdbd -c ${names[0]} --check-config
 
-3. Start the daemons, each on its node, in any order. The cluster begins when all of them are up:
+3. Start the daemons, each on its node, in any order. The cluster begins
+   when all of them are up:
 
 ${starts.join("")}
 4. See that it is stable, and use it; any node will do:
@@ -33,8 +35,8 @@ ${starts.join("")}
   qdbsh --daemon=${addresses[0]} cluster_status
   qdbsh --daemon=${addresses.at(-1)}
 
-To add a node later, keep answers.json and give the new node a file of its own; nobody else's place changes, and the nodes that
-run need no restart:
+To add a node later, keep answers.json and give the new node a file of its
+own. Nobody else's place changes, and nodes that run need no restart:
 
   qdbd confgen --from answers.json --add HOST -o cluster.zip
 `

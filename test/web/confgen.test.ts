@@ -190,11 +190,11 @@ describe.skipIf(missingBrowser !== undefined)(
       await type("hosts-0", "192.168.1.1")
       await type("Click here to add another node", "")
       await page.keyboard.press("Enter")
-      await page.waitForFunction('document.activeElement?.id === "hosts-1"')
+      await page.locator("#hosts-1:focus").waitFor()
       await page.keyboard.type("192.168.1.2")
       await type("Click here to add another node", "")
       await page.keyboard.press("Enter")
-      await page.waitForFunction('document.activeElement?.id === "hosts-2"')
+      await page.locator("#hosts-2:focus").waitFor()
       await page.keyboard.type("192.168.1.3")
       await type("replication", "2")
       await type("sessions", "2000")
@@ -225,10 +225,10 @@ describe.skipIf(missingBrowser !== undefined)(
       expect(faults.length).toBe(5)
       expect(await alert.getByRole("listitem").count()).toBe(5)
       for (const fault of faults) expect(await alert.textContent()).toContain(fault.text)
-      await page.waitForFunction('document.activeElement?.getAttribute("role") === "alert"')
+      await page.locator("[role=alert]:focus").waitFor()
       await page.screenshot({ path: artefact("confgen-faults.png"), fullPage: true })
       await alert.getByRole("link", { name: /of node 2/ }).click()
-      await page.waitForFunction('document.activeElement?.id === "hosts-1"')
+      await page.locator("#hosts-1:focus").waitFor()
       expect(await page.locator("#hosts-1").getAttribute("aria-invalid")).toBe("true")
       await page.locator("#hosts-1").fill("192.168.1.2")
       expect(await page.locator("#hosts-1").getAttribute("aria-invalid")).toBe("false")
@@ -255,7 +255,7 @@ describe.skipIf(missingBrowser !== undefined)(
         await page.getByRole("link", { name: "Click here to add another node" }).click()
         await page.getByLabel(`Hostname / IP of node ${n}`).fill(`a${n}`)
       }
-      await page.waitForFunction('location.hash.includes("a3")')
+      await expect.poll(() => page.url()).toContain("a3")
       await page.reload()
       expect(await page.getByLabel("Hostname / IP of node 3").inputValue()).toBe("a3")
       expect(await page.getByLabel("Available RAM").inputValue()).toBe("16 GiB")
@@ -273,9 +273,9 @@ describe.skipIf(missingBrowser !== undefined)(
       expect(ids).toEqual(["1/96", "33/96", "65/96", "17/96"])
       await page.getByRole("button", { name: "Remove node 2" }).click()
       expect(await page.getByLabel("Hostname / IP of node 2").inputValue()).toBe("a3")
-      await page.waitForFunction(
-        'new URLSearchParams(location.hash.slice(1)).getAll("place").join() === "1/96,65/96,17/96"',
-      )
+      await expect
+        .poll(() => answersFromHash(new URL(page.url()).hash).places)
+        .toEqual(["1/96", "65/96", "17/96"])
     })
 
     test("the preview shows what differs, and every file", async () => {

@@ -69,9 +69,11 @@ export function Page({ save }: { readonly save: (file: Download) => void }): Com
     save(file)
     // From now on the places belong to these nodes: who is added later moves nobody.
     if (plan.hosts.length > 1) setAnswers(settledAnswers(answers, plan))
-    setSaid(
-      `${file.name} is saved${plan.hosts.length > 1 ? `: ${files.length} files, and README.txt says how to go on` : ""}.`,
-    )
+    const next =
+      plan.hosts.length > 1
+        ? `${files.length} files; README.txt says how to go on`
+        : `start the node with: qdbd -c ${file.name}`
+    setSaid(`${file.name} is saved: ${next}.`)
   }
   const shown = (fault: Remark) =>
     tried ||

@@ -159,7 +159,7 @@ describe("answers that are refused, with the reason", () => {
     expect(noticesOf({ hosts: ["a", "b", "c", "d"] })[0]).toMatch(
       /an even number: 3 of the 4 nodes vote; with a fifth/,
     )
-    expect(noticesOf({ hosts: ["10.0.0.1", "::1:2", "c"] })[0]).toMatch(/mix IPv4 and IPv6 and names/)
+    expect(noticesOf({ hosts: ["10.0.0.1", "::1:2", "c"] })[0]).toMatch(/IPv4 and IPv6 and names mixed/)
     expect(noticesOf({ hosts: ["127.0.0.1", "127.0.0.2"] })[0]).toMatch(/all on this machine/)
     expect(noticesOf({ replication: "1" })[0]).toMatch(/no replicas/)
     expect(noticesOf({ sessions: "20000" })[0]).toMatch(/the machine must allow 21000/)

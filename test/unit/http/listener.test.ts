@@ -1,0 +1,134 @@
+import { connect } from "node:net"
+import { gunzipSync } from "node:zlib"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { HttpStartError, startHttp } from "../../../src/http/listener.ts"
+import type { HttpListener, HttpOptions } from "../../../src/http/listener.ts"
+
+const page = `<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'sha256-x'"><p>page</p>`
+const bun = "bun" in process.versions
+
+describe("the HTTP listener", () => {
+  beforeEach((context) => {
+    if (!bun) context.skip("the daemon's HTTP runs on Bun")
+  })
+  const running: HttpListener[] = []
+  const notices: string[] = []
+  afterEach(async () => {
+    for (const listener of running.splice(0)) await listener.stop()
+    notices.length = 0
+  })
+  const start = (options: Partial<HttpOptions> = {}) => {
+    const listener = startHttp({
+      listenOn: "127.0.0.1:0",
+      nodeAddress: "127.0.0.1:2836",
+      notice: (level, text) => void notices.push(`${level}: ${text}`),
+      confgen: () => Promise.resolve(page),
+      ...options,
+    })
+    if (listener !== undefined) running.push(listener)
+    return listener
+  }
+  const url = (path: string) => `http://${running[0]?.address}${path}`
+
+  test("serves the page, compressed where that is understood, and says when it is unchanged", async () => {
+    start()
+    expect(notices[0]).toMatch(/^info: HTTP on 127.0.0.1:[0-9]+: the configuration generator is at http:/)
+    const plain = await fetch(url("/confgen"), { headers: { "accept-encoding": "identity" } })
+    expect(plain.status).toBe(200)
+    expect(plain.headers.get("content-type")).toBe("text/html; charset=utf-8")
+    expect(await plain.text()).toBe(page)
+    const zipped = await fetch(url("/confgen/"), {
+      headers: { "accept-encoding": "gzip" },
+      decompress: false,
+    } as RequestInit)
+    expect(zipped.headers.get("content-encoding")).toBe("gzip")
+    expect(gunzipSync(await zipped.arrayBuffer()).toString()).toBe(page)
+    const refused = await fetch(url("/confgen"), { headers: { "accept-encoding": "gzip;q=0, br" } })
+    expect(refused.headers.get("content-encoding")).toBeNull()
+    const etag = plain.headers.get("etag") as string
+    const again = await fetch(url("/confgen"), { headers: { "if-none-match": etag } })
+    expect({ status: again.status, body: await again.text() }).toEqual({ status: 304, body: "" })
+    const head = await fetch(url("/confgen"), { method: "HEAD", headers: { "accept-encoding": "identity" } })
+    expect({ length: head.headers.get("content-length"), body: await head.text() }).toEqual({
+      length: String(page.length),
+      body: "",
+    })
+  })
+
+  test("every response is protected, errors too", async () => {
+    start()
+    for (const path of ["/confgen", "/nothing", "/"]) {
+      const { headers } = await fetch(url(path), { redirect: "manual" })
+      expect(headers.get("x-content-type-options")).toBe("nosniff")
+      expect(headers.get("x-frame-options")).toBe("DENY")
+      expect(headers.get("referrer-policy")).toBe("no-referrer")
+      expect(headers.get("content-security-policy")).toContain("frame-ancestors 'none'")
+    }
+    expect((await fetch(url("/confgen"))).headers.get("content-security-policy")).toContain(
+      "script-src 'sha256-x'",
+    )
+  })
+
+  test("one table of paths, two methods, bounded targets", async () => {
+    start()
+    const root = await fetch(url("/"), { redirect: "manual" })
+    expect({ status: root.status, location: root.headers.get("location") }).toEqual({
+      status: 302,
+      location: "/confgen",
+    })
+    expect((await fetch(url("/confgen/../etc/passwd"))).status).toBe(404)
+    const posted = await fetch(url("/confgen"), { method: "POST", body: "x" })
+    expect({ status: posted.status, allow: posted.headers.get("allow") }).toEqual({
+      status: 405,
+      allow: "GET, HEAD",
+    })
+    expect((await fetch(url(`/${"x".repeat(5000)}`))).status).toBe(414)
+    expect((await fetch(url("/confgen"), { method: "POST", body: "x".repeat(100_000) })).status).toBe(413)
+  })
+
+  test("bytes that are no HTTP end the connection, and nothing else", async () => {
+    const listener = start()
+    const port = Number(listener?.address.split(":").at(-1))
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(port, "127.0.0.1", () => socket.write("\0\u00ff no http\r\n\r\n"))
+      let text = ""
+      socket.on("data", (data) => (text += data.toString()))
+      socket.on("close", () => resolve(text))
+      socket.on("error", reject)
+    })
+    expect(answer).toMatch(/^(HTTP\/1.1 400|$)/)
+    expect((await fetch(url("/confgen"))).status).toBe(200)
+  })
+
+  test("a page that cannot be made is an error of its own, and noticed", async () => {
+    start({ confgen: () => Promise.reject(new Error("no page")) })
+    const failed = await fetch(url("/confgen"))
+    expect({ status: failed.status, text: await failed.text() }).toMatchObject({
+      status: 500,
+      text: expect.not.stringContaining("no page"),
+    })
+    expect(notices.at(-1)).toBe("warning: HTTP request failed: no page")
+  })
+
+  test("an address that is taken: an error where it was configured, a warning for auto", async () => {
+    const first = start()
+    expect(() => start({ listenOn: first?.address as string })).toThrow(HttpStartError)
+    expect(() => start({ listenOn: first?.address as string })).toThrow(
+      /the address is taken; set local.http.listen_on/,
+    )
+    // Whoever holds port 8080, this test or somebody else: the second `auto` finds it taken.
+    start({ listenOn: "auto" })
+    expect(start({ listenOn: "auto" })).toBeUndefined()
+    expect(notices.at(-1)).toBe(
+      "warning: HTTP cannot listen on 127.0.0.1:8080: the address is taken; this node goes without",
+    )
+    expect(start({ listenOn: "" })).toBeUndefined()
+  })
+
+  test("stopping frees the address", async () => {
+    const first = start()
+    await first?.stop()
+    running.length = 0
+    expect(start({ listenOn: first?.address as string })?.address).toBe(first?.address)
+  })
+})
