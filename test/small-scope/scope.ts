@@ -45,7 +45,7 @@ export interface Scope {
   readonly disk: "prompt" | "slow"
   /** Whether refusals are delivered too. */
   readonly refusals: boolean
-  /** Whether messages of decided instances are delivered, too. */
+  /** Whether messages of decided instances, and of ballots that were given up, are delivered, too. */
   readonly late: boolean
   /** Suspends (the monotonic clock stands still) of the primary. */
   readonly suspends: number
@@ -99,10 +99,12 @@ export const scopes = {
     leases: "none",
     refusals: true,
   }),
-  duelRestarted: scope("two proposals, the first proposer restarts, reads aside", {
+  duelRestarted: scope("two proposals, a proposer that has no vote restarts, reads aside", {
+    voters: [1, 2],
     candidates: ["evict", "drop"],
     crashes: [1, 0, 0],
     leases: "none",
+    late: true,
   }),
   duelLate: scope("two proposals, messages of decided instances, reads aside", {
     candidates: ["evict", "drop"],

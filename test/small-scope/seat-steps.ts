@@ -79,10 +79,26 @@ export class SeatSteps {
     })
   }
 
+  /** @returns whether a ballot that carried one value before, as far as messages tell, carries another now */
+  protected twoValues(sent: readonly number[], before: readonly number[]): string | undefined {
+    for (const number of sent) {
+      const { body } = this.messages.value(number) as PeerMessage
+      if (body.kind !== "accept") continue
+      for (const other of before) {
+        const old = (this.messages.value(other) as PeerMessage).body
+        if (old.kind !== "accept" || JSON.stringify(old.ballot) !== JSON.stringify(body.ballot)) continue
+        if (JSON.stringify(old.proposal) !== JSON.stringify(body.proposal))
+          return "I4: a ballot carries two values"
+      }
+    }
+    return undefined
+  }
+
   private isSpent({ body }: PeerMessage, { seat }: Snapshot): boolean {
     if (body.kind === "heartbeat" || body.kind === "heartbeatReply") return false
     if (!("instance" in body)) return true
-    if (body.instance <= seat.view.epoch && !this.scope.late) return true
+    if (this.scope.late) return false
+    if (body.instance <= seat.view.epoch) return true
     if (this.scope.refusals || body.instance !== seat.view.epoch + 1) return false
     const { attempt } = seat.proposer
     const { record } = seat.acceptor

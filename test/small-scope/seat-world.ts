@@ -312,6 +312,7 @@ export class SeatWorld extends SeatSteps implements World {
       violation ??= outcome.violation
       observed = outcome.observed
     }
+    violation ??= this.twoValues(step.messages, set)
     const isSame =
       violation === undefined &&
       step.node === state[i] &&
