@@ -15,6 +15,7 @@ import { Recovery } from "../core/replication/recovery.ts"
 import { latin1 } from "../platform/latin1.ts"
 import { openStorage } from "../storage/open.ts"
 import { type Storage, StorageError, type StorageOptions } from "../storage/storage.ts"
+import { type HttpListener, HttpStartError, startHttp } from "../http/listener.ts"
 import { checkLicense } from "./license-check.ts"
 import type { Logger } from "./log/logger.ts"
 import { openLogger } from "./log/open.ts"
@@ -139,6 +140,10 @@ function startNode(context: Context): Effect.Effect<RunningNode, StartError, Sco
     const lag = new LoopLag()
     const sources = statusSources(context, storage, driver, listener, lag)
     facts.set(driver, sources)
+    yield* Effect.acquireRelease(
+      starting(() => openHttp(context)),
+      (http) => Effect.promise(async () => http?.stop()),
+    )
     yield* resource(() => startTimers({ driver, listener, storage, logger, lag }))
     yield* resource(() => {
       const timer = setInterval(() => license.remind(), licenseReminderCheckMs)
@@ -157,6 +162,19 @@ function addressOf(text: string): Address {
   const parsed = parseAddress(text, 0)
   assert(parsed.ok, "a checked address parses")
   return parsed.value
+}
+
+function openHttp(context: Context): HttpListener | undefined {
+  const { http, network } = context.loaded.config.local
+  try {
+    return startHttp({
+      listenOn: http.listen_on,
+      nodeAddress: network.listen_on,
+      notice: (level, text) => context.logger.log(level, "http", text),
+    })
+  } catch (cause) {
+    throw cause instanceof HttpStartError ? new StartError(cause.message) : cause
+  }
 }
 
 /** What a driver answers about itself; known once its listener has its port. */

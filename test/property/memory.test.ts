@@ -107,9 +107,7 @@ class Bench {
     bytes.set(name, 3)
     for (let i = 0; i < length; i++) bytes[3 + name.length + i] = (this.position * 7 + i) & 255
     const contentOffset = 3 + name.length
-    const wasResident = this.isResident(alias)
-    const evictionsBefore = this.table.figures().evictions
-    const lostBefore = this.lost
+    const before = { resident: this.isResident(alias), spared: this.spared }
     this.table.store(slot, bytes, 3, name.length, contentOffset, length, expiresAtMs, this.position)
     const entry = {
       slot,
@@ -120,29 +118,29 @@ class Bench {
     this.truth.set(alias, entry)
     this.log.push({ alias, entry, position: this.position })
     this.left(alias)
-    if (!this.setting.transient) return
-    // What is about to be overwritten may itself be evicted to make room: an eviction that loses nothing.
-    const evicted = this.table.figures().evictions - evictionsBefore - (this.lost - lostBefore)
-    expect(evicted === 0 || (evicted === 1 && wasResident)).toBe(true)
-    this.lost += evicted
+    this.countOwn(before.resident, before.spared)
   }
 
   private remove(alias: string): void {
     this.position += 8
     const name = encoder.encode(alias)
-    const wasResident = this.isResident(alias)
-    const evictionsBefore = this.table.figures().evictions
+    const before = { resident: this.isResident(alias), spared: this.spared }
     this.table.remove(7, name, 0, name.length, this.position)
     this.truth.delete(alias)
-    const lostBefore = this.lost
     this.log.push({ alias, entry: undefined, position: this.position })
     this.left()
-    if (!this.setting.transient) return
-    const evicted = this.table.figures().evictions - evictionsBefore - (this.lost - lostBefore)
-    expect(evicted === 0 || (evicted === 1 && wasResident)).toBe(true)
-    this.lost += evicted
+    this.countOwn(before.resident, before.spared)
   }
 
+  /** What is about to be overwritten or removed may itself be evicted to make room: an eviction that loses nothing. */
+  private countOwn(wasResident: boolean, sparedBefore: number): void {
+    if (!this.setting.transient || this.spared === sparedBefore) return
+    expect(wasResident && this.spared === sparedBefore + 1).toBe(true)
+    this.lost++
+  }
+  private get spared(): number {
+    return this.table.figures().evictions - this.lost
+  }
   private flush(part: number): void {
     const target = this.flushedChanges + Math.ceil(((this.log.length - this.flushedChanges) * part) / 4)
     for (; this.flushedChanges < target; this.flushedChanges++) {

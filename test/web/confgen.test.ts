@@ -11,7 +11,7 @@ import { gzipSync } from "node:zlib"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import type { Browser, BrowserContextOptions, Download, Page } from "playwright-core"
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { defaultAnswers, readAnswers } from "../../src/config/answers.ts"
 import type { Answers } from "../../src/config/answers.ts"
 import { download } from "../../src/config/archive.ts"
@@ -50,287 +50,285 @@ describe("answers in the address", () => {
   })
 })
 
-describe.skipIf(missingBrowser !== undefined)(
-  `in a browser${missingBrowser === undefined ? "" : ` (skipped: ${missingBrowser})`}`,
-  () => {
-    let folder: string
-    let file: string
-    let html: string
-    let browser: Browser
-    const open: Page[] = []
-    const requests: string[] = []
-    const complaints: string[] = []
+describe("in a browser", () => {
+  beforeEach((context) => {
+    if (missingBrowser !== undefined) context.skip(missingBrowser)
+  })
+  let folder: string
+  let file: string
+  let html: string
+  let browser: Browser
+  const open: Page[] = []
+  const requests: string[] = []
+  const complaints: string[] = []
 
-    beforeAll(async () => {
-      folder = mkdtempSync(join(tmpdir(), "qdb-page-"))
-      file = join(folder, "confgen.html")
-      const built = spawnSync(bun, ["scripts/build-confgen.ts", file], { cwd: top, encoding: "utf8" })
-      if (built.status !== 0) throw new Error(built.stderr)
-      html = readFileSync(file, "utf8")
-      browser = await launch()
-    }, 60_000)
-    afterEach(async () => {
-      await Promise.all(open.splice(0).map((page) => page.context().close()))
-      expect(complaints.splice(0)).toEqual([])
-      // Nothing but the page itself is ever asked for.
-      expect(
-        requests
-          .splice(0)
-          .filter((url) => !url.startsWith("file:") && !url.startsWith("data:") && !url.startsWith("blob:")),
-      ).toEqual([])
-    })
-    afterAll(async () => {
-      await browser?.close()
-      rmSync(folder, { recursive: true, force: true })
-    })
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "qdb-page-"))
+    file = join(folder, "confgen.html")
+    const built = spawnSync(bun, ["scripts/build-confgen.ts", file], { cwd: top, encoding: "utf8" })
+    if (built.status !== 0) throw new Error(built.stderr)
+    html = readFileSync(file, "utf8")
+    if (missingBrowser === undefined) browser = await launch()
+  }, 60_000)
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((page) => page.context().close()))
+    expect(complaints.splice(0)).toEqual([])
+    // Nothing but the page itself is ever asked for.
+    expect(
+      requests
+        .splice(0)
+        .filter((url) => !url.startsWith("file:") && !url.startsWith("data:") && !url.startsWith("blob:")),
+    ).toEqual([])
+  })
+  afterAll(async () => {
+    await browser?.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
 
-    async function visit(hash = "", options: BrowserContextOptions = {}): Promise<Page> {
-      const context = await browser.newContext({ acceptDownloads: true, ...options })
-      const page = await context.newPage()
-      open.push(page)
-      page.on("request", (request) => requests.push(request.url()))
-      page.on("pageerror", (error) => complaints.push(String(error)))
-      page.on("console", (message) => {
-        if (message.type() === "error" || message.type() === "warning") complaints.push(message.text())
+  async function visit(hash = "", options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext({ acceptDownloads: true, ...options })
+    const page = await context.newPage()
+    open.push(page)
+    page.on("request", (request) => requests.push(request.url()))
+    page.on("pageerror", (error) => complaints.push(String(error)))
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text())
+    })
+    await page.goto(`file://${file}${hash}`)
+    await page.getByRole("heading", { level: 1 }).waitFor()
+    return page
+  }
+
+  async function bytesOf(saved: Download): Promise<Buffer> {
+    const path = join(folder, "saved")
+    await saved.saveAs(path)
+    return readFileSync(path)
+  }
+
+  const tutorial: Answers = {
+    ...defaultAnswers,
+    ram: "16 GiB",
+    disk: "1 TB",
+    cores: "8",
+    hosts: ["192.168.1.1", "192.168.1.2", "192.168.1.3"],
+    replication: "2",
+  }
+  const expected = (answers: Answers) => {
+    const { plan, faults } = readAnswers(answers)
+    if (plan === undefined) throw new Error(JSON.stringify(faults))
+    return Buffer.from(download(answers, plan, communityLicense).bytes)
+  }
+
+  test("is one file under 60 KB compressed, the same each time", () => {
+    expect(gzipSync(html).length).toBeLessThan(60_000)
+    const again = spawnSync(bun, ["scripts/build-confgen.ts", join(folder, "again.html")], { cwd: top })
+    expect(again.status).toBe(0)
+    expect(readFileSync(join(folder, "again.html"), "utf8") === html).toBe(true)
+    // Names of namespaces are not fetched; sources and links would be.
+    expect(html).not.toMatch(/\b(?:src|href)="(?!data:)/)
+  })
+
+  test("the tutorial's steps 1 to 9", async () => {
+    const page = await visit() // 1. Access the confgen.
+    // 2. Enter the RAM, disk space, and number of cores available.
+    await page.getByLabel("Available RAM").fill("16 GiB")
+    await page.getByLabel("Disk Allocation").fill("1 TB")
+    await page.getByLabel("Number of Cores").fill("8")
+    await page.getByLabel("Hostname / IP").fill("192.168.1.1") // 3.
+    const link = page.getByRole("link", { name: "Click here to add another node" })
+    await link.click() // 4. Click the link twice.
+    await link.click()
+    await page.getByLabel("Hostname / IP of node 2").fill("192.168.1.2") // 5.
+    await page.getByLabel("Hostname / IP of node 3").fill("192.168.1.3")
+    await page.getByLabel("Replication Factor").fill("2") // 6.
+    await page.getByLabel("Allowed Simultaneous Connections").fill("2000") // 7.
+    await page.screenshot({ path: artefact("confgen-tutorial.png"), fullPage: true })
+    const saving = page.waitForEvent("download")
+    await page.getByRole("button", { name: "Generate Configuration File" }).click() // 8.
+    const saved = await saving // 9. Save the compressed file.
+    expect(saved.suggestedFilename()).toBe("cluster.zip")
+    const bytes = await bytesOf(saved)
+    expect(bytes.equals(expected(tutorial))).toBe(true)
+    expect(await page.getByRole("status").textContent()).toContain("cluster.zip is saved: 6 files")
+
+    // The command line and the page: the same bytes.
+    const argv =
+      "--host 192.168.1.1 --host 192.168.1.2 --host 192.168.1.3 --replication 2 --cores 8 --sessions 2000 -o cli.zip"
+    const silent = () => {}
+    const io = { stdout: silent, stderr: silent, env: {}, cwd: folder, nowMs: 0 }
+    expect(await run([...argv.split(" "), "--ram", "16 GiB", "--disk", "1 TB"], io)).toBe(0)
+    expect(readFileSync(join(folder, "cli.zip")).equals(bytes)).toBe(true)
+
+    // The daemon accepts each file.
+    const content = Object.entries(unzipSync(new Uint8Array(bytes)))
+    for (const [name, text] of content) writeFileSync(join(folder, name), text)
+    const names = content.map(([name]) => name).filter((name) => name.endsWith(".conf"))
+    expect(names).toEqual(["192.168.1.1.conf", "192.168.1.2.conf", "192.168.1.3.conf"])
+    for (const name of names) {
+      const checked = spawnSync(bun, [join(top, "src/qdbd.ts"), "-c", name, "--check-config"], {
+        cwd: folder,
+        encoding: "utf8",
       })
-      await page.goto(`file://${file}${hash}`)
-      await page.getByRole("heading", { level: 1 }).waitFor()
-      return page
+      expect({ name, status: checked.status, error: checked.stderr }).toMatchObject({ status: 0 })
     }
+  })
 
-    async function bytesOf(saved: Download): Promise<Buffer> {
-      const path = join(folder, "saved")
-      await saved.saveAs(path)
-      return readFileSync(path)
-    }
-
-    const tutorial: Answers = {
-      ...defaultAnswers,
-      ram: "16 GiB",
-      disk: "1 TB",
-      cores: "8",
-      hosts: ["192.168.1.1", "192.168.1.2", "192.168.1.3"],
-      replication: "2",
-    }
-    const expected = (answers: Answers) => {
-      const { plan, faults } = readAnswers(answers)
-      if (plan === undefined) throw new Error(JSON.stringify(faults))
-      return Buffer.from(download(answers, plan, communityLicense).bytes)
-    }
-
-    test("is one file under 60 KB compressed, the same each time", () => {
-      expect(gzipSync(html).length).toBeLessThan(60_000)
-      const again = spawnSync(bun, ["scripts/build-confgen.ts", join(folder, "again.html")], { cwd: top })
-      expect(again.status).toBe(0)
-      expect(readFileSync(join(folder, "again.html"), "utf8") === html).toBe(true)
-      // Names of namespaces are not fetched; sources and links would be.
-      expect(html).not.toMatch(/\b(?:src|href)="(?!data:)/)
-    })
-
-    test("the tutorial's steps 1 to 9", async () => {
-      const page = await visit() // 1. Access the confgen.
-      // 2. Enter the RAM, disk space, and number of cores available.
-      await page.getByLabel("Available RAM").fill("16 GiB")
-      await page.getByLabel("Disk Allocation").fill("1 TB")
-      await page.getByLabel("Number of Cores").fill("8")
-      await page.getByLabel("Hostname / IP").fill("192.168.1.1") // 3.
-      const link = page.getByRole("link", { name: "Click here to add another node" })
-      await link.click() // 4. Click the link twice.
-      await link.click()
-      await page.getByLabel("Hostname / IP of node 2").fill("192.168.1.2") // 5.
-      await page.getByLabel("Hostname / IP of node 3").fill("192.168.1.3")
-      await page.getByLabel("Replication Factor").fill("2") // 6.
-      await page.getByLabel("Allowed Simultaneous Connections").fill("2000") // 7.
-      await page.screenshot({ path: artefact("confgen-tutorial.png"), fullPage: true })
-      const saving = page.waitForEvent("download")
-      await page.getByRole("button", { name: "Generate Configuration File" }).click() // 8.
-      const saved = await saving // 9. Save the compressed file.
-      expect(saved.suggestedFilename()).toBe("cluster.zip")
-      const bytes = await bytesOf(saved)
-      expect(bytes.equals(expected(tutorial))).toBe(true)
-      expect(await page.getByRole("status").textContent()).toContain("cluster.zip is saved: 6 files")
-
-      // The command line and the page: the same bytes.
-      const argv =
-        "--host 192.168.1.1 --host 192.168.1.2 --host 192.168.1.3 --replication 2 --cores 8 --sessions 2000 -o cli.zip"
-      const silent = () => {}
-      const io = { stdout: silent, stderr: silent, env: {}, cwd: folder, nowMs: 0 }
-      expect(await run([...argv.split(" "), "--ram", "16 GiB", "--disk", "1 TB"], io)).toBe(0)
-      expect(readFileSync(join(folder, "cli.zip")).equals(bytes)).toBe(true)
-
-      // The daemon accepts each file.
-      const content = Object.entries(unzipSync(new Uint8Array(bytes)))
-      for (const [name, text] of content) writeFileSync(join(folder, name), text)
-      const names = content.map(([name]) => name).filter((name) => name.endsWith(".conf"))
-      expect(names).toEqual(["192.168.1.1.conf", "192.168.1.2.conf", "192.168.1.3.conf"])
-      for (const name of names) {
-        const checked = spawnSync(bun, [join(top, "src/qdbd.ts"), "-c", name, "--check-config"], {
-          cwd: folder,
-          encoding: "utf8",
-        })
-        expect({ name, status: checked.status, error: checked.stderr }).toMatchObject({ status: 0 })
+  test("with the keyboard alone", async () => {
+    const page = await visit()
+    const focused = () =>
+      page.evaluate("document.activeElement?.id || document.activeElement?.textContent") as Promise<string>
+    const type = async (id: string, text: string) => {
+      for (let steps = 0; (await focused()) !== id && steps < 30; steps++) await page.keyboard.press("Tab")
+      expect(await focused()).toBe(id)
+      if (text !== "") {
+        await page.keyboard.press("ControlOrMeta+A")
+        await page.keyboard.type(text)
       }
-    })
+    }
+    await type("ram", "16 GiB")
+    await type("disk", "1 TB")
+    await type("cores", "8")
+    await type("hosts-0", "192.168.1.1")
+    await type("Click here to add another node", "")
+    await page.keyboard.press("Enter")
+    await page.locator("#hosts-1:focus").waitFor()
+    await page.keyboard.type("192.168.1.2")
+    await type("Click here to add another node", "")
+    await page.keyboard.press("Enter")
+    await page.locator("#hosts-2:focus").waitFor()
+    await page.keyboard.type("192.168.1.3")
+    await type("replication", "2")
+    await type("sessions", "2000")
+    const saving = page.waitForEvent("download")
+    await page.keyboard.press("Enter")
+    expect((await bytesOf(await saving)).equals(expected(tutorial))).toBe(true)
+  })
 
-    test("with the keyboard alone", async () => {
-      const page = await visit()
-      const focused = () =>
-        page.evaluate("document.activeElement?.id || document.activeElement?.textContent") as Promise<string>
-      const type = async (id: string, text: string) => {
-        for (let steps = 0; (await focused()) !== id && steps < 30; steps++) await page.keyboard.press("Tab")
-        expect(await focused()).toBe(id)
-        if (text !== "") {
-          await page.keyboard.press("ControlOrMeta+A")
-          await page.keyboard.type(text)
-        }
-      }
-      await type("ram", "16 GiB")
-      await type("disk", "1 TB")
-      await type("cores", "8")
-      await type("hosts-0", "192.168.1.1")
-      await type("Click here to add another node", "")
-      await page.keyboard.press("Enter")
-      await page.locator("#hosts-1:focus").waitFor()
-      await page.keyboard.type("192.168.1.2")
-      await type("Click here to add another node", "")
-      await page.keyboard.press("Enter")
-      await page.locator("#hosts-2:focus").waitFor()
-      await page.keyboard.type("192.168.1.3")
-      await type("replication", "2")
-      await type("sessions", "2000")
-      const saving = page.waitForEvent("download")
-      await page.keyboard.press("Enter")
-      expect((await bytesOf(await saving)).equals(expected(tutorial))).toBe(true)
-    })
+  test("one host: its file, without an archive", async () => {
+    const page = await visit("#host=node-1")
+    const saving = page.waitForEvent("download")
+    await page.getByRole("button", { name: "Generate Configuration File" }).click()
+    const saved = await saving
+    expect(saved.suggestedFilename()).toBe("node-1.conf")
+    expect((await bytesOf(saved)).equals(expected({ ...defaultAnswers, hosts: ["node-1"] }))).toBe(true)
+  })
 
-    test("one host: its file, without an archive", async () => {
-      const page = await visit("#host=node-1")
-      const saving = page.waitForEvent("download")
-      await page.getByRole("button", { name: "Generate Configuration File" }).click()
-      const saved = await saving
-      expect(saved.suggestedFilename()).toBe("node-1.conf")
-      expect((await bytesOf(saved)).equals(expected({ ...defaultAnswers, hosts: ["node-1"] }))).toBe(true)
-    })
+  test("what is wrong is refused with its reason, and makes no file", async () => {
+    const page = await visit(
+      "#ram=16&host=192.168.1.1&host=192.168.1.1&host=127.0.0.1&replication=4&sessions=3",
+    )
+    page.on("download", () => complaints.push("a file was made"))
+    await page.getByRole("button", { name: "Generate Configuration File" }).click()
+    const alert = page.getByRole("alert")
+    const { faults } = readAnswers(
+      answersFromHash("#ram=16&host=192.168.1.1&host=192.168.1.1&host=127.0.0.1&replication=4&sessions=3"),
+    )
+    expect(faults.length).toBe(5)
+    expect(await alert.getByRole("listitem").count()).toBe(5)
+    for (const fault of faults) expect(await alert.textContent()).toContain(fault.text)
+    await page.locator("[role=alert]:focus").waitFor()
+    await page.screenshot({ path: artefact("confgen-faults.png"), fullPage: true })
+    await alert.getByRole("link", { name: /of node 2/ }).click()
+    await page.locator("#hosts-1:focus").waitFor()
+    expect(await page.locator("#hosts-1").getAttribute("aria-invalid")).toBe("true")
+    await page.locator("#hosts-1").fill("192.168.1.2")
+    expect(await page.locator("#hosts-1").getAttribute("aria-invalid")).toBe("false")
+    expect(await axeFindings(page)).toEqual([])
+  })
 
-    test("what is wrong is refused with its reason, and makes no file", async () => {
-      const page = await visit(
-        "#ram=16&host=192.168.1.1&host=192.168.1.1&host=127.0.0.1&replication=4&sessions=3",
-      )
-      page.on("download", () => complaints.push("a file was made"))
-      await page.getByRole("button", { name: "Generate Configuration File" }).click()
-      const alert = page.getByRole("alert")
-      const { faults } = readAnswers(
-        answersFromHash("#ram=16&host=192.168.1.1&host=192.168.1.1&host=127.0.0.1&replication=4&sessions=3"),
-      )
-      expect(faults.length).toBe(5)
-      expect(await alert.getByRole("listitem").count()).toBe(5)
-      for (const fault of faults) expect(await alert.textContent()).toContain(fault.text)
-      await page.locator("[role=alert]:focus").waitFor()
-      await page.screenshot({ path: artefact("confgen-faults.png"), fullPage: true })
-      await alert.getByRole("link", { name: /of node 2/ }).click()
-      await page.locator("#hosts-1:focus").waitFor()
-      expect(await page.locator("#hosts-1").getAttribute("aria-invalid")).toBe("true")
-      await page.locator("#hosts-1").fill("192.168.1.2")
-      expect(await page.locator("#hosts-1").getAttribute("aria-invalid")).toBe("false")
-      expect(await axeFindings(page)).toEqual([])
-    })
+  test("reasons appear while one types, not before", async () => {
+    const page = await visit()
+    expect(await page.locator(".fault").count()).toBe(0)
+    await page.getByLabel("Available RAM").fill("16")
+    await page.getByLabel("Disk Allocation").focus()
+    expect(await page.locator("#ram-about .fault").textContent()).toBe("This has no unit; write 16 GiB.")
+    await page.getByLabel("Replication Factor").fill("3")
+    expect(await page.locator("#replication-about .fault").textContent()).toContain("more than the one node")
+  })
 
-    test("reasons appear while one types, not before", async () => {
-      const page = await visit()
-      expect(await page.locator(".fault").count()).toBe(0)
-      await page.getByLabel("Available RAM").fill("16")
-      await page.getByLabel("Disk Allocation").focus()
-      expect(await page.locator("#ram-about .fault").textContent()).toBe("This has no unit; write 16 GiB.")
-      await page.getByLabel("Replication Factor").fill("3")
-      expect(await page.locator("#replication-about .fault").textContent()).toContain(
-        "more than the one node",
-      )
-    })
-
-    test("the address keeps the answers, and the places once they are given out", async () => {
-      const page = await visit()
-      await page.getByLabel("Available RAM").fill("16 GiB")
-      await page.getByLabel("Hostname / IP").fill("a1")
-      for (const n of [2, 3]) {
-        await page.getByRole("link", { name: "Click here to add another node" }).click()
-        await page.getByLabel(`Hostname / IP of node ${n}`).fill(`a${n}`)
-      }
-      await expect.poll(() => page.url()).toContain("a3")
-      await page.reload()
-      expect(await page.getByLabel("Hostname / IP of node 3").inputValue()).toBe("a3")
-      expect(await page.getByLabel("Available RAM").inputValue()).toBe("16 GiB")
-      const first = page.waitForEvent("download")
-      await page.getByRole("button", { name: "Generate Configuration File" }).click()
-      await first
+  test("the address keeps the answers, and the places once they are given out", async () => {
+    const page = await visit()
+    await page.getByLabel("Available RAM").fill("16 GiB")
+    await page.getByLabel("Hostname / IP").fill("a1")
+    for (const n of [2, 3]) {
       await page.getByRole("link", { name: "Click here to add another node" }).click()
-      await page.getByLabel("Hostname / IP of node 4").fill("a4")
-      const second = page.waitForEvent("download")
-      await page.getByRole("button", { name: "Generate Configuration File" }).click()
-      const files = unzipSync(new Uint8Array(await bytesOf(await second)))
-      const ids = [1, 2, 3, 4].map(
-        (n) => JSON.parse(new TextDecoder().decode(files[`a${n}.conf`])).local.chord.node_id,
-      )
-      expect(ids).toEqual(["1/96", "33/96", "65/96", "17/96"])
-      await page.getByRole("button", { name: "Remove node 2" }).click()
-      expect(await page.getByLabel("Hostname / IP of node 2").inputValue()).toBe("a3")
-      await expect
-        .poll(() => answersFromHash(new URL(page.url()).hash).places)
-        .toEqual(["1/96", "65/96", "17/96"])
-    })
-
-    test("the preview shows what differs, and every file", async () => {
-      const page = await visit(hashFromAnswers(tutorial))
-      const rows = await page.locator("table tbody th").allTextContents()
-      expect(rows).toEqual([
-        "local.chord.bootstrapping_peers",
-        "local.chord.node_id",
-        "local.http.listen_on",
-        "local.network.listen_on",
-      ])
-      await page.locator("summary", { hasText: "192.168.1.2.conf" }).click()
-      const text = await page.locator("pre").nth(2).textContent()
-      expect(JSON.parse(text ?? "").local.network.listen_on).toBe("192.168.1.2:2836")
-      await page.screenshot({ path: artefact("confgen-preview.png"), fullPage: true })
-    })
-
-    async function axeFindings(page: Page): Promise<string[]> {
-      // The policy lets no foreign script run, so the checker comes in through the debugger.
-      await page.evaluate(axe)
-      const result = (await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")) as {
-        violations: { id: string; impact: string; nodes: { html: string }[] }[]
-      }
-      return result.violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html}`)
+      await page.getByLabel(`Hostname / IP of node ${n}`).fill(`a${n}`)
     }
+    await expect.poll(() => page.url()).toContain("a3")
+    await page.reload()
+    expect(await page.getByLabel("Hostname / IP of node 3").inputValue()).toBe("a3")
+    expect(await page.getByLabel("Available RAM").inputValue()).toBe("16 GiB")
+    const first = page.waitForEvent("download")
+    await page.getByRole("button", { name: "Generate Configuration File" }).click()
+    await first
+    await page.getByRole("link", { name: "Click here to add another node" }).click()
+    await page.getByLabel("Hostname / IP of node 4").fill("a4")
+    const second = page.waitForEvent("download")
+    await page.getByRole("button", { name: "Generate Configuration File" }).click()
+    const files = unzipSync(new Uint8Array(await bytesOf(await second)))
+    const ids = [1, 2, 3, 4].map(
+      (n) => JSON.parse(new TextDecoder().decode(files[`a${n}.conf`])).local.chord.node_id,
+    )
+    expect(ids).toEqual(["1/96", "33/96", "65/96", "17/96"])
+    await page.getByRole("button", { name: "Remove node 2" }).click()
+    expect(await page.getByLabel("Hostname / IP of node 2").inputValue()).toBe("a3")
+    await expect
+      .poll(() => answersFromHash(new URL(page.url()).hash).places)
+      .toEqual(["1/96", "65/96", "17/96"])
+  })
 
-    test.each([
-      ["light", 1200, "light"],
-      ["dark", 1200, "dark"],
-      ["small", 360, "light"],
-      ["small-dark", 360, "dark"],
-    ] as const)("axe finds nothing: %s", async (name, width, colorScheme) => {
-      const page = await visit(hashFromAnswers({ ...tutorial, sync: false, sessions: "20000" }), {
-        viewport: { width, height: 800 },
-        colorScheme,
-      })
-      await page.locator("summary").first().click()
-      expect(await axeFindings(page)).toEqual([])
-      const wide = (await page.evaluate("document.documentElement.scrollWidth")) as number
-      expect(wide).toBeLessThanOrEqual(width)
-      await page.screenshot({ path: artefact(`confgen-${name}.png`), fullPage: true })
+  test("the preview shows what differs, and every file", async () => {
+    const page = await visit(hashFromAnswers(tutorial))
+    const rows = await page.locator("table tbody th").allTextContents()
+    expect(rows).toEqual([
+      "local.chord.bootstrapping_peers",
+      "local.chord.node_id",
+      "local.http.listen_on",
+      "local.network.listen_on",
+    ])
+    await page.locator("summary", { hasText: "192.168.1.2.conf" }).click()
+    const text = await page.locator("pre").nth(2).textContent()
+    expect(JSON.parse(text ?? "").local.network.listen_on).toBe("192.168.1.2:2836")
+    await page.screenshot({ path: artefact("confgen-preview.png"), fullPage: true })
+  })
+
+  async function axeFindings(page: Page): Promise<string[]> {
+    // The policy lets no foreign script run, so the checker comes in through the debugger.
+    await page.evaluate(axe)
+    const result = (await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")) as {
+      violations: { id: string; impact: string; nodes: { html: string }[] }[]
+    }
+    return result.violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html}`)
+  }
+
+  test.each([
+    ["light", 1200, "light"],
+    ["dark", 1200, "dark"],
+    ["small", 360, "light"],
+    ["small-dark", 360, "dark"],
+  ] as const)("axe finds nothing: %s", async (name, width, colorScheme) => {
+    const page = await visit(hashFromAnswers({ ...tutorial, sync: false, sessions: "20000" }), {
+      viewport: { width, height: 800 },
+      colorScheme,
     })
+    await page.locator("summary").first().click()
+    expect(await axeFindings(page)).toEqual([])
+    const wide = (await page.evaluate("document.documentElement.scrollWidth")) as number
+    expect(wide).toBeLessThanOrEqual(width)
+    await page.screenshot({ path: artefact(`confgen-${name}.png`), fullPage: true })
+  })
 
-    test("the policy lets nothing else run", async () => {
-      const page = await visit("#host=%3Cscript%3Ealert(1)%3C/script%3E")
-      expect(await page.getByLabel("Hostname / IP").inputValue()).toBe("<script>alert(1)</script>")
-      const blocked = (await page.evaluate(`new Promise((resolve) => {
+  test("the policy lets nothing else run", async () => {
+    const page = await visit("#host=%3Cscript%3Ealert(1)%3C/script%3E")
+    expect(await page.getByLabel("Hostname / IP").inputValue()).toBe("<script>alert(1)</script>")
+    const blocked = (await page.evaluate(`new Promise((resolve) => {
       addEventListener("securitypolicyviolation", (event) => resolve(event.violatedDirective))
       const script = document.createElement("script")
       script.textContent = "window.broken = true"
       document.body.append(script)
     })`)) as string
-      expect(blocked).toBe("script-src-elem")
-      expect(await page.evaluate("window.broken")).toBeUndefined()
-      complaints.length = 0 // the browser's own complaint about what was just tried
-    })
-  },
-)
+    expect(blocked).toBe("script-src-elem")
+    expect(await page.evaluate("window.broken")).toBeUndefined()
+    complaints.length = 0 // the browser's own complaint about what was just tried
+  })
+})
