@@ -11,6 +11,7 @@
 import { spawnSync } from "node:child_process"
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs"
 import { parseArgs } from "node:util"
+import { buildConfgen } from "./build-confgen.ts"
 import { compile, type Program } from "./build/compile.ts"
 import { fetchRuntime } from "./build/runtime-package.ts"
 import { hostTargetName, readTargets, type Target } from "./build/target.ts"
@@ -38,6 +39,8 @@ const programs = findPrograms()
 const constants = {
   "process.env.QDB_BUILD_VERSION": packageVersion(),
   "process.env.QDB_BUILD_COMMIT": commit(),
+  /** The configuration generator's page, which the daemon serves. */
+  "process.env.QDB_BUILD_CONFGEN": await buildConfgen(),
 }
 for (const target of chosenTargets()) {
   const folder = `${output}/${target.name}`
