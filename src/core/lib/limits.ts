@@ -133,6 +133,10 @@ export const leaseMsDefault = 3_000
 export const suspectMsDefault = 1_500
 export const repairGraceSecondsDefault = 30
 export const votersMax = 5
+/** Members of one cluster; placement and views are measured up to a thousand. */
+export const membersMax = 4096
+/** One name in a view: an id, an address or a zone. */
+export const viewTextBytesMax = 1024
 /** How often the membership machine looks at its deadlines; the finest time-out (gathering) is as long. */
 export const tickMs = 100
 /** Heartbeats a node remembers to have under way to the voters; older ones come too late for a lease anyway. */
