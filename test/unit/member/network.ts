@@ -3,7 +3,7 @@
  * drifting clocks and seeds are the simulator's.
  */
 import { Prng } from "../../../src/core/lib/prng.ts"
-import type { Identity, MemberEffect, MemberEvent, Recovered } from "../../../src/core/member/event.ts"
+import type { Identity, MemberEffect, MemberEvent, Recovered, Want } from "../../../src/core/member/event.ts"
 import { Member } from "../../../src/core/member/member.ts"
 import type { Settings, View } from "../../../src/core/view/view.ts"
 
@@ -41,6 +41,12 @@ export class Network {
   readonly cut = new Set<string>()
   settings = settings
   unclean = false
+  /** Sees every effect before it is carried out. */
+  onEffect: (machine: Machine, effect: MemberEffect) => void = () => {}
+  /** Processes that stand still, with what has come for them meanwhile. */
+  private readonly paused = new Map<Machine, MemberEvent[]>()
+  /** Whether primaries certify their learners, a quarter of a second after they got them. */
+  copies = false
 
   add(address: string, nodeId: string, peers: string[]): Machine {
     const machine: Machine = {
@@ -87,10 +93,41 @@ export class Network {
     return { monotonicMs: this.nowMs, wallMs: this.nowMs + 1_000_000 }
   }
 
+  /** The process stands still: nothing is handled until `resume`. */
+  pause(machine: Machine): void {
+    this.paused.set(machine, [])
+  }
+
+  resume(machine: Machine): void {
+    const waiting = this.paused.get(machine) ?? []
+    this.paused.delete(machine)
+    for (const event of waiting) this.hand(machine, event)
+  }
+
+  /** Nobody hears from the machine any more, nor it from anybody, until `heal`. */
+  isolate(machine: Machine): void {
+    for (const other of this.machines.keys()) {
+      this.cut.add(`${machine.address}>${other}`)
+      this.cut.add(`${other}>${machine.address}`)
+    }
+  }
+
+  heal(): void {
+    this.cut.clear()
+  }
+
   hand(machine: Machine, event: MemberEvent): void {
     const { member } = machine
     if (member === undefined) return
-    for (const effect of member.step(event, this.now)) this.carryOut(machine, member, effect)
+    const waiting = this.paused.get(machine)
+    if (waiting !== undefined) {
+      if (event.kind !== "tick") waiting.push(event)
+      return
+    }
+    for (const effect of member.step(event, this.now)) {
+      this.onEffect(machine, effect)
+      this.carryOut(machine, member, effect)
+    }
   }
 
   private carryOut(machine: Machine, member: Member, effect: MemberEffect): void {
@@ -112,6 +149,7 @@ export class Network {
         return
       case "view":
         machine.views.push(effect.view)
+        if (this.copies) this.later(250, () => this.certify(machine, member, effect.view))
         return
       case "log":
         this.log.push(`${this.nowMs} ${machine.address} ${effect.level}: ${effect.text}`)
@@ -129,6 +167,26 @@ export class Network {
         return
       default:
     }
+  }
+
+  /** Stands for the data path: learners have caught up by now. */
+  private certify(machine: Machine, member: Member, view: View): void {
+    if (machine.member !== member || member.view !== view) return
+    const wants: Want[] = view.slots.flatMap(({ learners }, slot) =>
+      member.isPrimary(slot)
+        ? learners.map((learner) => ({
+            kind: "promote",
+            certificate: {
+              epoch: view.epoch,
+              slot,
+              primary: member.self.storageId,
+              boot: member.self.boot,
+              learner,
+            },
+          }))
+        : [],
+    )
+    if (wants.length > 0) this.hand(machine, { kind: "wants", wants })
   }
 
   private later(delayMs: number, run: () => void): void {
