@@ -1,4 +1,5 @@
 import { unzipSync } from "fflate"
+import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -97,6 +98,16 @@ describe("the files", () => {
     expect(filesOf({ ...defaultAnswers, hosts: ["fe80::1%eth0"] }).map(({ name }) => name)).toEqual([
       "fe80--1-eth0.conf",
     ])
+  })
+
+  test("the archive has one time, and the same bytes on every platform", () => {
+    const { bytes } = download(tutorial, planOf(tutorial), communityLicense)
+    // Local header: time at 10, date at 12; 1980-01-01 00:00 is the first instant that zip can express.
+    expect([...bytes.subarray(10, 14)]).toEqual([0, 0, 0x21, 0])
+    // Whatever changes these bytes changes what people get for answers they gave before: change the digest knowingly.
+    expect(createHash("sha256").update(bytes).digest("hex")).toBe(
+      "a4c1ae120080cad79f12fde2a891d8408a89b65423644ad92549dc2d498bda45",
+    )
   })
 
   test("nodes of one machine share neither port nor folder", () => {
