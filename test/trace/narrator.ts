@@ -12,9 +12,9 @@ const quiet = new Set(["heartbeat", "heartbeatReply", "hello", "call", "behind",
 export class Story {
   readonly network = new Network()
   readonly lines: string[] = []
-  private readonly leased = new Map<string, boolean>()
   private readonly startedMs: number
   private last = ""
+  private readonly told = new Set<string>()
 
   constructor() {
     this.network.settings = { ...this.network.settings, slotCount: 3 }
@@ -44,9 +44,10 @@ export class Story {
   }
 
   kill(machine: Machine): void {
+    this.told.clear()
     this.tell(machine, "is killed")
     this.network.kill(machine)
-    this.leased.delete(machine.address)
+    this.serves.delete(machine.address)
   }
 
   /** Lets time pass, and tells where a lease ran out or came back. */
@@ -91,8 +92,10 @@ export class Story {
     const line = `${nameOf(machine.address)} ${text}`
       .replaceAll(/[0-9a-f]{32}/g, (id) => id.slice(0, 4))
       .replaceAll(/0{40,}/g, "")
-    if (line === this.last) return
+    // What is asked or answered over and over is told once.
+    if (line === this.last || (line.includes("welcome") && this.told.has(line))) return
     this.last = line
+    this.told.add(line)
     this.lines.push(`${seconds} ${line}`)
   }
 

@@ -87,10 +87,12 @@ export const scenarios: Readonly<Record<string, (story: Story) => void>> = {
     const [first, second, third] = three(story)
     story.pass(1_000)
     story.chapter(
-      "n1 and n2 do not hear each other, and n3 both: n3 restarts, and both want to name its new boot",
+      "n1 and n2 do not hear each other, and n3 both: nobody is evicted, but both believe to be the first",
     )
     story.network.cut.add(`${first.address}>${second.address}`)
     story.network.cut.add(`${second.address}>${first.address}`)
+    story.pass(4_000)
+    story.chapter("n3 restarts, and both propose to name its new boot")
     story.kill(third)
     story.pass(300)
     story.start(third)
@@ -142,21 +144,36 @@ export const scenarios: Readonly<Record<string, (story: Story) => void>> = {
     story.pass(12_000)
   },
   "two-clusters-meet": (story) => {
-    const first = story.machine(1, [])
-    story.chapter("n1 founds a cluster of its own, and so does n2")
-    const second = story.machine(2, [])
-    story.start(first, second)
+    const [first, second, third] = [story.machine(1, []), story.machine(2, []), story.machine(3, [2])]
+    story.chapter("n1 founds a cluster of its own; n2 another, which n3 joins")
+    story.start(first, second, third)
+    story.pass(3_000)
+    story.chapter("n3 restarts with n1 as its peer: it is refused, and both say so; clusters never merge")
+    story.kill(third)
+    third.peers = [first.address]
+    story.start(third)
     story.pass(2_000)
-    story.chapter("n2 restarts with n1 as its peer: clusters never merge")
-    story.kill(second)
-    second.peers = [first.address]
-    story.start(second)
+  },
+  "wiped-without-peers": (story) => {
+    const [, , third] = three(story)
+    story.pass(1_000)
+    story.chapter(
+      "n3 loses its directory and its list of peers, and is cut off: it founds a cluster of its own",
+    )
+    story.kill(third)
+    story.network.wipe(third)
+    third.peers = []
+    story.network.isolate(third)
     story.pass(3_000)
-    story.chapter("n2 loses its directory, founds again without peers, and its old cluster is gone with it")
-    story.kill(second)
-    story.network.wipe(second)
-    story.start(second)
+    story.start(third)
     story.pass(3_000)
+    story.chapter("its cluster calls it: it stops and says why")
+    story.network.heal()
+    story.pass(2_000)
+    story.chapter("started again with an empty directory, it hears the call while it listens, and joins")
+    story.network.wipe(third)
+    story.start(third)
+    story.pass(6_000)
   },
 }
 

@@ -332,6 +332,7 @@ export class Member {
     const votes = view.voters.includes(this.self.storageId)
     const voted = previous.voters.includes(this.self.storageId) && previous.epoch > 0
     if (votes && !voted) this.roll.listen(now, view.settings.suspectMs)
+    this.roll.expect(view, previous, now)
     this.roll.tidy(view, now)
     if (this.seat !== undefined) this.coordinator.onView(this.seat, wentDown, now)
     state.handOvers = []

@@ -24,7 +24,7 @@ export function receive(member: Member, message: PeerMessage, now: Now): void {
       else answerHello(member, message, body)
       return
     case "call":
-      onCall(member, message, body)
+      onCall(member, message, body, now)
       return
     case "refusal":
       onRefusal(member, message, body)
@@ -157,7 +157,7 @@ function logDifferences(member: Member, view: View): void {
 }
 
 /** A cluster believes that one of its members is here. */
-function onCall(member: Member, message: PeerMessage, { nodeId, voters }: Body<"call">): void {
+function onCall(member: Member, message: PeerMessage, { voters }: Body<"call">, now: Now): void {
   const { state, view } = member
   if (view === undefined) {
     if (state.phase !== "founding") return
@@ -169,8 +169,8 @@ function onCall(member: Member, message: PeerMessage, { nodeId, voters }: Body<"
     return
   }
   if (message.clusterId === view.clusterId) return
-  const isMine = nodeId === member.self.nodeId || view.members.length === 1
-  if (isMine && view.members.length === 1) {
+  if (view.members.length > 1) refuse(member, message, now)
+  else {
     member.fail(
       `founded a cluster of its own, but cluster ${message.clusterId} (${message.from.address}) lists this node: ` +
         "name a peer, or remove the node there",

@@ -34,6 +34,8 @@ export interface Joiner {
 export interface RollState {
   /** Nobody is suspect before. */
   listenUntilMs: number
+  /** Whoever the view has just taken in, or up again, has until then to be heard from. */
+  expectedUntilMs: Map<StorageId, number>
   reports: Map<StorageId, Report>
   joiners: Map<StorageId, Joiner>
 }
@@ -49,7 +51,12 @@ export class Roll {
   }
 
   static started(now: Now, suspectMs: number): Roll {
-    return new Roll({ listenUntilMs: now.monotonicMs + suspectMs, reports: new Map(), joiners: new Map() })
+    return new Roll({
+      listenUntilMs: now.monotonicMs + suspectMs,
+      expectedUntilMs: new Map(),
+      reports: new Map(),
+      joiners: new Map(),
+    })
   }
 
   /** Begins anew, as one who has heard nobody. */
@@ -94,7 +101,21 @@ export class Roll {
   }
 
   isSuspect(storageId: StorageId, now: Now): boolean {
-    return now.monotonicMs >= this.state.listenUntilMs && !this.hasHeard(storageId, now)
+    if (now.monotonicMs < this.state.listenUntilMs || this.hasHeard(storageId, now)) return false
+    return now.monotonicMs >= (this.state.expectedUntilMs.get(storageId) ?? 0)
+  }
+
+  /** A new view: those whom it takes in, or up again, are not suspect before they could be heard from. */
+  expect(view: View, previous: View, now: Now): void {
+    const { expectedUntilMs } = this.state
+    for (const [storageId, until] of expectedUntilMs) {
+      if (now.monotonicMs >= until) expectedUntilMs.delete(storageId)
+    }
+    for (const { storageId, standing } of view.members) {
+      const before = memberOf(previous, storageId)
+      const isNew = before === undefined || (before.standing === "down" && standing !== "down")
+      if (isNew) expectedUntilMs.set(storageId, now.monotonicMs + view.settings.suspectMs)
+    }
   }
 
   /** Forgets whom the view no longer names, and joiners that it names or that fell silent. */
