@@ -319,7 +319,8 @@ export class DiskStorage implements Storage {
   async kill(): Promise<void> {
     this.closing = true
     await this.disk?.close()
-    await Promise.all([this.readers.kill(), this.flushers.kill(), this.commit.kill()])
+    // What measures the disk may be writing the reserve: a directory that was let go of must not change any more.
+    await Promise.all([this.disk?.close(), this.readers.kill(), this.flushers.kill(), this.commit.kill()])
     this.data.lock.release()
   }
 }

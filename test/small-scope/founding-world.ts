@@ -24,6 +24,8 @@ export interface FoundingScope {
   readonly restarted: readonly number[]
   /** Ballots of higher rounds are not explored. */
   readonly roundsMax: number
+  /** Nor is a founder followed that starts over for more than this many times. */
+  readonly startsOverMax: number
   readonly statesMax: number
   readonly msMax: number
 }
@@ -33,7 +35,8 @@ export const foundingScopes = {
     name: "founding, one wiped, one restarted",
     wiped: [0],
     restarted: [1],
-    roundsMax: 2,
+    roundsMax: 1,
+    startsOverMax: 1,
     statesMax: 6_000_000,
     msMax: 60_000,
   },
@@ -42,6 +45,8 @@ export const foundingScopes = {
 interface Machine {
   readonly index: number
   generation: number
+  /** How often it gave a founding up. */
+  startsOver: number
   boot: number
   member: MemberState | undefined
   /** In this cluster: it has a view that names it, or joins one. */
@@ -186,7 +191,6 @@ export class FoundingWorld implements World {
       const target = machines.find((machine) => storageOf(machine) === to)
       if (target === undefined || target.cluster !== undefined) return false
       const seat = target.member?.seat
-      if (body.kind === "view" || body.kind === "deltas") return true
       if (!("instance" in body)) return false
       if (seat === undefined) return true
       if (seat.view.clusterId !== clusterId) return false
@@ -202,6 +206,7 @@ export class FoundingWorld implements World {
     return this.restarted({
       index,
       generation,
+      startsOver: 0,
       boot: 0,
       member: undefined,
       cluster: undefined,
@@ -292,8 +297,9 @@ export class FoundingWorld implements World {
       violation = `an assertion fails at node ${machine.index}: ${String(error)}`
     }
     if (hasStartedOver) {
-      const fresh = this.fresh(machine.index, machine.generation + 1)
-      return { machine: this.machines.of(fresh), messages, founded, violation, isCut: false }
+      const isCut = machine.startsOver >= this.scope.startsOverMax
+      const fresh = { ...this.fresh(machine.index, machine.generation + 1), startsOver: machine.startsOver + 1 }
+      return { machine: this.machines.of(fresh), messages, founded, violation, isCut }
     }
     machine.member = member.state
     if (member.phase === "joining" && machine.cluster === undefined) {
@@ -329,8 +335,9 @@ function persist(machine: Machine, { records }: Extract<MemberEffect, { kind: "p
   for (const record of records) Object.assign(machine, { [record.key]: record.value })
 }
 
+/** Refusals and news are lost here: who needs them looks again. */
 function isVote({ body }: PeerMessage): boolean {
-  return "instance" in body || body.kind === "view" || body.kind === "deltas"
+  return "instance" in body && body.kind !== "refused"
 }
 
 /** One form for what cannot be told apart. Nobody waits: what may be done may be done now. */
@@ -344,7 +351,7 @@ function normal(machine: Machine): Machine {
   }
   if (member === undefined) return machine
   age(member, Infinity)
-  member.foundAtMs = undefined
+  member.foundAtMs = 0 // in its turn
   member.said = ""
   member.refused.clear()
   member.nextToken = 1

@@ -114,6 +114,8 @@ export const filterKeysPerPiece = 1_000
 export const maintainStepsPerTurn = 256
 /** Kept on disk to be given up when it is full, so that what is acknowledged can still be brought into the table. */
 export const diskReserveBytes = 8 * MiB
+/** What of it stays for the next start, which needs a third of that. */
+export const diskStartReserveBytes = 1 * MiB
 /** How often the disk's use is measured. */
 export const diskMeasureMs = 1_000
 /** Loads handed to a reader at once; more wait. */

@@ -5,7 +5,7 @@
  * and its write-ahead log in place. So statements are finalized here.
  */
 import { Database as BunDatabase, type Statement } from "bun:sqlite"
-import type { SqlDatabase, SqlStatement } from "./driver.ts"
+import { sharedMemoryFull, type SqlDatabase, sqliteResult, type SqlStatement } from "./driver.ts"
 
 /** @param path created if missing */
 export function openDatabase(path: string): SqlDatabase {
@@ -28,7 +28,6 @@ export function openDatabase(path: string): SqlDatabase {
 /** @returns SQLite's primary result code, or 0 if `error` is not one of SQLite's */
 export function resultOf(error: unknown): number {
   const number = error instanceof Error ? (error as { errno?: unknown }).errno : undefined
-  return typeof number === "number" && error instanceof Error && error.name === "SQLiteError"
-    ? number & 0xff
-    : 0
+  if (typeof number !== "number" || !(error instanceof Error) || error.name !== "SQLiteError") return 0
+  return number === sharedMemoryFull ? sqliteResult.full : number & 0xff
 }

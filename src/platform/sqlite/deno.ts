@@ -1,6 +1,12 @@
 /** `#sqlite` under Deno: `node:sqlite` in the shape of `bun:sqlite`. */
 import { DatabaseSync, type StatementSync } from "node:sqlite"
-import { type SqlDatabase, sqliteResult, type SqlStatement, type SqlValue } from "./driver.ts"
+import {
+  sharedMemoryFull,
+  type SqlDatabase,
+  sqliteResult,
+  type SqlStatement,
+  type SqlValue,
+} from "./driver.ts"
 
 class Statement implements SqlStatement {
   private readonly statement: StatementSync
@@ -45,5 +51,6 @@ const results: readonly (readonly [string, number])[] = [
 /** @returns SQLite's primary result code, or 0 if `error` is not one of SQLite's (or one that qdb does not tell apart) */
 export function resultOf(error: unknown): number {
   if (!(error instanceof Error) || (error as { code?: unknown }).code !== "ERR_SQLITE_ERROR") return 0
+  if ((error as { errcode?: unknown }).errcode === sharedMemoryFull) return sqliteResult.full
   return results.find(([text]) => error.message.includes(text))?.[1] ?? 0
 }

@@ -44,3 +44,9 @@ export function queryOnce(database: SqlDatabase, sql: string): unknown {
     statement.finalize()
   }
 }
+
+/**
+ * SQLITE_IOERR_SHMSIZE: the index of a write-ahead log could not be grown, which is how a full disk shows where it is met
+ * first. Nothing was written, so it is as good as SQLITE_FULL and no broken disk.
+ */
+export const sharedMemoryFull = 10 | (19 << 8)

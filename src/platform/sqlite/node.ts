@@ -56,6 +56,7 @@ const results: Record<string, number> = {
 export function resultOf(error: unknown): number {
   const text = error instanceof Error ? (error as { code?: unknown }).code : undefined
   if (typeof text !== "string") return 0
+  if (text === "SQLITE_IOERR_SHMSIZE") return sqliteResult.full
   const [prefix, name] = text.split("_")
   return results[`${prefix}_${name}`] ?? 0
 }

@@ -2,6 +2,7 @@
  * Opens or makes a data directory: who may use it, whether it is ours, which format it has. Everything here happens before
  * a node serves, on the thread that starts it.
  */
+import { makeRoomToOpen } from "../disk-reserve.ts"
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { partitionFiles } from "../../core/lib/limits.ts"
@@ -30,6 +31,7 @@ export function openDirectory(
   transient: boolean,
 ): DataDirectory {
   prepare(directory)
+  makeRoomToOpen(directory)
   const lock = new DirectoryLock(directory)
   try {
     const fresh = !existsSync(join(directory, formatName)) || !readFormat(directory)

@@ -46,7 +46,10 @@ export function openWal(
     return database
   } catch (error) {
     database.close()
-    throw new StorageError(`${path}: ${(error as Error).message}`)
+    const code = (error as { code?: unknown }).code
+    throw new StorageError(
+      `${path}: ${(error as Error).message}${typeof code === "string" ? ` (${code})` : ""}`,
+    )
   }
 }
 

@@ -82,7 +82,9 @@ function at<A>(path: string, run: () => A): A {
     return run()
   } catch (error) {
     if (error instanceof StorageError || resultOf(error) === sqliteResult.full) throw error
-    throw new StorageError(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+    const code = (error as { code?: unknown }).code
+    const named = typeof code === "string" ? ` (${code})` : ""
+    throw new StorageError(`${path}: ${error instanceof Error ? error.message : String(error)}${named}`)
   }
 }
 
