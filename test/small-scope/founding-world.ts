@@ -298,7 +298,10 @@ export class FoundingWorld implements World {
     }
     if (hasStartedOver) {
       const isCut = machine.startsOver >= this.scope.startsOverMax
-      const fresh = { ...this.fresh(machine.index, machine.generation + 1), startsOver: machine.startsOver + 1 }
+      const fresh = {
+        ...this.fresh(machine.index, machine.generation + 1),
+        startsOver: machine.startsOver + 1,
+      }
       return { machine: this.machines.of(fresh), messages, founded, violation, isCut }
     }
     machine.member = member.state

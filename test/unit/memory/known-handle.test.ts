@@ -9,7 +9,13 @@ const bytesOf = (text: string) => Uint8Array.from(text, (letter) => letter.charC
 
 function run(seed: number): { used: number; refused: number } {
   const prng = new Prng(seed)
-  const options = { seed: [seed, 7], bytesMax: 0, entriesMax: 0, transient: prng.chance(1, 4), complete: true } as const
+  const options = {
+    seed: [seed, 7],
+    bytesMax: 0,
+    entriesMax: 0,
+    transient: prng.chance(1, 4),
+    complete: true,
+  } as const
   const table = new EntryTable(options)
   const model = new MapMemory()
   const figures = { used: 0, refused: 0 }

@@ -15,9 +15,7 @@ describe("the history", () => {
   it("is kept in the user's state folder", () => {
     expect(historyPath({ HOME: "/u" })).toBe("/u/.local/state/qdb/history")
     expect(historyPath({ HOME: "/u", XDG_STATE_HOME: "/state" })).toBe("/state/qdb/history")
-    expect(historyPath({ HOME: "/u", XDG_STATE_HOME: "relative" })).toBe(
-      "/u/.local/state/qdb/history",
-    )
+    expect(historyPath({ HOME: "/u", XDG_STATE_HOME: "relative" })).toBe("/u/.local/state/qdb/history")
   })
 
   it("is appended to, for its owner only, and read again", () => {

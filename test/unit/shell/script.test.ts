@@ -144,7 +144,9 @@ describe("a script", () => {
     const chunks = [...line].map((byte) => Buffer.from([byte]))
     // The fake node keeps text, so the bytes are seen in what it was sent.
     const ran = await script(chunks)
-    expect(ran.cluster.log.find((l) => l.request.alias === "a")!.request.content).toBe(new TextDecoder().decode(content))
+    expect(ran.cluster.log.find((l) => l.request.alias === "a")!.request.content).toBe(
+      new TextDecoder().decode(content),
+    )
     expect(ran.errors).toBe("")
     expect((await script(["put é ü\nget é\n"])).output).toBe(Buffer.from("ü\n").toString("latin1"))
   })
