@@ -5,7 +5,7 @@
  * reason to stop. On the way out: no new sessions, no new requests, what is in flight is answered, then the table is
  * flushed and the directory unlocked.
  */
-import { Deferred, Effect, Scope } from "effect"
+import { Deferred, Effect, type Scope } from "effect"
 import { availableParallelism } from "node:os"
 import { type Address, formatAddress, parseAddress } from "../config/address.ts"
 import type { Loaded } from "../config/load.ts"
@@ -199,18 +199,18 @@ function openNode(
 ): Effect.Effect<{ driver: Driver; storage: Storage }, StartError, Scope.Scope> {
   return Effect.gen(function* () {
     const { config } = context.loaded
-    let driver: Driver | undefined
+    const running: { driver: Driver | undefined } = { driver: undefined }
     let parts: { readonly answers: Answers; readonly data: ReturnType<typeof makeData> } | undefined
     const contentBytesMax = config.global.depot.max_entry_bytes
     const opening = Effect.tryPromise({
       try: () =>
         openStorage(
-          storageOptions(context, () => driver?.progress()),
+          storageOptions(context, () => running.driver?.progress()),
           (storage) => {
             const answers: Answers = new Answers(
               storage.memory,
               (slot, alias) => storage.load(slot, alias),
-              (session) => driver?.markDirty(session),
+              (session) => running.driver?.markDirty(session),
             )
             const data = makeData(storage, contentBytesMax, answers)
             parts = { answers, data }
@@ -222,12 +222,13 @@ function openNode(
     const storage = yield* Effect.acquireRelease(opening, (opened) => closeStorage(opened, context.logger))
     if (parts === undefined) return yield* Effect.die(new Error("storage did not recover"))
     const { answers, data } = parts
-    driver = new Driver(storage, data, answers, {
+    const driver = new Driver(storage, data, answers, {
       contentBytesMax,
       sideRequests: (made) => new SideRequests(made, nodeFacts(context, made)),
       resume: (session) => listener.resume(session),
       drop: (session) => listener.drop(session),
     })
+    running.driver = driver
     return { driver, storage }
   })
 }

@@ -9,7 +9,7 @@ import { frameOf, RawConnection } from "../support/raw-connection.ts"
 const sessionsMax = 50
 let directory: ReturnType<typeof temporaryDirectory>
 let daemon: Daemon
-let opened: RawConnection[] = []
+const opened: RawConnection[] = []
 
 beforeAll(async () => {
   directory = temporaryDirectory()
@@ -144,7 +144,7 @@ describe("sessions", () => {
     for (let i = 0; i < 200; i++) {
       const connection = await greeted()
       const garbage = new Uint8Array(prng.between(1, 300))
-      prng.fill(garbage)
+      prng.scribble(garbage)
       // A plausible length in most, so that the decoder sees the rest.
       if (prng.chance(3, 4)) new DataView(garbage.buffer).setUint8(Math.min(3, garbage.length - 1), 0)
       if (garbage.length > 4 && prng.chance(3, 4))

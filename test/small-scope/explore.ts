@@ -92,6 +92,12 @@ class Seen {
   }
 }
 
+interface Found {
+  readonly violation: string
+  readonly parent: number
+  readonly action: number
+}
+
 /** Explores all states, or as many as the bounds allow. */
 export function explore(makeWorld: () => World, statesMax: number, msMax: number): Outcome {
   const world = makeWorld()
@@ -108,22 +114,22 @@ export function explore(makeWorld: () => World, statesMax: number, msMax: number
   let transitions = 0
   let depth = 0
   let isComplete = true
-  let found: { violation: string; parent: number; action: number } | undefined
+  const found: Found[] = []
   const startViolation = world.check(first)
-  if (startViolation !== undefined) found = { violation: startViolation, parent: -1, action: -1 }
+  if (startViolation !== undefined) found.push({ violation: startViolation, parent: -1, action: -1 })
 
-  while (frontier.length > 0 && found === undefined && isComplete) {
+  while (frontier.length > 0 && found.length === 0 && isComplete) {
     const nextFrontier: State[] = []
     const nextIndex: number[] = []
-    for (let i = 0; i < frontier.length && found === undefined; i++) {
+    for (let i = 0; i < frontier.length && found.length === 0; i++) {
       const parent = frontierIndex[i] as number
       let action = 0
       world.successors(frontier[i] as State, ({ next, violation }) => {
         const mine = action++
         transitions++
-        if (found !== undefined) return
+        if (found.length > 0) return
         if (violation !== undefined) {
-          found = { violation, parent, action: mine }
+          found.push({ violation, parent, action: mine })
           return
         }
         const { index, isNew } = seen.add(next)
@@ -132,7 +138,7 @@ export function explore(makeWorld: () => World, statesMax: number, msMax: number
         parents.push(parent)
         actions.push(mine)
         const broken = world.check(next)
-        if (broken !== undefined) found = { violation: broken, parent, action: mine }
+        if (broken !== undefined) found.push({ violation: broken, parent, action: mine })
         nextFrontier.push(next)
         nextIndex.push(index)
       })
@@ -154,7 +160,8 @@ export function explore(makeWorld: () => World, statesMax: number, msMax: number
     chain.reverse()
     return labels(world, chain)
   }
-  const complete = isComplete && found === undefined
+  const [violated] = found
+  const complete = isComplete && violated === undefined
   const stuck = complete && world.isDone !== undefined ? stuckStates(seen.size, edges, done) : []
   const firstStuck = stuck[0]
   return {
@@ -162,8 +169,8 @@ export function explore(makeWorld: () => World, statesMax: number, msMax: number
     transitions,
     depth,
     isComplete: complete,
-    violation: found?.violation,
-    trace: found === undefined ? [] : replay(found.parent, found.action),
+    violation: violated?.violation,
+    trace: violated === undefined ? [] : replay(violated.parent, violated.action),
     stuck: stuck.length,
     stuckTrace: firstStuck === undefined ? [] : replay(firstStuck, -1),
     ms: Math.round(performance.now() - started),

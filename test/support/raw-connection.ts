@@ -103,7 +103,8 @@ export class RawConnection {
   }
 
   private changed(): void {
-    for (const watch of [...this.watchers]) watch()
+    // A watch that ends removes itself, which iterating over a set allows.
+    for (const watch of this.watchers) watch()
   }
 }
 

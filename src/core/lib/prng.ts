@@ -66,7 +66,7 @@ export class Prng {
   }
 
   /** Fills `target` with random bytes. */
-  fill(target: Uint8Array): void {
+  scribble(target: Uint8Array): void {
     for (let i = 0; i < target.length; i++) target[i] = this.uint32() >>> 24
   }
 

@@ -19,7 +19,7 @@ import { sha3 } from "../../platform/digest.ts"
 import type { Storage } from "../../storage/storage.ts"
 import { code } from "../../wire/errors.ts"
 import { decodeRequest } from "../../wire/request.ts"
-import { Answers } from "../net/answers.ts"
+import type { Answers } from "../net/answers.ts"
 import { Clock } from "../net/clock.ts"
 import { pause, type Session } from "../net/session.ts"
 
