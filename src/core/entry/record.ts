@@ -13,21 +13,41 @@
  * 32 f64 expiry, ms since the epoch (0 = never)
  * 40 16 bytes client id 56 f64 number (0 = none)     64 f64 floor
  * 72 u16 alias length   74 u16 opcode                76 u32 content length
- * 80 u32 result content length (0xffffffff = no content)   84 u32 zero
+ * 80 u32 result content length (0xffffffff = no content)   84 u32 uncommitted
  * 88 alias, content, result content
  * ```
  *
- * The checksum is the batch's. `padding` fills the end of the log's ring; a reader skips it. `forgetClients` is a note of
- * the node's own, of no slot and not numbered: its alias holds the ids, 16 bytes each, of clients whose results are dropped.
+ * `uncommitted` says how many records of its slot, itself included, were not known to be committed when it was appended to
+ * *this* node's log; 0: it commits when it is durable. A slot's records up to `sequence - uncommitted` of its last one are
+ * committed. The field is each node's own; all else of an `entry` is the same on all replicas, byte for byte.
+ *
+ * The checksum is the batch's. `padding` fills the end of the log's ring; a reader skips it. The other kinds are notes of
+ * the node's own and are not numbered:
+ *
+ * - `forgetClients`, of no slot: its alias holds the ids, 16 bytes each, of clients whose results are dropped.
+ * - `cut`: of its slot, what stands earlier in this log with a higher sequence than the note's is void.
+ * - `reset`: all that this node holds of the slot is void. Until `installed` the slot is incomplete.
+ * - `install`: one entry of a snapshot (effect `store`). `installResult`: one result of a client (client, number, floor,
+ *   code, result content); number 0 tells a floor alone.
+ * - `installed`: what was installed since the `reset` is the whole state at (slot epoch, sequence), with its slot clock.
  */
 import { assert } from "../lib/assert.ts"
 
-export const recordKind = { padding: 0, entry: 1, forgetClients: 2 } as const
+export const recordKind = {
+  padding: 0,
+  entry: 1,
+  forgetClients: 2,
+  cut: 3,
+  reset: 4,
+  install: 5,
+  installResult: 6,
+  installed: 7,
+} as const
 export const recordEffect = { none: 0, store: 1, remove: 2 } as const
 
 export const recordHeaderBytes = 88
 /** Offsets in the header that others copy to. */
-export const recordOffset = { client: 40 } as const
+export const recordOffset = { client: 40, uncommitted: 84 } as const
 export const noResult = 0xffffffff
 
 /** @returns the length of a record with these parts, padded to 8 */
@@ -105,6 +125,9 @@ export class RecordView {
   get resultLength(): number {
     return this.view.getUint32(this.offset + 80, true)
   }
+  get uncommitted(): number {
+    return this.view.getUint32(this.offset + recordOffset.uncommitted, true)
+  }
   get aliasOffset(): number {
     return this.offset + recordHeaderBytes
   }
@@ -117,7 +140,8 @@ export class RecordView {
 }
 
 /**
- * Writes a record's header at `offset` and zeroes its padding; the caller copies alias, content and result behind it.
+ * Writes a record's header at `offset`, as of one that commits when it is durable, and zeroes its padding; the caller
+ * copies alias, content and result behind it.
  * `view` spans the same bytes as the record.
  */
 export function writeRecordHeader(
@@ -157,5 +181,5 @@ export function writeRecordHeader(
   view.setUint16(offset + 74, opcode, true)
   view.setUint32(offset + 76, contentLength, true)
   view.setUint32(offset + 80, resultLength, true)
-  view.setUint32(offset + 84, 0, true)
+  view.setUint32(offset + recordOffset.uncommitted, 0, true)
 }
