@@ -11,6 +11,7 @@ import { type Address, formatAddress, parseAddress } from "../config/address.ts"
 import type { Loaded } from "../config/load.ts"
 import { assert } from "../core/lib/assert.ts"
 import { licenseReminderCheckMs, stopTimeoutMs } from "../core/lib/limits.ts"
+import { formatNodeId, parseNodeId, unsetNodeId } from "../core/ring/node-id.ts"
 import { Recovery } from "../core/replication/recovery.ts"
 import { latin1 } from "../platform/latin1.ts"
 import { openStorage } from "../storage/open.ts"
@@ -242,12 +243,20 @@ class Defect {
   }
 }
 
+/** @returns `hex-hex-hex-hex`, or undefined where the directory is to choose one */
+function chosenNodeId(text: string): string | undefined {
+  if (text === "random") return undefined
+  const parsed = parseNodeId(text)
+  assert(parsed !== undefined, "a checked node id parses")
+  return parsed === unsetNodeId ? undefined : formatNodeId(parsed)
+}
+
 function storageOptions(context: Context, onProgress: () => void): StorageOptions {
   const { global, local } = context.loaded.config
-  const { node_id: nodeId } = local.chord
+  const nodeId = chosenNodeId(local.chord.node_id)
   return {
     directory: global.depot.root,
-    ...(nodeId === "0-0-0-0" || nodeId === "random" ? {} : { nodeId }),
+    ...(nodeId === undefined ? {} : { nodeId }),
     sync: global.depot.sync,
     transient: global.depot.transient,
     memoryBytesMax: global.limiter.max_bytes,

@@ -55,6 +55,11 @@ describe("a start", () => {
     expect(await daemon.stop()).toBe(0)
   })
 
+  it("takes a place on the ring as the generator writes it", async () => {
+    const daemon = await start("--id", "3/8")
+    expect(daemon.log).toMatch(/ ready on .* node 4000000000000000-0-0-1$/m)
+  })
+
   it("fails in one line when the port is taken", async () => {
     const server = createServer()
     const port = await new Promise<number>((resolve) => {
