@@ -2,7 +2,7 @@
 import { recordHeaderBytes, RecordView } from "../../core/entry/record.ts"
 import { assert } from "../../core/lib/assert.ts"
 import { logRingBytes } from "../../core/lib/limits.ts"
-import { startWorker, tell, type Worker } from "../../platform/worker.ts"
+import { endWorker, startWorker, tell, type Worker } from "../../platform/worker.ts"
 import { StorageError } from "../storage.ts"
 import type { CommitData, CommitMessage, CommitRequest } from "./commit-worker.ts"
 import { LogControl } from "./control.ts"
@@ -119,7 +119,8 @@ export class CommitClient {
   async kill(): Promise<void> {
     this.closed = true
     this.control.interrupt()
-    await this.worker?.terminate()
+    this.control.abandon()
+    if (this.worker !== undefined) await endWorker(this.worker)
   }
 }
 

@@ -13,6 +13,7 @@ import { recordKind } from "../../core/entry/record.ts"
 import { assert } from "../../core/lib/assert.ts"
 import { logBatchBytesMax, logCutBatchesMax } from "../../core/lib/limits.ts"
 import { sqliteResult } from "../../platform/sqlite/driver.ts"
+import { listen } from "../../platform/worker.ts"
 import { batchHeaderBytes, sealBatch } from "./batch.ts"
 import { logName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
@@ -75,7 +76,7 @@ class Committer {
   private staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
 
   constructor() {
-    port.on("message", (message: CommitRequest) => {
+    listen((message: CommitRequest) => {
       if (message.kind === "own") this.own.set(message.id, message.buffer)
       else this.taken++
       this.ownArrived?.()
@@ -132,6 +133,7 @@ class Committer {
     const { control } = this
     for (;;) {
       const seen = control.wakeCount
+      this.endIfAbandoned()
       if (control.head === this.tail) {
         if (control.stopping) break
         if (!this.idle()) control.sleep(seen, idleMs)
@@ -171,8 +173,14 @@ class Committer {
         if (resultOf(error) !== sqliteResult.full) throw error
         this.control.setFull(true)
         this.control.sleep(this.control.wakeCount, fullRetryMs)
+        this.endIfAbandoned()
       }
     }
+  }
+
+  /** This thread takes no turn while it commits, and so would not hear the message that `endWorker` may need. */
+  private endIfAbandoned(): void {
+    if (this.control.abandoned) process.exit()
   }
 
   /** Copies records from `tail` up to `head`, or up to a batch's bound, behind the header's place. @returns their bytes */

@@ -9,7 +9,7 @@ const bucketCells = 128
 export const controlBytes = bigCells * 8 + (smallCells + bucketCells) * 4
 
 const big = { head: 0, headPosition: 1, durable: 2, cutBatch: 3, batch: 4, free: 5 } as const
-const small = { wake: 0, progress: 1, stop: 2, full: 3, commits: 4, microsMax: 5, refused: 6 } as const
+const small = { wake: 0, progress: 1, stop: 2, full: 3, commits: 4, microsMax: 5, abandon: 6 } as const
 
 export class LogControl {
   readonly shared: SharedArrayBuffer
@@ -72,6 +72,11 @@ export class LogControl {
     Atomics.store(this.small, small.stop, 1)
     this.wake()
   }
+  /** As `stop`, but nothing more is to be committed. */
+  abandon(): void {
+    Atomics.store(this.small, small.abandon, 1)
+    this.wake()
+  }
   /** Resolves when the committer has announced something since `seen`. */
   async progress(seen: number): Promise<number> {
     const waiting = Atomics.waitAsync(this.small, small.progress, seen)
@@ -96,6 +101,9 @@ export class LogControl {
   }
   get stopping(): boolean {
     return Atomics.load(this.small, small.stop) === 1
+  }
+  get abandoned(): boolean {
+    return Atomics.load(this.small, small.abandon) === 1
   }
   /** Sleeps until somebody wakes it after `seen` was read, or the time is over. */
   sleep(seen: number, timeoutMs: number): void {

@@ -15,6 +15,7 @@ import {
   flushStepBytesWhenFull,
   partitionFiles,
 } from "../../core/lib/limits.ts"
+import { listen } from "../../platform/worker.ts"
 import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
 import { sqliteResult } from "../../platform/sqlite/driver.ts"
 import { batchHeaderBytes, batchStart, openBatch } from "../log/batch.ts"
@@ -114,7 +115,7 @@ class Flusher {
       this.files.push(
         at(partitionPath(data.directory, file), () => new PartitionWriter(data.directory, file)),
       )
-    port.on("message", (message: FlusherRequest) => {
+    listen((message: FlusherRequest) => {
       if (message.kind === "barrier") this.barriers.push(message.id)
       else if (message.kind === "urgent") this.urgent = true
       else if (message.kind === "follow") this.following = true

@@ -1,6 +1,6 @@
 /** The flusher workers as the thread that owns sockets sees them. */
 import { partitionFiles } from "../../core/lib/limits.ts"
-import { startWorker, tell, type Worker } from "../../platform/worker.ts"
+import { endWorker, startWorker, tell, type Worker } from "../../platform/worker.ts"
 import { type RecoveryTarget, StorageError } from "../storage.ts"
 import type { FlusherData, FlusherMessage, FlusherRequest } from "./flusher-worker.ts"
 
@@ -161,6 +161,6 @@ export class Flushers {
 
   async kill(): Promise<void> {
     this.closed = true
-    await Promise.all(this.flushers.map(({ worker }) => worker.terminate()))
+    await Promise.all(this.flushers.map(({ worker }) => endWorker(worker)))
   }
 }

@@ -3,6 +3,9 @@
  * end after some thousand rows. Each transaction leaves the file consistent, counts and hashes included; the last one
  * adds the slots' sequences, the clients' results and the applied position. A round that fails half-way is simply done
  * again: what it wrote is not older than what it will write.
+ *
+ * The rows of the slots are kept in memory from the start, so nobody else may write the file. The directory's lock sees to
+ * that; a transaction looks all the same, because counts that are wrong make whole slots unreadable.
  */
 import { resultOf } from "#sqlite"
 import { assert } from "../../core/lib/assert.ts"
@@ -58,6 +61,8 @@ export class PartitionWriter {
   private readonly getResult: SqlStatement
   private readonly putResult: SqlStatement
   private readonly removeResults: SqlStatement
+  private readonly getVersion: SqlStatement
+  private readonly version: number
   /** Slots' rows before the transaction, to return to if it fails. */
   private readonly before = new Map<number, SlotRow>()
   private rowsInTransaction = 0
@@ -67,6 +72,8 @@ export class PartitionWriter {
     this.path = partitionPath(directory, file)
     const database = openPartition(directory, file, cacheKiB)
     this.database = database
+    this.getVersion = database.prepare("PRAGMA data_version")
+    this.version = this.dataVersion()
     this.applied = readApplied(database, this.path)
     this.slots = readSlots(database, this.path, this.applied)
     // What a killed process left in the write-ahead log is not durable until this one has made a checkpoint.
@@ -94,8 +101,8 @@ export class PartitionWriter {
   /** @param batch everything up to this batch, which ends at `position`, is in `round`. @returns rows written */
   write(round: Round, batch: number, position: number): number {
     let rows = 0
-    this.begin()
     try {
+      this.begin()
       const slots = [...round.slots.keys()].sort((a, b) => a - b)
       for (const slot of slots)
         rows += this.writeEntries(slot, round.slots.get(slot) as SlotChange, round.changes)
@@ -119,6 +126,13 @@ export class PartitionWriter {
     this.database.exec("BEGIN IMMEDIATE")
     this.before.clear()
     this.rowsInTransaction = 0
+    if (this.dataVersion() !== this.version)
+      throw new StorageError(`${this.path}: something else has written it while it was open`)
+  }
+
+  /** Another number once another connection has committed. */
+  private dataVersion(): number {
+    return (this.getVersion.get() as { data_version: number }).data_version
   }
 
   private commit(to: { readonly batch: number; readonly position: number }): void {

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { partitionFiles, scanRowsMax } from "../../core/lib/limits.ts"
+import { listen } from "../../platform/worker.ts"
 import { StorageError } from "../storage.ts"
 import { PartitionReader } from "./partition-reader.ts"
 import { partitionPath } from "./partition.ts"
@@ -163,7 +164,7 @@ function keys(id: number, slot: number, after: Uint8Array, limit: number): void 
   }
 }
 
-port.on("message", (request: ReaderRequest) => {
+listen((request: ReaderRequest) => {
   switch (request.kind) {
     case "load":
       return send({ kind: "loaded", answers: request.items.map(load) })

@@ -1,6 +1,6 @@
 /** The reader workers as the thread that owns sockets sees them. */
 import { loadsBatchMax, partitionFiles } from "../../core/lib/limits.ts"
-import { startWorker, tell, type Worker } from "../../platform/worker.ts"
+import { endWorker, startWorker, tell, type Worker } from "../../platform/worker.ts"
 import { StorageError } from "../storage.ts"
 import type { LoadAnswer, LoadItem, ReaderData, ReaderMessage, ReaderRequest } from "./reader-worker.ts"
 
@@ -127,6 +127,6 @@ export class Readers {
     this.closed = true
     for (const call of this.calls.values()) call.reject(new StorageError("the storage is closed"))
     this.calls.clear()
-    await Promise.all(this.readers.map(({ worker }) => worker.terminate()))
+    await Promise.all(this.readers.map(({ worker }) => endWorker(worker)))
   }
 }

@@ -107,6 +107,26 @@ describe("a partition file", () => {
     writer.close()
   })
 
+  test("is not written by somebody whose knowledge of it is outdated", () => {
+    createPartition(directory(), 0)
+    const outdated = new PartitionWriter(directory(), 0)
+    const writer = new PartitionWriter(directory(), 0)
+    const round = () => roundOf(0, [record(8, "key", "content")])
+    writer.write(round(), 1, 100)
+    const path = partitionPath(directory(), 0)
+    expect(() => outdated.write(round(), 1, 100)).toThrow(`${path}: something else has written it`)
+    outdated.close()
+    // Its own commits and checkpoints, and readers, are nobody else.
+    writer.write(round(), 2, 200)
+    expect(writer.checkpoint()).toBe(true)
+    const reader = new PartitionReader(directory(), 0)
+    expect(reader.verifySlot(8)).toBe(1)
+    reader.close()
+    writer.write(round(), 3, 300)
+    expect(writer.count).toBe(1)
+    writer.close()
+  })
+
   test("misses a row that is gone, one that is changed, and one that is too many", () => {
     createPartition(directory(), 0)
     const writer = new PartitionWriter(directory(), 0)
