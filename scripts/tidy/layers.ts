@@ -32,7 +32,7 @@ export const layers: ReadonlyArray<Layer> = [
     path: "src/storage/",
     imports: ["src/core/entry/", "src/core/ring/", "src/platform/"],
     packages: ["node:"],
-    types: ["src/core/replication/sink.ts"],
+    types: ["src/core/replication/sink.ts", "src/core/replication/transfer.ts"],
   },
   {
     path: "src/client/",

@@ -6,6 +6,7 @@
 import type { EntryMemory } from "../core/entry/memory.ts"
 import type { RecordView } from "../core/entry/record.ts"
 import type { RecordSink } from "../core/replication/sink.ts"
+import type { FlushedSlot, SlotPiece, TailPiece, TailWanted } from "../core/replication/transfer.ts"
 
 /** Who this directory is; written when it is made, except `boot`, which is raised and fsynced at each open. */
 export interface Identity {
@@ -39,6 +40,7 @@ export interface StorageOptions {
 /** What recovery found for one slot, before the log's tail is replayed. */
 export interface SlotState {
   readonly slot: number
+  /** -1: the slot is incomplete (a `reset` without `installed`). */
   readonly sequence: number
   readonly slotEpoch: number
   readonly slotClockMs: number
@@ -59,7 +61,11 @@ export interface StoredResult {
 export interface RecoveryTarget {
   slot(state: SlotState): void
   result(result: StoredResult): void
-  /** A committed record of the log after the table's applied sequence. `position` is its end. */
+  /**
+   * A record of the log, notes included, behind what the table holds of its slot (of several files with their own applied
+   * positions, that of the slot's file). The core decides what of it is committed. `position` is its end. The bytes are
+   * good during the call.
+   */
   record(record: RecordView, position: number): void
 }
 
@@ -130,6 +136,14 @@ export interface Storage {
   ): Promise<ScanPiece>
   /** Resident or stored aliases (latin1) whose expiry has passed, a bounded number. */
   expired(nowMs: number): Promise<readonly { readonly slot: number; readonly alias: string }[]>
+  /** Everything up to here is applied or void: flushers may take it. A void record's `cut` or `reset` stands before it, too. */
+  settle?(position: number): void
+  /** Entries of one slot, a bounded piece, from a state that holds at least everything applied when the call was made. */
+  readSlot?(slot: number, after: Uint8Array | undefined, bytesMax: number): Promise<SlotPiece>
+  /** Records of the log per slot; the log keeps `logTailBytes` behind the durable position for this. */
+  readTail?(wanted: readonly TailWanted[], bytesMax: number): Promise<TailPiece>
+  /** As of the last flush. Undefined while unknown. */
+  flushedSlot?(slot: number): FlushedSlot | undefined
   figures(): StorageFigures
   /** Waits for what was published, flushes the table, checkpoints, releases the lock. */
   close(): Promise<void>

@@ -41,6 +41,12 @@ export interface EntryMemory {
   ): void
   /** Applies a committed removal. */
   remove(slot: number, bytes: Uint8Array, aliasOffset: number, aliasLength: number, position: number): void
+  /**
+   * Applies a `reset`: nothing that was applied for the slot before exists any more, neither what is resident nor what the
+   * disk holds. Until the table on disk holds everything up to `position`, an alias of the slot that is not resident
+   * counts as absent, also for a load that is under way.
+   */
+  dropSlot?(slot: number, position: number): void
 }
 
 export const absent = -1

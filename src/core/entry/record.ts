@@ -26,7 +26,8 @@
  *
  * - `forgetClients`, of no slot: its alias holds the ids, 16 bytes each, of clients whose results are dropped.
  * - `cut`: of its slot, what stands earlier in this log with a higher sequence than the note's is void.
- * - `reset`: all that this node holds of the slot is void. Until `installed` the slot is incomplete.
+ * - `reset`: all that this node holds of the slot is void. Until `installed` the slot is incomplete. Where a snapshot
+ *   begins it has the slot epoch, sequence and clock that `installed` will repeat; where the slot has moved away, sequence -1.
  * - `install`: one entry of a snapshot (effect `store`). `installResult`: one result of a client (client, number, floor,
  *   code, result content); number 0 tells a floor alone.
  * - `installed`: what was installed since the `reset` is the whole state at (slot epoch, sequence), with its slot clock.
@@ -140,8 +141,7 @@ export class RecordView {
 }
 
 /**
- * Writes a record's header at `offset`, as of one that commits when it is durable, and zeroes its padding; the caller
- * copies alias, content and result behind it.
+ * Writes a record's header at `offset` and zeroes its padding; the caller copies alias, content and result behind it.
  * `view` spans the same bytes as the record.
  */
 export function writeRecordHeader(
@@ -161,6 +161,7 @@ export function writeRecordHeader(
   aliasLength: number,
   contentLength: number,
   resultLength: number,
+  uncommitted = 0,
 ): void {
   const length = recordBytes(aliasLength, contentLength, resultLength)
   assert(offset + length <= view.byteLength, "a record lies inside its buffer")
@@ -181,5 +182,5 @@ export function writeRecordHeader(
   view.setUint16(offset + 74, opcode, true)
   view.setUint32(offset + 76, contentLength, true)
   view.setUint32(offset + 80, resultLength, true)
-  view.setUint32(offset + recordOffset.uncommitted, 0, true)
+  view.setUint32(offset + recordOffset.uncommitted, uncommitted, true)
 }

@@ -174,6 +174,37 @@ export const duplicateNodeIdMs = 10_000
 /** A clean stop gives up after this and stops anyway. */
 export const cleanStopMs = 10_000
 
+// Replication
+
+/** Records of one append, bytes; a longer record goes alone. */
+export const appendBytesMax = 1 * MiB
+/** Records on their way to one replica whose arrival it has not told; above, new ones wait in the primary's log. */
+export const peerWindowBytes = 8 * MiB
+/** A replica from which nothing came for so long while something was expected is asked where it stands. */
+export const probeMs = 200
+/** A replica without progress for so long is taken out of the slot; a node whose own log stands still so long stops. */
+export const progressMs = 2_000
+/** Log kept behind the durable position for replicas that catch up. */
+export const logTailBytes = 128 * MiB
+/** Records read from the log at once for replicas that catch up. */
+export const tailBytesMax = 1 * MiB
+/** Entries of one piece of a snapshot, bytes; a longer entry goes alone. */
+export const snapshotPieceBytesMax = 256 * 1024
+/** Snapshots that one node sends at once. */
+export const snapshotsMax = 4
+/** A forwarded request without an answer for so long is given up: a write then is in doubt. */
+export const forwardMs = 3_000
+/** Forwarded requests that a node waits for at once. */
+export const forwardsMax = 65_536
+/** How often a request may be forwarded. */
+export const hopsMax = 2
+/** Prepared records copied out of the ring, so that it can go on; above, new writes are refused. */
+export const pinnedBytesMax = 64 * MiB
+/** Prepared records that hold the table back are written again at the log's end after so much log … */
+export const carryForwardBytes = 64 * MiB
+/** … or so long. */
+export const carryForwardMs = 60_000
+
 // Client library
 
 /** Requests of one client that are not answered yet, waiting ones included; more are refused, and `writable()` waits. */

@@ -12,6 +12,9 @@ export interface RecordSink {
   view: DataView
   /** End of the last reserved record. */
   position: number
-  /** All records up to here have been applied: their place may be used again. */
+  /**
+   * The core reads nothing up to here any more: the place of these records may be used again once they are on disk. (That
+   * they are applied is told by `Storage.settle`.)
+   */
   release(position: number): void
 }
