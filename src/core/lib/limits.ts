@@ -139,6 +139,12 @@ export const votersMax = 5
 export const membersMax = 4096
 /** One name in a view: an id, an address or a zone. */
 export const viewTextBytesMax = 1024
+/** Slots of a cluster; a power of two. */
+export const slotsMax = 65536
+/** A view's bytes: a thousand members and four thousand slots take less than a tenth. */
+export const viewBytesMax = 8 * MiB
+/** What a node says when it refuses another. */
+export const refusalTextBytesMax = 4096
 /** How often the membership machine looks at its deadlines; the finest time-out (gathering) is as long. */
 export const tickMs = 100
 /** Heartbeats a node remembers to have under way to the voters; older ones come too late for a lease anyway. */
