@@ -25,6 +25,7 @@ import { EntryTable } from "./memory/table.ts"
 import {
   type Identity,
   type LoadResult,
+  type Meta,
   type RecoveryTarget,
   type ScanPiece,
   type Storage,
@@ -40,6 +41,7 @@ export class DiskStorage implements Storage {
   readonly identity: Identity
   readonly memory: EntryTable
   readonly log: RecordSink
+  readonly meta: Meta
   private readonly options: StorageOptions
   private readonly data: DataDirectory
   private readonly commit: CommitClient
@@ -62,6 +64,8 @@ export class DiskStorage implements Storage {
     this.options = options
     this.data = data
     this.identity = data.identity
+    this.meta = data.meta
+    data.meta.start()
     this.filter = new KeyFilter(0)
     this.filter.ready = data.fresh
     const seed = randomBytes(8)
@@ -301,6 +305,8 @@ export class DiskStorage implements Storage {
     await this.flushers.close()
     this.commit.control.cutBatch = this.flushers.durableBatch
     await this.commit.close()
+    // Not "clean" then: the next start finds everything all the same.
+    await this.data.meta.close().catch((error: Error) => (this.closingError ??= error))
     this.data.lock.release()
     if (this.closingError !== undefined) throw this.closingError
   }
@@ -320,7 +326,8 @@ export class DiskStorage implements Storage {
     this.closing = true
     await this.disk?.close()
     // What measures the disk may be writing the reserve: a directory that was let go of must not change any more.
-    await Promise.all([this.disk?.close(), this.readers.kill(), this.flushers.kill(), this.commit.kill()])
+    const workers = [this.readers, this.flushers, this.commit, this.data.meta]
+    await Promise.all([this.disk?.close(), ...workers.map((worker) => worker.kill())])
     this.data.lock.release()
   }
 }
