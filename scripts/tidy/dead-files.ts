@@ -24,7 +24,6 @@ export const waitingParts: ReadonlyArray<string> = [
   "src/core/view/encode.ts",
   "src/core/ring/order.ts",
   "src/wire/peer/",
-  "src/wire/topology.ts",
 ]
 
 export function checkDeadFiles(
