@@ -206,11 +206,7 @@ function openNode(
     const opening = Effect.tryPromise({
       try: () =>
         openStorage(
-          storageOptions(
-            context,
-            () => running.driver?.progress(),
-            (token) => assert(false, `nothing of membership is written yet, and ${token} is confirmed`),
-          ),
+          storageOptions(context, () => running.driver?.progress()),
           (storage) => {
             const answers: Answers = new Answers(
               storage.memory,
@@ -255,11 +251,7 @@ function chosenNodeId(text: string): string | undefined {
   return parsed === unsetNodeId ? undefined : formatNodeId(parsed)
 }
 
-function storageOptions(
-  context: Context,
-  onProgress: () => void,
-  onMeta: (token: number) => void,
-): StorageOptions {
+function storageOptions(context: Context, onProgress: () => void): StorageOptions {
   const { global, local } = context.loaded.config
   const nodeId = chosenNodeId(local.chord.node_id)
   return {
@@ -272,7 +264,6 @@ function storageOptions(
     diskBytesMax: global.depot.max_bytes,
     partitions: local.network.partitions_count,
     onProgress,
-    onMeta,
     onFatal: (error) => context.end({ kind: "failure", error }),
     onNotice: (level, text) => context.logger.log(level, "storage", text),
   }

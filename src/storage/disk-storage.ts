@@ -5,27 +5,29 @@
 import { randomBytes } from "node:crypto"
 import { cpus } from "node:os"
 import {
-  expiredEntriesMax,
+  flushRoundBytesMax,
   logBytesMax,
   logFlushBytes,
+  logTailBytes,
+  logTailShareOfQuota,
   maintainStepsPerTurn,
   slotCountDefault,
 } from "../core/lib/limits.ts"
 import type { RecordSink } from "../core/replication/sink.ts"
-import { absent } from "../core/entry/memory.ts"
-import { latin1 } from "../platform/latin1.ts"
+import type { FlushedSlot, SlotPiece, TailPiece, TailWanted } from "../core/replication/transfer.ts"
 import type { DataDirectory } from "./directory/data-directory.ts"
 import { DiskUse } from "./disk-use.ts"
 import { buildFilter } from "./filter-build.ts"
 import { FlushedGate } from "./flushed-gate.ts"
 import { CommitClient } from "./log/commit-client.ts"
+import { TailClient } from "./log/tail-client.ts"
 import { automaticMemoryBytes } from "./memory-limit.ts"
 import { KeyFilter } from "./memory/filter.ts"
 import { EntryTable } from "./memory/table.ts"
+import { Replay } from "./replay.ts"
 import {
   type Identity,
   type LoadResult,
-  type Meta,
   type RecoveryTarget,
   type ScanPiece,
   type Storage,
@@ -33,6 +35,7 @@ import {
   StorageError,
   type StorageOptions,
 } from "./storage.ts"
+import { TableReads } from "./table-reads.ts"
 import { Flushers } from "./table/flushers.ts"
 import type { LoadAnswer } from "./table/reader-worker.ts"
 import { Readers } from "./table/readers.ts"
@@ -41,7 +44,6 @@ export class DiskStorage implements Storage {
   readonly identity: Identity
   readonly memory: EntryTable
   readonly log: RecordSink
-  readonly meta: Meta
   private readonly options: StorageOptions
   private readonly data: DataDirectory
   private readonly commit: CommitClient
@@ -49,6 +51,8 @@ export class DiskStorage implements Storage {
   private readonly readers: Readers
   private readonly filter: KeyFilter
   private readonly gate: FlushedGate
+  private readonly tail: TailClient
+  private readonly reads: TableReads
   private disk: DiskUse | undefined
   private loads: LoadResult[] = []
   private notified = false
@@ -64,8 +68,6 @@ export class DiskStorage implements Storage {
     this.options = options
     this.data = data
     this.identity = data.identity
-    this.meta = data.meta
-    data.meta.start()
     this.filter = new KeyFilter(0)
     this.filter.ready = data.fresh
     const seed = randomBytes(8)
@@ -83,6 +85,8 @@ export class DiskStorage implements Storage {
     this.flushers = new Flushers({ onProgress: () => this.flushed(), onFatal })
     this.readers = new Readers({ onLoaded: (answers) => this.loaded(answers), onFatal })
     this.gate = new FlushedGate(this.memory, this.readers)
+    this.tail = new TailClient(onFatal)
+    this.reads = new TableReads(this.memory, this.flushers, this.readers)
   }
 
   /** Starts the workers and replays the log. @throws StorageError */
@@ -93,14 +97,21 @@ export class DiskStorage implements Storage {
     const { control } = this.commit
     const memoryBytes = options.memoryBytesMax === 0 ? automaticMemoryBytes() : options.memoryBytesMax
     const roundBytes = Math.max(1024 * 1024, Math.min(logFlushBytes, Math.floor(memoryBytes / 8)))
-    const applied = await this.flushers.open(
-      { directory, workers, control: control.shared, roundBytes },
-      target,
-    )
+    const stepBytes = Math.max(1024 * 1024, Math.min(flushRoundBytesMax, memoryBytes))
+    control.keptBytes = this.tailBytes
+    const { files, applied } = await this.flushers.open({
+      directory,
+      workers,
+      control: control.shared,
+      roundBytes,
+      stepBytes,
+    })
+    const replay = new Replay(target, files)
     this.memory.flushedPosition = applied.position
     const notice = await this.commit.recover(directory, options.sync, applied, (record, position) =>
-      target.record(record, position),
+      replay.record(record, position),
     )
+    this.flushers.slots.recoveredTo(this.log.position)
     if (notice !== undefined) options.onNotice("warning", notice)
     this.flushers.follow()
     this.readers.open({ directory, slotCount: slotCountDefault }, workers)
@@ -111,7 +122,10 @@ export class DiskStorage implements Storage {
       appendedBytes: () => this.commit.ring.position,
       noRoom: () => control.full || this.flushers.full,
       pendingBytes: () => Math.max(0, this.durablePosition - this.flushers.applied),
-      onChange: () => this.notify(),
+      onChange: () => {
+        control.keptBytes = this.tailBytes
+        this.notify()
+      },
       onNotice: options.onNotice,
     })
     await this.disk.look().catch((error: Error) => {
@@ -123,6 +137,15 @@ export class DiskStorage implements Storage {
       this.opened = true
       this.notify()
     })
+  }
+
+  /** What the log keeps for replicas: nothing where room is short. */
+  private get tailBytes(): number {
+    if (this.diskFull) return 0
+    const { diskBytesMax } = this.options
+    return diskBytesMax === 0
+      ? logTailBytes
+      : Math.min(logTailBytes, Math.floor(diskBytesMax * logTailShareOfQuota))
   }
 
   private async fillFilter(): Promise<void> {
@@ -162,6 +185,7 @@ export class DiskStorage implements Storage {
     // Still too much: the round that is over, or under way, was not enough.
     this.urged = false
     this.gate.flushed(this.flushers.applied)
+    this.commit.control.keptBytes = this.tailBytes
     this.commit.control.cutBatch = this.flushers.durableBatch
     this.maintain()
     this.notify()
@@ -170,6 +194,11 @@ export class DiskStorage implements Storage {
   private loaded(answers: readonly LoadAnswer[]): void {
     for (const { slot, alias, content, expiresAtMs, error } of answers) {
       const bytes = Buffer.from(alias, "latin1")
+      // It was reset while the load was under way.
+      if (this.memory.isWhole(slot)) {
+        this.loadedNothing(slot, alias)
+        continue
+      }
       if (error !== undefined) this.options.onNotice("error", error)
       else if (content === undefined) this.memory.insertAbsent(slot, bytes, 0, bytes.length)
       else this.memory.insertLoaded(slot, bytes, 0, bytes.length, content, 0, content.length, expiresAtMs)
@@ -180,7 +209,20 @@ export class DiskStorage implements Storage {
     this.notify()
   }
 
+  private loadedNothing(slot: number, alias: string): void {
+    const bytes = Buffer.from(alias, "latin1")
+    this.memory.insertAbsent(slot, bytes, 0, bytes.length)
+    this.loads.push({ alias, found: false, error: undefined })
+  }
+
   // The driver's side
+
+  settle(position: number): void {
+    const { control } = this.commit
+    if (position <= control.settled) return
+    control.settled = position
+    this.flushers.settled()
+  }
 
   get durablePosition(): number {
     return this.commit.control.durable
@@ -213,6 +255,7 @@ export class DiskStorage implements Storage {
     this.urged = overDirty
     if (!overDirty && this.wasOverDirty) this.notify()
     this.wasOverDirty = overDirty
+    if (!more) this.gate.check()
     if (!more || this.closing) return
     this.maintaining = true
     setImmediate(() => {
@@ -222,6 +265,10 @@ export class DiskStorage implements Storage {
   }
 
   load(slot: number, alias: string): void {
+    if (this.memory.isWhole(slot)) {
+      this.loadedNothing(slot, alias)
+      return this.notify()
+    }
     this.readers.load(slot, alias)
   }
 
@@ -231,42 +278,35 @@ export class DiskStorage implements Storage {
     return loads
   }
 
-  async scan(
+  scan(
     prefix: Uint8Array,
     from: { readonly slot: number; readonly after: Uint8Array } | undefined,
     bytesMax: number,
+    slots?: readonly number[],
   ): Promise<ScanPiece> {
-    if (this.flushers.applied < this.durablePosition) await this.flushers.barrier()
-    const message = await this.readers.call<"scan">({
-      kind: "scan",
-      prefix: prefix.slice(),
-      slot: from?.slot ?? 0,
-      after: from?.after.slice() ?? new Uint8Array(0),
-      bytesMax,
-    })
-    if (message.kind !== "scanned") throw new StorageError("the reader answered something else")
-    const { aliases, slot, after } = message
-    return { aliases, next: slot < slotCountDefault ? { slot, after } : undefined }
+    return this.reads.scan(prefix, from, bytesMax, slots)
   }
 
-  async expired(nowMs: number): Promise<readonly { readonly slot: number; readonly alias: string }[]> {
-    const { memory } = this
-    const found = new Map<string, number>()
-    memory.expired(nowMs, expiredEntriesMax, (handle) => {
-      const alias = Buffer.alloc(memory.aliasLength(handle))
-      memory.copyAlias(handle, alias, 0)
-      found.set(latin1(alias, 0, alias.length), memory.slotOf(handle))
-    })
-    const message = await this.readers.call<"expired">({ kind: "expired", nowMs, limit: expiredEntriesMax })
-    if (message.kind === "expired") {
-      for (const { slot, key } of message.entries) {
-        // What memory knows to be gone, or to live longer, is not yet so in the table.
-        const handle = memory.find(key, 0, key.length)
-        const live = handle >= 0 && (memory.expiresAtMs(handle) === 0 || memory.expiresAtMs(handle) > nowMs)
-        if (handle !== absent && !live) found.set(latin1(key, 0, key.length), slot)
-      }
-    }
-    return [...found].slice(0, expiredEntriesMax).map(([alias, slot]) => ({ slot, alias }))
+  readSlot(slot: number, after: Uint8Array | undefined, bytesMax: number): Promise<SlotPiece> {
+    return this.reads.slot(slot, after, bytesMax)
+  }
+
+  readTail(wanted: readonly TailWanted[], bytesMax: number): Promise<TailPiece> {
+    const { slots } = this.flushers
+    const known = wanted.map((each) => ({ ...each, flushed: slots.sequenceOf(each.slot) }))
+    const data = { directory: this.data.directory, control: this.commit.control.shared }
+    return this.tail.read(data, known, bytesMax)
+  }
+
+  flushedSlot(slot: number): FlushedSlot | undefined {
+    return this.flushers.slots.get(slot)
+  }
+
+  expired(
+    nowMs: number,
+    slots?: readonly number[],
+  ): Promise<readonly { readonly slot: number; readonly alias: string }[]> {
+    return this.reads.expired(nowMs, slots)
   }
 
   figures(): StorageFigures {
@@ -301,12 +341,12 @@ export class DiskStorage implements Storage {
     this.closing = true
     await this.disk?.close()
     if (this.failed) return this.kill()
+    await this.tail.close()
     await this.readers.close()
     await this.flushers.close()
+    this.commit.control.keptBytes = 0
     this.commit.control.cutBatch = this.flushers.durableBatch
     await this.commit.close()
-    // Not "clean" then: the next start finds everything all the same.
-    await this.data.meta.close().catch((error: Error) => (this.closingError ??= error))
     this.data.lock.release()
     if (this.closingError !== undefined) throw this.closingError
   }
@@ -326,8 +366,13 @@ export class DiskStorage implements Storage {
     this.closing = true
     await this.disk?.close()
     // What measures the disk may be writing the reserve: a directory that was let go of must not change any more.
-    const workers = [this.readers, this.flushers, this.commit, this.data.meta]
-    await Promise.all([this.disk?.close(), ...workers.map((worker) => worker.kill())])
+    await Promise.all([
+      this.disk?.close(),
+      this.tail.kill(),
+      this.readers.kill(),
+      this.flushers.kill(),
+      this.commit.kill(),
+    ])
     this.data.lock.release()
   }
 }

@@ -31,8 +31,6 @@ export interface StorageOptions {
   readonly partitions: number
   /** Called once per turn in which something finished. */
   readonly onProgress: () => void
-  /** What `meta.write` was given under this token, and everything before it, is durable. */
-  readonly onMeta: (token: number) => void
   /** fsync or append failed, or data is corrupt beyond serving: the node must stop (it never retries an fsync). */
   readonly onFatal: (error: Error) => void
   /** A line for the log (recovery, quota warnings, corruption found by a read). */
@@ -104,19 +102,8 @@ export interface StorageFigures {
   readonly filterBytes: number
 }
 
-/** What a node must not forget of its cluster, under a few keys; the values are the caller's. */
-export interface Meta {
-  /** As found at the start. */
-  readonly recovered: ReadonlyMap<string, Uint8Array>
-  /** Whether the last process that had the directory stopped cleanly; true for a new one. */
-  readonly clean: boolean
-  /** All of them or none, fsynced whatever `sync` says, after what was written before; `onMeta` follows. */
-  write(token: number, records: readonly { readonly key: string; readonly value: Uint8Array }[]): void
-}
-
 export interface Storage {
   readonly identity: Identity
-  readonly meta: Meta
   readonly memory: EntryMemory
   readonly log: RecordSink
   /** False while ring, log or dirty memory are at their bounds: the driver then stops reading sockets until progress. */
@@ -127,6 +114,11 @@ export interface Storage {
   publish(): void
   /** Everything up to here is durable (with `sync`: fsynced; else: written). */
   readonly durablePosition: number
+  /**
+   * Everything in the log up to here is applied or void, and where it is void, its `cut` or `reset` ends up to here, too. The
+   * table takes over whole batches up to it and no more.
+   */
+  settle(position: number): void
   /** Brings an entry into memory from disk. Ends with an entry in the next `takeLoads()`. `alias` is latin1. */
   load(slot: number, alias: string): void
   /**
@@ -138,7 +130,8 @@ export interface Storage {
    */
   takeLoads(): readonly LoadResult[]
   /**
-   * Aliases with this prefix, a bounded piece in (slot, alias) order, from all that was committed when the call was made.
+   * Aliases with this prefix, a bounded piece in (slot, alias) order, from all that was applied when the call was made.
+   * It waits until that is settled.
    * @param prefix may be empty
    * @param slots which slots to walk, ascending; undefined = all
    */
@@ -146,17 +139,29 @@ export interface Storage {
     prefix: Uint8Array,
     from: { readonly slot: number; readonly after: Uint8Array } | undefined,
     bytesMax: number,
+    slots?: readonly number[],
   ): Promise<ScanPiece>
-  /** Resident or stored aliases (latin1) whose expiry has passed, a bounded number. */
-  expired(nowMs: number): Promise<readonly { readonly slot: number; readonly alias: string }[]>
-  /** Everything up to here is applied or void: flushers may take it. A void record's `cut` or `reset` stands before it, too. */
-  settle?(position: number): void
-  /** Entries of one slot, a bounded piece, from a state that holds at least everything applied when the call was made. */
-  readSlot?(slot: number, after: Uint8Array | undefined, bytesMax: number): Promise<SlotPiece>
-  /** Records of the log per slot; the log keeps `logTailBytes` behind the durable position for this. */
-  readTail?(wanted: readonly TailWanted[], bytesMax: number): Promise<TailPiece>
-  /** As of the last flush. Undefined while unknown. */
-  flushedSlot?(slot: number): FlushedSlot | undefined
+  /** Resident or stored aliases (latin1) whose expiry has passed, a bounded number. @param slots undefined = all */
+  expired(
+    nowMs: number,
+    slots?: readonly number[],
+  ): Promise<readonly { readonly slot: number; readonly alias: string }[]>
+  /**
+   * Entries of one slot in the order of aliases, a bounded piece (at least one), from a state that holds at least
+   * everything applied when the call was made. It waits until that is settled.
+   * @param after the alias to go on behind; undefined = from the start
+   */
+  readSlot(slot: number, after: Uint8Array | undefined, bytesMax: number): Promise<SlotPiece>
+  /**
+   * Durable records of the log, prepared ones included and void ones left out: of each slot from `afterSequence + 1` on, in
+   * order and without gaps; a bounded piece (at least one).
+   */
+  readTail(wanted: readonly TailWanted[], bytesMax: number): Promise<TailPiece>
+  /**
+   * As of the last flush; undefined while unknown: after a crash until the table holds all that was found in the log. Equal
+   * sequences mean equal counts and hashes on all replicas.
+   */
+  flushedSlot(slot: number): FlushedSlot | undefined
   figures(): StorageFigures
   /** Waits for what was published, flushes the table, checkpoints, releases the lock. */
   close(): Promise<void>

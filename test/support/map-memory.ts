@@ -78,4 +78,10 @@ export class MapMemory implements EntryMemory {
     this.tombstones.set(alias, position)
     this.found = undefined
   }
+
+  dropSlot(slot: number, position: number): void {
+    for (const [alias, entry] of this.entries)
+      if (entry.slot === slot && entry.position < position) this.entries.delete(alias)
+    this.found = undefined
+  }
 }

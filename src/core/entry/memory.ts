@@ -46,7 +46,7 @@ export interface EntryMemory {
    * disk holds. Until the table on disk holds everything up to `position`, an alias of the slot that is not resident
    * counts as absent, also for a load that is under way.
    */
-  dropSlot?(slot: number, position: number): void
+  dropSlot(slot: number, position: number): void
 }
 
 export const absent = -1

@@ -142,7 +142,10 @@ export class Driver {
   /** Storage finished something: a commit, a load. */
   progress(): void {
     const now = this.clock.read()
-    this.data.persisted(this.storage.durablePosition, now)
+    const { durablePosition } = this.storage
+    this.data.persisted(durablePosition, now)
+    // The only replica there is: what is durable is committed, and has just been applied.
+    this.storage.settle(durablePosition)
     for (const load of this.storage.takeLoads())
       this.data.loaded(load.alias, load.found, load.error !== undefined, now)
     this.storage.publish()

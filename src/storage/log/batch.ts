@@ -74,7 +74,8 @@ export function openBatch(bytes: Uint8Array): BatchHeader | string {
   }
 }
 
-/** Where a batch's records begin, from its header alone, unverified: good to plan with. */
-export function batchStart(head: Uint8Array): number {
-  return new DataView(head.buffer, head.byteOffset, head.byteLength).getFloat64(16, true)
+/** The position behind a batch's records, from its header alone, unverified: good to plan with. */
+export function batchEnd(head: Uint8Array): number {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength)
+  return view.getFloat64(16, true) + view.getUint32(24, true)
 }

@@ -20,6 +20,7 @@ import { StorageError } from "../storage.ts"
 import { LogControl } from "./control.ts"
 import { freeBytes, LogReader, LogWriter } from "./log-file.ts"
 import { readTail } from "./recover-log.ts"
+import { Retention } from "./retention.ts"
 import { elsewhere } from "./ring.ts"
 import { readWitness, Witness } from "./witness.ts"
 
@@ -73,6 +74,7 @@ class Committer {
   private position = 0
   private checksum = 0
   private firstBatch = 0
+  private readonly retention = new Retention()
   private staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
 
   constructor() {
@@ -92,7 +94,7 @@ class Committer {
   async recover(): Promise<void> {
     let sent = 0
     const waiting: number[] = []
-    const reader = new LogReader(this.log.database)
+    const reader = new LogReader(this.log.database, this.log.path)
     const tail = await readTail(
       this.log.path,
       reader,
@@ -117,6 +119,7 @@ class Committer {
     this.checksum = tail.checksum
     if (tail.cutBehind) this.log.deleteRange(tail.batch + 1, Number.MAX_SAFE_INTEGER)
     this.firstBatch = this.log.first()
+    this.markKept(reader)
     this.control.announce(this.position, this.batch)
     send({ kind: "recovered", batch: this.batch, position: this.position, notice: tail.notice })
     try {
@@ -127,6 +130,25 @@ class Committer {
     }
     this.control.free = freeBytes(this.log.database)
     send({ kind: "ready" })
+  }
+
+  /** Where replicas may ask for the log of before this start. */
+  private markKept(reader: LogReader): void {
+    const { firstBatch, batch, position } = this
+    const oldest = firstBatch === 0 ? undefined : reader.endOf(firstBatch)
+    const bound = position - this.control.keptBytes
+    if (oldest !== undefined && oldest <= bound) {
+      const kept = reader.lastEndingBy(bound, { batch: firstBatch, position: oldest }, batch)
+      this.retention.note(kept.batch, kept.position)
+    }
+    this.retention.note(batch, position)
+  }
+
+  /** The last batch that neither the table nor a replica needs; the last of all stays, so that the chain goes on from it. */
+  private get deletable(): number {
+    const last = this.control.cutBatch - 1
+    const kept = this.control.full ? 0 : this.control.keptBytes
+    return kept === 0 ? last : Math.min(last, this.retention.lastBefore(this.position - kept))
   }
 
   async run(): Promise<void> {
@@ -150,14 +172,14 @@ class Committer {
     const begun = performance.now()
     const bytes = this.staging.subarray(0, batchHeaderBytes + length)
     const checksum = sealBatch(bytes, length, number, this.position, this.checksum)
-    // The last batch stays, so that the chain can be followed from it.
-    const cutTo = Math.min(this.control.cutBatch - 1, this.firstBatch + logCutBatchesMax - 1)
+    const cutTo = Math.min(this.deletable, this.firstBatch + logCutBatchesMax - 1)
     this.append(number, bytes, cutTo)
     this.witness.write(number, checksum, data.sync)
     if (cutTo >= this.firstBatch) this.firstBatch = cutTo + 1
     this.batch = number
     this.checksum = checksum
     this.position += length
+    this.retention.note(number, this.position)
     this.control.countCommit((performance.now() - begun) * 1000)
     this.control.announce(this.position, number)
     if (this.log.checkpointIfDue()) this.control.free = freeBytes(this.log.database)
@@ -244,7 +266,7 @@ class Committer {
 
   /** Deletes batches that the table holds, up to `bound`. @returns whether there are more */
   private cut(bound: number): boolean {
-    const last = this.control.cutBatch - 1
+    const last = this.deletable
     const to = Math.min(last, bound)
     if (to < this.firstBatch) return false
     try {

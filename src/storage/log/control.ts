@@ -8,7 +8,16 @@ const smallCells = 8
 const bucketCells = 128
 export const controlBytes = bigCells * 8 + (smallCells + bucketCells) * 4
 
-const big = { head: 0, headPosition: 1, durable: 2, cutBatch: 3, batch: 4, free: 5 } as const
+const big = {
+  head: 0,
+  headPosition: 1,
+  durable: 2,
+  cutBatch: 3,
+  batch: 4,
+  free: 5,
+  settled: 6,
+  kept: 7,
+} as const
 const small = { wake: 0, progress: 1, stop: 2, full: 3, commits: 4, microsMax: 5, abandon: 6 } as const
 
 export class LogControl {
@@ -56,6 +65,21 @@ export class LogControl {
   }
   set cutBatch(batch: number) {
     this.set(big.cutBatch, batch)
+  }
+
+  /** Everything up to here may be taken over into the table; written by the appender. */
+  get settled(): number {
+    return this.get(big.settled)
+  }
+  set settled(position: number) {
+    this.set(big.settled, position)
+  }
+  /** Bytes of the log to keep for replicas behind what is durable. */
+  get keptBytes(): number {
+    return this.get(big.kept)
+  }
+  set keptBytes(bytes: number) {
+    this.set(big.kept, bytes)
   }
 
   // The appender's side

@@ -11,10 +11,17 @@ import { logCheckpointPages, logGrownBytes } from "../../core/lib/limits.ts"
 import { queryOnce, type SqlDatabase, sqliteResult, type SqlStatement } from "../../platform/sqlite/driver.ts"
 import { logName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
+import { batchEnd, batchHeaderBytes } from "./batch.ts"
 
 export const pageBytes = 4096
 /** Of the log alone: its rows are long, and a page is a call of the system. */
 export const logPageBytes = 16_384
+
+/** All up to this batch, which ends at `position`. */
+export interface LogPlace {
+  readonly batch: number
+  readonly position: number
+}
 
 export interface LogRow {
   readonly number: number
@@ -120,10 +127,7 @@ export class LogWriter {
   }
 
   first(): number {
-    const row = this.database.prepare("SELECT min(number) AS number FROM log").get() as {
-      number: number | null
-    }
-    return row.number ?? 0
+    return new LogReader(this.database, this.path).first() ?? 0
   }
 
   close(): void {
@@ -154,11 +158,16 @@ export function rollback(database: SqlDatabase): void {
 
 /** Reads batches by short transactions of its own. */
 export class LogReader {
+  private readonly path: string
   private readonly select: SqlStatement
   private readonly selectDown: SqlStatement
   private readonly selectHead: SqlStatement
+  private readonly selectFirst: SqlStatement
 
-  constructor(database: SqlDatabase) {
+  /** @param path for messages */
+  constructor(database: SqlDatabase, path: string) {
+    this.path = path
+    this.selectFirst = database.prepare("SELECT min(number) AS number FROM log")
     this.selectDown = database.prepare(
       "SELECT number, batch FROM log WHERE number <= ? AND number >= ? ORDER BY number DESC LIMIT ?",
     )
@@ -171,9 +180,33 @@ export class LogReader {
     return this.selectDown.all(number, last, limit) as LogRow[]
   }
 
-  /** @returns the first bytes of a batch, or undefined if there is none of this number */
-  head(number: number, bytes: number): Uint8Array | undefined {
-    return (this.selectHead.get(bytes, number) as { head: Uint8Array } | null)?.head
+  /** @returns the position behind a batch, by its header alone; undefined if there is none of this number */
+  endOf(number: number): number | undefined {
+    const head = (this.selectHead.get(batchHeaderBytes, number) as { head: Uint8Array } | null)?.head
+    return head === undefined || head.length < batchHeaderBytes ? undefined : batchEnd(head)
+  }
+
+  /**
+   * The last of some batches that ends at or before `position`, by bisection.
+   * @param low known to end there
+   * @param high known to end behind it
+   * @throws StorageError if one is missing
+   */
+  lastEndingBy(position: number, low: LogPlace, high: number): LogPlace {
+    let [below, above] = [low, high]
+    while (above - below.batch > 1) {
+      const batch = Math.floor((below.batch + above) / 2)
+      const end = this.endOf(batch)
+      if (end === undefined) throw new StorageError(`${this.path}: batch ${batch} is missing`)
+      if (end <= position) below = { batch, position: end }
+      else above = batch
+    }
+    return below
+  }
+
+  /** @returns the number of the first batch, or undefined if there is none */
+  first(): number | undefined {
+    return (this.selectFirst.get() as { number: number | null }).number ?? undefined
   }
 
   /** @returns rows from `number` on, at most `limit` */

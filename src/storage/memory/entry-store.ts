@@ -121,8 +121,14 @@ export class EntryStore {
     this.enterLists(reference, allFlags, list, position)
   }
 
+  /** Whether a block is a remembered miss. */
+  isMiss(reference: number): boolean {
+    return this.blocks.isTombstone(reference) && this.blocks.position(reference) === 0
+  }
+
   /** Takes an entry or a tombstone out of memory. */
   discard(reference: number): void {
+    if (this.isMiss(reference)) this.misses--
     this.locate(reference)
     this.index.removeFound()
     this.leaveLists(reference)

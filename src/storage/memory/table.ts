@@ -20,6 +20,7 @@ import { assert } from "../../core/lib/assert.ts"
 import { absent, unknown, type EntryMemory } from "../../core/entry/memory.ts"
 import { AliasHash } from "./alias-hash.ts"
 import { copyBytes, equalBytes } from "./bytes.ts"
+import { Clearing } from "./clearing.ts"
 import { DirtyLedger } from "./dirty-ledger.ts"
 import { referencedFlag, tombstoneFlag } from "./entry-block.ts"
 import { scanPieceSteps } from "./entry-index.ts"
@@ -44,6 +45,8 @@ export interface EntryTableOptions {
   readonly ledger?: DirtyLedger
 }
 
+const slotsMax = 65_536
+
 /** The cursor behind the last piece of a walk. */
 export const scanEnd = 2 ** 32
 
@@ -58,12 +61,17 @@ export class EntryTable implements EntryMemory {
   private readonly options: EntryTableOptions
   private readonly entries: EntryStore
   private readonly upkeep: Upkeep
+  private readonly clearing: Clearing
+  private readonly lastApplied = new Float64Array(slotsMax)
+  /** The highest log position of all that was applied. */
+  appliedPosition = 0
 
   constructor(options: EntryTableOptions) {
     this.options = options
     this.hash = new AliasHash(options.seed)
     this.entries = new EntryStore(this.hash, options.transient, options.ledger ?? new DirtyLedger())
-    this.upkeep = new Upkeep(this.entries, this.hash, options)
+    this.clearing = new Clearing(this.entries)
+    this.upkeep = new Upkeep(this.entries, this.hash, this.clearing, options)
   }
 
   /** True while memory holds every entry there is, so that what is not resident does not exist. */
@@ -76,6 +84,7 @@ export class EntryTable implements EntryMemory {
     const reference = this.entries.lookup(bytes, start, end - start)
     if (reference === 0) return this.absence()
     if (blocks.isTombstone(reference)) return absent
+    if (this.clearing.active && this.clearing.isVoid(reference)) return absent
     blocks.markReferenced(reference)
     return reference
   }
@@ -135,6 +144,7 @@ export class EntryTable implements EntryMemory {
     known: number = absent,
   ): void {
     const { version } = this
+    this.applied(slot, position)
     this.upkeep.beforeChange(contentLength)
     // A block that is overwritten in its place needs no place in the index.
     const inPlace =
@@ -164,6 +174,7 @@ export class EntryTable implements EntryMemory {
 
   remove(slot: number, bytes: Uint8Array, aliasOffset: number, aliasLength: number, position: number): void {
     assert(position > 0, "a removal has a place in the log")
+    this.applied(slot, position)
     this.upkeep.beforeChange(0)
     const present = this.lookupForChange(bytes, aliasOffset, aliasLength)
     if (this.options.transient) {
@@ -176,11 +187,31 @@ export class EntryTable implements EntryMemory {
   /** Looks an alias up whose block is about to be overwritten: if it is a remembered miss, it is one no more. */
   private lookupForChange(bytes: Uint8Array, aliasOffset: number, aliasLength: number): number {
     const present = this.entries.lookup(bytes, aliasOffset, aliasLength)
-    if (present !== 0 && this.isMiss(present)) this.entries.misses--
+    if (present !== 0 && this.entries.isMiss(present)) this.entries.misses--
     return present
   }
-  private isMiss(reference: number): boolean {
-    return this.entries.blocks.isTombstone(reference) && this.entries.blocks.position(reference) === 0
+
+  /** Void entries leave in bounded steps: `maintain` is to be called until it returns false. */
+  dropSlot(slot: number, position: number): void {
+    this.applied(slot, position)
+    this.clearing.clear(slot, position)
+  }
+  /** Whether memory holds all there is of a slot, since it was reset and the table has not caught up with that. */
+  isWhole(slot: number): boolean {
+    return this.clearing.isWhole(slot)
+  }
+  /** `flushedPosition` must stay below this: the first reset of the log whose void entries may still be resident. */
+  get firstPendingReset(): number {
+    return this.clearing.firstPending
+  }
+
+  private applied(slot: number, position: number): void {
+    if (position > this.appliedPosition) this.appliedPosition = position
+    this.lastApplied[slot] = position
+  }
+  /** Log position of the last change of a slot since the start; 0 = none. */
+  lastAppliedOf(slot: number): number {
+    return this.lastApplied[slot] as number
   }
 
   private putTombstone(
@@ -253,7 +284,6 @@ export class EntryTable implements EntryMemory {
     this.upkeep.beforeChange(0)
     if (this.entries.misses >= missesMax) {
       this.entries.discard(this.entries.tombstoneLists.first(missList))
-      this.entries.misses--
     }
     if (this.entries.lookup(alias, aliasOffset, aliasLength) !== 0) return false
     this.putTombstone(0, missList, slot, alias, aliasOffset, aliasLength, 0)
@@ -267,6 +297,7 @@ export class EntryTable implements EntryMemory {
   }
   set flushedPosition(position: number) {
     assert(position >= this.entries.flushedPosition, "the flushed position never falls")
+    assert(position < this.clearing.firstPending, "void entries have left before the table is asked again")
     this.entries.flushedPosition = position
     this.entries.ledger.flushedTo(position)
   }
@@ -294,7 +325,9 @@ export class EntryTable implements EntryMemory {
    * @returns how many were visited, at most `max`
    */
   expired(nowMs: number, max: number, visit: (handle: number) => void): number {
-    return this.entries.wheel.expired(nowMs, max, visit)
+    return this.entries.wheel.expired(nowMs, max, (reference) => {
+      if (!this.clearing.active || !this.clearing.isVoid(reference)) visit(reference)
+    })
   }
 
   /**
@@ -307,7 +340,8 @@ export class EntryTable implements EntryMemory {
   scanStep(cursor: number, maxSteps: number, visit: (handle: number) => void): number {
     const { index, blocks } = this.entries
     const visitLive = (reference: number) => {
-      if (!blocks.isTombstone(reference)) visit(reference)
+      if (blocks.isTombstone(reference)) return
+      if (!this.clearing.active || !this.clearing.isVoid(reference)) visit(reference)
     }
     let next = cursor
     let steps = 0

@@ -3,6 +3,7 @@
  * does a bounded number of steps, in proportion to what comes in, so that no single put pays for all.
  */
 import type { AliasHash } from "./alias-hash.ts"
+import type { Clearing } from "./clearing.ts"
 import { ClockHand } from "./clock-hand.ts"
 import { Compactor } from "./compactor.ts"
 import { indexBytesPerEntry } from "./entry-block.ts"
@@ -14,17 +15,21 @@ const evictionStepsPerChange = 48
 const evictionBytesPerStep = 1024
 const tombstonesPerChange = 4
 const compactionBlocksPerChange = 8
+/** The walk that clears slots looks at this many places for a block of other upkeep: it mostly passes by. */
+const clearingStepsPerStep = 16
 
 export class Upkeep {
   complete: boolean
   evictions = 0
   private readonly entries: EntryStore
   private readonly hash: AliasHash
+  private readonly clearing: Clearing
   private readonly options: EntryTableOptions
   private readonly hand: ClockHand
   private readonly compactor: Compactor
 
-  constructor(entries: EntryStore, hash: AliasHash, options: EntryTableOptions) {
+  constructor(entries: EntryStore, hash: AliasHash, clearing: Clearing, options: EntryTableOptions) {
+    this.clearing = clearing
     this.entries = entries
     this.hash = hash
     this.options = options
@@ -66,10 +71,17 @@ export class Upkeep {
 
   maintain(steps: number): boolean {
     this.dropFlushedTombstones(steps)
+    if (this.clearing.active) this.clearing.step(steps * clearingStepsPerStep)
     this.evict(steps, 0, 0)
     if (this.compactor.needed) this.compactor.step(steps)
     const busy = this.entries.wheel.spread(steps)
-    return busy || this.compactor.needed || this.flushedTombstone() !== 0 || this.canEvict()
+    return (
+      busy ||
+      this.clearing.active ||
+      this.compactor.needed ||
+      this.flushedTombstone() !== 0 ||
+      this.canEvict()
+    )
   }
 
   /** Over the limit, and not all that is resident is dirty. */

@@ -1,8 +1,10 @@
 /** The flusher workers as the thread that owns sockets sees them. */
 import { partitionFiles } from "../../core/lib/limits.ts"
 import { endWorker, startWorker, tell, type Worker } from "../../platform/worker.ts"
-import { type RecoveryTarget, StorageError } from "../storage.ts"
-import type { FlusherData, FlusherMessage, FlusherRequest } from "./flusher-worker.ts"
+import type { LogPlace } from "../log/log-file.ts"
+import { StorageError } from "../storage.ts"
+import { FlushedSlots } from "./flushed-slots.ts"
+import type { FlusherData, FlusherMessage, FlusherRequest, OpenedFile } from "./flusher-worker.ts"
 
 type Progress = Extract<FlusherMessage, { kind: "progress" }>
 
@@ -17,13 +19,17 @@ interface Flusher {
   closed: (() => void) | undefined
 }
 
+interface Barrier {
+  left: number
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
 export class Flushers {
+  readonly slots = new FlushedSlots()
   private readonly events: FlusherEvents
   private readonly flushers: Flusher[] = []
-  private readonly barriers = new Map<
-    number,
-    { left: number; resolve: () => void; reject: (error: Error) => void }
-  >()
+  private readonly barriers = new Map<number, Barrier>()
   private nextBarrier = 1
   private failure: Error | undefined
   private closed = false
@@ -32,25 +38,16 @@ export class Flushers {
     this.events = events
   }
 
-  /**
-   * Starts the workers and tells `target` what the table knows.
-   * @returns the batch, and the position behind it, up to which every file holds everything
-   * @throws StorageError
-   */
-  async open(
-    data: Omit<FlusherData, "worker">,
-    target: RecoveryTarget,
-  ): Promise<{ batch: number; position: number }> {
+  /** Starts the workers. @returns what the files hold, and up to where all of them hold everything. @throws StorageError */
+  async open(data: Omit<FlusherData, "worker">): Promise<{ files: OpenedFile[]; applied: LogPlace }> {
     const workers = Math.min(data.workers, partitionFiles)
     const opened: Promise<Extract<FlusherMessage, { kind: "opened" }>>[] = []
     for (let worker = 0; worker < workers; worker++) opened.push(this.start({ ...data, workers, worker }))
-    const states = await Promise.all(opened)
-    for (const { slots } of states) for (const slot of slots) target.slot(slot)
-    for (const { results } of states) for (const result of results) target.result(result)
-    const oldest = states.reduce((a, b) => (b.batch < a.batch ? b : a))
+    const files = (await Promise.all(opened)).flatMap((message) => message.files)
+    const oldest = files.reduce((a, b) => (b.batch < a.batch ? b : a))
     for (const flusher of this.flushers)
       flusher.progress = { ...flusher.progress, applied: oldest.position, durable: oldest.position }
-    return { batch: oldest.batch, position: oldest.position }
+    return { files, applied: { batch: oldest.batch, position: oldest.position } }
   }
 
   private start(data: FlusherData): Promise<Extract<FlusherMessage, { kind: "opened" }>> {
@@ -70,7 +67,8 @@ export class Flushers {
         else if (message.kind === "progress") {
           flusher.progress = message
           this.events.onProgress()
-        } else if (message.kind === "barrier") this.passed(message.id)
+        } else if (message.kind === "flushed") this.slots.take(message.file, message.position, message.slots)
+        else if (message.kind === "barrier") this.passed(message.id)
         else if (message.kind === "closed") flusher.closed?.()
         else fail(new StorageError(message.text))
       })
@@ -95,14 +93,19 @@ export class Flushers {
     this.post({ kind: "urgent" })
   }
 
-  /** Resolves when the table holds everything that is durable in the log now. */
-  barrier(): Promise<void> {
+  /** Resolves when the table holds everything up to `position`, which it does once that is settled. */
+  barrier(position: number): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure)
     const id = this.nextBarrier++
     return new Promise((resolve, reject) => {
       this.barriers.set(id, { left: this.flushers.length, resolve, reject })
-      this.post({ kind: "barrier", id })
+      this.post({ kind: "barrier", id, position })
     })
+  }
+
+  /** More is settled: tells the flushers if somebody waits for it. */
+  settled(): void {
+    if (this.barriers.size > 0) this.post({ kind: "settled" })
   }
 
   private passed(id: number): void {

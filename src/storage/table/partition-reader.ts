@@ -3,12 +3,14 @@
  * row. A lookup that finds no row asks whether the slot's entries are complete: it walks them once, compares number and
  * hash with what the slot's row states, and remembers the outcome for as long as the slot's row stays the same.
  */
+import type { SlotPiece } from "../../core/replication/transfer.ts"
 import type { SqlDatabase, SqlStatement } from "../../platform/sqlite/driver.ts"
 import { hashAdd, rowChecksum, rowHash } from "../checksum.ts"
 import { StorageError } from "../storage.ts"
 import { type EntryRow, openPartition, partitionPath, type SlotRow, slotRowChecksum } from "./partition.ts"
 
 const cacheKiB = 4 * 1024
+const entriesPerPiece = 4096
 
 export interface LoadedEntry {
   readonly content: Uint8Array
@@ -23,6 +25,7 @@ export class PartitionReader {
   private readonly walk: SqlStatement
   private readonly range: SqlStatement
   private readonly rangeFrom: SqlStatement
+  private readonly sizes: SqlStatement
   private readonly due: SqlStatement
   /** Checksum of the slot's row under which its entries were found complete. */
   private readonly verified = new Map<number, number>()
@@ -38,6 +41,9 @@ export class PartitionReader {
     this.walk = database.prepare("SELECT * FROM entry WHERE slot = ?")
     this.range = database.prepare("SELECT * FROM entry WHERE slot = ? AND key > ? ORDER BY key LIMIT ?")
     this.rangeFrom = database.prepare("SELECT * FROM entry WHERE slot = ? AND key >= ? ORDER BY key LIMIT ?")
+    this.sizes = database.prepare(
+      "SELECT length(key) + length(content) AS bytes FROM entry WHERE slot = ? AND key > ? ORDER BY key LIMIT ?",
+    )
     this.due = database.prepare(
       "SELECT expires, slot, key FROM entry WHERE expires > 0 AND expires <= ? AND (expires, slot, key) > (?, ?, ?) ORDER BY expires, slot, key LIMIT ?",
     )
@@ -92,6 +98,21 @@ export class PartitionReader {
       )
     this.verified.set(slot, checksum)
     return count
+  }
+
+  /** The next entries of a slot behind `after`: as many as fit into `bytesMax`, but at least one. */
+  entries(slot: number, after: Uint8Array, bytesMax: number): SlotPiece {
+    const sizes = this.sizes.all(slot, after, entriesPerPiece + 1) as { bytes: number }[]
+    let bytes = 0
+    let count = 0
+    for (; count < Math.min(sizes.length, entriesPerPiece) && bytes < bytesMax; count++)
+      bytes += (sizes[count] as { bytes: number }).bytes
+    const rows = this.range.all(slot, after, count) as EntryRow[]
+    const entries = rows.map((row) => {
+      this.verifyRow(row)
+      return { alias: row.key, content: row.content, expiresAtMs: row.expires }
+    })
+    return { entries, next: count < sizes.length ? entries[entries.length - 1]?.alias : undefined }
   }
 
   /** The next keys of a slot behind `after`, at most `limit`. */

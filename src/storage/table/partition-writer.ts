@@ -11,12 +11,13 @@ import { resultOf } from "#sqlite"
 import { assert } from "../../core/lib/assert.ts"
 import { flushTransactionRows } from "../../core/lib/limits.ts"
 import { type SqlDatabase, sqliteResult, type SqlStatement } from "../../platform/sqlite/driver.ts"
-import { bytesChecksum, hashAdd, hashSubtract, numbersChecksum, rowChecksum, rowHash } from "../checksum.ts"
-import { checkpoint, rollback } from "../log/log-file.ts"
+import { hashAdd, hashSubtract, rowChecksum, rowHash } from "../checksum.ts"
+import { checkpoint, type LogPlace, rollback } from "../log/log-file.ts"
 import { StorageError } from "../storage.ts"
 import {
   type AppliedRow,
   appliedRowChecksum,
+  type EntryRow,
   emptySlotRow,
   openPartition,
   partitionPath,
@@ -25,22 +26,13 @@ import {
   type SlotRow,
   slotRowChecksum,
 } from "./partition.ts"
-import { decodeResults, encodeResults, isApart } from "./results.ts"
 import type { ChangeSet } from "./change-set.ts"
-import { type ClientChange, dropAnswered, type Round, type SlotChange } from "./round.ts"
-
-export interface ClientRow {
-  readonly client: Uint8Array
-  readonly floor: number
-  readonly results: Uint8Array
-  readonly checksum: number
-}
-
-export function clientRowChecksum(client: Uint8Array, floor: number, results: Uint8Array): number {
-  return bytesChecksum(results, bytesChecksum(client, numbersChecksum(floor)))
-}
+import { ClientWriter } from "./client-writer.ts"
+import type { Round, SlotChange } from "./round.ts"
 
 const cacheKiB = 16 * 1024
+/** What a piece of a walk over the clients counts in a transaction, in rows. */
+const clientsWeight = 256
 
 export class PartitionWriter {
   readonly file: number
@@ -49,18 +41,15 @@ export class PartitionWriter {
   applied: AppliedRow
   slots: Map<number, SlotRow>
   /** Batch and position that a synced checkpoint has made durable. */
-  durable: { batch: number; position: number }
+  durable: LogPlace
+  private readonly clients: ClientWriter
   private readonly select: SqlStatement
   private readonly upsert: SqlStatement
   private readonly remove: SqlStatement
   private readonly putSlot: SqlStatement
   private readonly putApplied: SqlStatement
-  private readonly getClient: SqlStatement
-  private readonly putClient: SqlStatement
-  private readonly removeClient: SqlStatement
-  private readonly getResult: SqlStatement
-  private readonly putResult: SqlStatement
-  private readonly removeResults: SqlStatement
+  private readonly range: SqlStatement
+  private readonly removeRange: SqlStatement
   private readonly getVersion: SqlStatement
   private readonly version: number
   /** Slots' rows before the transaction, to return to if it fails. */
@@ -83,12 +72,9 @@ export class PartitionWriter {
     this.remove = database.prepare("DELETE FROM entry WHERE slot = ? AND key = ?")
     this.putSlot = database.prepare("INSERT OR REPLACE INTO slot VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
     this.putApplied = database.prepare("INSERT OR REPLACE INTO applied VALUES(1, ?, ?, ?, ?, ?)")
-    this.getClient = database.prepare("SELECT * FROM client WHERE client = ?")
-    this.putClient = database.prepare("INSERT OR REPLACE INTO client VALUES(?, ?, ?, ?)")
-    this.removeClient = database.prepare("DELETE FROM client WHERE client = ?")
-    this.getResult = database.prepare("SELECT content FROM result WHERE client = ? AND number = ?")
-    this.putResult = database.prepare("INSERT OR REPLACE INTO result VALUES(?, ?, ?)")
-    this.removeResults = database.prepare("DELETE FROM result WHERE client = ?")
+    this.range = database.prepare("SELECT key, checksum FROM entry WHERE slot = ? ORDER BY key LIMIT ?")
+    this.removeRange = database.prepare("DELETE FROM entry WHERE slot = ? AND key <= ?")
+    this.clients = new ClientWriter(database, this.path)
   }
 
   /** Entries in the file. */
@@ -98,21 +84,21 @@ export class PartitionWriter {
     return count
   }
 
-  /** @param batch everything up to this batch, which ends at `position`, is in `round`. @returns rows written */
-  write(round: Round, batch: number, position: number): number {
+  /** @param to everything up to here is in `round`. @returns rows written */
+  write(round: Round, to: LogPlace): number {
     let rows = 0
     try {
       this.begin()
       const slots = [...round.slots.keys()].sort((a, b) => a - b)
+      this.dropResults(new Set(slots.filter((slot) => round.slots.get(slot)?.reset)))
       for (const slot of slots)
         rows += this.writeEntries(slot, round.slots.get(slot) as SlotChange, round.changes)
       for (const slot of slots) this.writeState(slot, round.slots.get(slot) as SlotChange)
-      // Clients are of the whole file; they are counted in the row of its first slot.
       if (round.clients.size > 0) {
         const home = this.slotRow(this.file)
-        for (const change of round.clients.values()) this.writeClient(home, change)
+        for (const change of round.clients.values()) this.clients.write(home, change)
       }
-      this.commit({ batch, position })
+      this.commit(to)
     } catch (error) {
       rollback(this.database)
       for (const [slot, row] of this.before) this.slots.set(slot, row)
@@ -135,8 +121,15 @@ export class PartitionWriter {
     return (this.getVersion.get() as { data_version: number }).data_version
   }
 
-  private commit(to: { readonly batch: number; readonly position: number }): void {
-    const applied = { ...this.applied, ...to }
+  /** Ends a transaction that has become long enough, and begins the next. */
+  private breathe(): void {
+    if (this.rowsInTransaction < flushTransactionRows) return
+    this.commit(this.applied)
+    this.begin()
+  }
+
+  private commit({ batch, position }: LogPlace): void {
+    const applied = { ...this.applied, batch, position }
     for (const [slot, before] of this.before) {
       const row = this.slots.get(slot) as SlotRow
       if (before.checksum === 0) applied.slots++
@@ -164,16 +157,43 @@ export class PartitionWriter {
     return row as SlotRow
   }
 
-  private writeEntries(slot: number, state: SlotChange, changes: ChangeSet): number {
+  /** Of slots that were reset, which leave the file with their entries. */
+  private dropResults(slots: ReadonlySet<number>): void {
+    if (slots.size === 0) return
+    let after: Uint8Array | undefined = new Uint8Array(0)
+    while (after !== undefined) {
+      this.breathe()
+      after = this.clients.dropSlots(this.slotRow(this.file), slots, after)
+      this.rowsInTransaction += clientsWeight
+    }
+  }
+
+  /** Whatever the file shows of a slot goes: what it does not show, because it is damaged, is not counted any more. */
+  private removeEntries(slot: number): void {
+    for (;;) {
+      this.breathe()
+      const row = this.slotRow(slot)
+      const rows = this.range.all(slot, flushTransactionRows / 2) as Pick<EntryRow, "key" | "checksum">[]
+      const last = rows[rows.length - 1]
+      if (last === undefined) {
+        row.count = row.hash = 0
+        return
+      }
+      for (const { checksum } of rows) row.hash = hashSubtract(row.hash, rowHash(checksum))
+      row.count = Math.max(0, row.count - rows.length)
+      this.rowsInTransaction += rows.length
+      this.removeRange.run(slot, last.key.slice())
+    }
+  }
+
+  private writeEntries(slot: number, change: SlotChange, changes: ChangeSet): number {
+    if (change.reset) this.removeEntries(slot)
     const keys: { readonly alias: Uint8Array; readonly index: number }[] = []
-    for (let index = state.first; index >= 0; index = changes.next(index))
+    for (let index = change.first; index >= 0; index = changes.next(index))
       keys.push({ alias: changes.alias(index), index })
     keys.sort((a, b) => Buffer.compare(a.alias, b.alias))
     for (const { alias, index } of keys) {
-      if (this.rowsInTransaction >= flushTransactionRows) {
-        this.commit({ batch: this.applied.batch, position: this.applied.position })
-        this.begin()
-      }
+      this.breathe()
       this.rowsInTransaction++
       this.writeEntry(this.slotRow(slot), alias, changes.content(index), changes.expiresAtMs(index))
     }
@@ -204,48 +224,12 @@ export class PartitionWriter {
     assert(row.count > 0, "a slot that holds an entry counts it")
   }
 
-  private writeState(slot: number, state: SlotChange): void {
+  private writeState(slot: number, { state, reset }: SlotChange): void {
+    if (state === undefined) return
     const row = this.slotRow(slot)
     row.sequence = state.sequence
     row.slotEpoch = state.slotEpoch
-    row.clockMs = Math.max(row.clockMs, state.clockMs)
-  }
-
-  private writeClient(home: SlotRow, change: ClientChange): void {
-    const client = Uint8Array.from(change.client, (letter) => letter.charCodeAt(0))
-    const old = this.getClient.get(client) as ClientRow | null
-    const { results } = change
-    if (old !== null) {
-      home.clients--
-      home.clientHash = hashSubtract(home.clientHash, rowHash(old.checksum))
-      if (!change.forgotten) this.keepResults({ ...old, client }, change)
-      this.removeResults.run(client)
-    }
-    dropAnswered(change)
-    if (change.forgotten && change.floor === 0 && results.size === 0) {
-      if (old !== null) this.removeClient.run(client)
-      return
-    }
-    for (const [number, result] of results)
-      if (isApart(result)) this.putResult.run(client, number, result.content as Uint8Array)
-    const encoded = encodeResults(results)
-    const checksum = clientRowChecksum(client, change.floor, encoded)
-    this.putClient.run(client, change.floor, encoded, checksum)
-    home.clients++
-    home.clientHash = hashAdd(home.clientHash, rowHash(checksum))
-  }
-
-  /** Adds what the file already knows of a client and what is still above its floor. */
-  private keepResults(old: ClientRow, change: ClientChange): void {
-    if (clientRowChecksum(old.client, old.floor, old.results) !== old.checksum)
-      throw new StorageError(`${this.path}: the row of a client does not match its checksum`)
-    change.floor = Math.max(change.floor, old.floor)
-    const known = decodeResults(old.results, (number) => {
-      const row = this.getResult.get(old.client, number) as { content: Uint8Array } | null
-      return row?.content
-    })
-    if (typeof known === "string") throw new StorageError(`${this.path}: ${known}`)
-    for (const [number, result] of known) if (!change.results.has(number)) change.results.set(number, result)
+    row.clockMs = reset ? state.clockMs : Math.max(row.clockMs, state.clockMs)
   }
 
   /**

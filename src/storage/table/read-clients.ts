@@ -3,7 +3,7 @@ import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
 import { hashAdd, rowHash } from "../checksum.ts"
 import { StorageError, type StoredResult } from "../storage.ts"
 import type { SlotRow } from "./partition.ts"
-import { type ClientRow, clientRowChecksum } from "./partition-writer.ts"
+import { type ClientRow, clientRowChecksum } from "./client-writer.ts"
 import { decodeResults } from "./results.ts"
 
 /**

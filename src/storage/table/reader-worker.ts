@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { partitionFiles, scanRowsMax } from "../../core/lib/limits.ts"
+import type { SlotPiece } from "../../core/replication/transfer.ts"
 import { listen } from "../../platform/worker.ts"
 import { StorageError } from "../storage.ts"
 import { PartitionReader } from "./partition-reader.ts"
@@ -37,6 +38,15 @@ export type ReaderRequest =
       readonly slot: number
       readonly after: Uint8Array
       readonly bytesMax: number
+      /** Which to walk, ascending; undefined = all. */
+      readonly slots: Uint16Array | undefined
+    }
+  | {
+      readonly kind: "entries"
+      readonly id: number
+      readonly slot: number
+      readonly after: Uint8Array
+      readonly bytesMax: number
     }
   | { readonly kind: "expired"; readonly id: number; readonly nowMs: number; readonly limit: number }
   | {
@@ -58,6 +68,7 @@ export type ReaderMessage =
       readonly after: Uint8Array
     }
   | { readonly kind: "expired"; readonly id: number; readonly entries: { slot: number; key: Uint8Array }[] }
+  | { readonly kind: "entries"; readonly id: number; readonly piece: SlotPiece }
   | { readonly kind: "keys"; readonly id: number; readonly keys: Uint8Array[] }
   | { readonly kind: "failed"; readonly id: number; readonly text: string }
   | { readonly kind: "closed" }
@@ -100,11 +111,13 @@ const rowsPerRead = 256
  * not the last. A slot is verified the first time that anybody walks it, so that rows which a damaged tree hides are missed.
  */
 function scan(request: Extract<ReaderRequest, { kind: "scan" }>): void {
-  const { id, prefix, bytesMax } = request
+  const { id, prefix, bytesMax, slots } = request
   const aliases: Uint8Array[] = []
   let bytes = 0
   let rows = 0
-  let { slot, after } = request
+  let { after } = request
+  let slot = nextSlot(slots, request.slot)
+  if (slot !== request.slot) after = new Uint8Array(0)
   try {
     while (slot < data.slotCount && bytes < bytesMax && rows < scanRowsMax) {
       const file = fileOf(slot)
@@ -128,7 +141,7 @@ function scan(request: Extract<ReaderRequest, { kind: "scan" }>): void {
         }
       }
       if (!ended) continue
-      slot++
+      slot = nextSlot(slots, slot + 1)
       after = new Uint8Array(0)
       rows++
     }
@@ -136,6 +149,12 @@ function scan(request: Extract<ReaderRequest, { kind: "scan" }>): void {
   } catch (error) {
     send({ kind: "failed", id, text: describe(error, slot) })
   }
+}
+
+/** @returns the first slot from `slot` on that is to be walked, or the end */
+function nextSlot(slots: Uint16Array | undefined, slot: number): number {
+  if (slots === undefined) return slot
+  return slots.find((each) => each >= slot) ?? data.slotCount
 }
 
 function startsWith(key: Uint8Array, prefix: Uint8Array): boolean {
@@ -156,6 +175,19 @@ function expired(id: number, nowMs: number, limit: number): void {
   send({ kind: "expired", id, entries })
 }
 
+function entries(id: number, slot: number, after: Uint8Array, bytesMax: number): void {
+  try {
+    const file = fileOf(slot)
+    const piece = file.snapshot(() => {
+      if (!file.wasVerified(slot)) file.verifySlot(slot)
+      return file.entries(slot, after, bytesMax)
+    })
+    send({ kind: "entries", id, piece })
+  } catch (error) {
+    send({ kind: "failed", id, text: describe(error, slot) })
+  }
+}
+
 function keys(id: number, slot: number, after: Uint8Array, limit: number): void {
   try {
     send({ kind: "keys", id, keys: fileOf(slot).keys(slot, after, limit) })
@@ -174,6 +206,8 @@ listen((request: ReaderRequest) => {
       return expired(request.id, request.nowMs, request.limit)
     case "keys":
       return keys(request.id, request.slot, request.after, request.limit)
+    case "entries":
+      return entries(request.id, request.slot, request.after, request.bytesMax)
     case "close":
       for (const file of files.values()) file.close()
       send({ kind: "closed" })

@@ -1,7 +1,11 @@
 /**
  * What one round of the flusher will write into one file: the last state of each key, slot and client that a stretch of
  * the log names. Its records are handed in *newest first* (`change-set.ts` argues why), so of everything the first that
- * comes counts.
+ * comes counts, and a note that voids what is older comes before it:
+ *
+ * - behind a `cut`, records of the slot above its sequence are passed by;
+ * - behind a `reset`, everything of the slot is, and so are the rows that the file has of it;
+ * - behind an `installed`, which says the whole state, only what was installed counts.
  */
 import { noResult, recordEffect, recordKind, type RecordView } from "../../core/entry/record.ts"
 import { assert } from "../../core/lib/assert.ts"
@@ -19,13 +23,29 @@ export interface ClientChange {
   readonly results: Map<number, ClientResult>
 }
 
-export interface SlotChange {
+export interface SlotState {
+  /** -1: incomplete. */
   readonly sequence: number
   readonly slotEpoch: number
-  clockMs: number
+  readonly clockMs: number
+}
+
+export interface SlotChange {
+  /** The state afterwards; undefined: the file's. */
+  state: SlotState | undefined
+  /** What the file holds of this slot is to be dropped first, and what is older in the log does not count. */
+  reset: boolean
+  /** What is older in the log is of the snapshot, or does not count. */
+  installed: boolean
+  /** Higher sequences do not count. */
+  kept: number
+  /** The sequence of the oldest record so far. */
+  oldest: number
   /** The key of this slot that was found last, in `changes`; -1 = none. */
   first: number
 }
+
+const incomplete: SlotState = { sequence: -1, slotEpoch: 0, clockMs: 0 }
 
 export class Round {
   readonly file: number
@@ -34,32 +54,78 @@ export class Round {
   /** By client id, latin1. */
   readonly clients = new Map<string, ClientChange>()
 
-  constructor(file: number) {
+  /** The file holds everything up to this batch. */
+  private readonly applied: number
+
+  constructor(file: number, applied: number) {
     this.file = file
+    this.applied = applied
   }
 
   /** Takes up a record of this file's slots, or one that forgets clients, which concerns every file. */
-  add(record: RecordView): void {
-    const { kind, slot } = record
+  add(record: RecordView, batch: number): void {
+    if (batch <= this.applied) return
+    const { kind } = record
     if (kind === recordKind.forgetClients) return this.forget(record)
     if (kind === recordKind.padding) return
-    assert(slot % partitionFiles === this.file, "a record goes to its slot's file")
-    const state = this.slot(slot, record)
-    if (record.effect !== recordEffect.none) {
-      const index = this.changes.add(record, state.first)
-      if (index >= 0) state.first = index
-    }
-    if (record.number !== 0) this.result(slot, record)
+    assert(record.slot % partitionFiles === this.file, "a record goes to its slot's file")
+    const change = this.slot(record.slot)
+    if (change.reset) return
+    if (kind === recordKind.entry) this.entry(change, record)
+    else this.note(change, record)
   }
 
-  private slot(slot: number, record: RecordView): SlotChange {
-    let state = this.slots.get(slot)
-    if (state === undefined) {
-      const { sequence, slotEpoch, slotClockMs } = record
-      state = { sequence, slotEpoch, clockMs: slotClockMs, first: -1 }
-      this.slots.set(slot, state)
-    } else assert(record.sequence < state.sequence, "records come newest first")
-    return state
+  private entry(change: SlotChange, record: RecordView): void {
+    const { sequence } = record
+    if (change.installed || sequence > change.kept) return
+    assert(sequence < change.oldest, "records come newest first")
+    change.oldest = sequence
+    change.state ??= stateOf(record)
+    if (record.effect !== recordEffect.none) this.change(change, record)
+    if (record.number !== 0) this.result(record)
+  }
+
+  private note(change: SlotChange, record: RecordView): void {
+    switch (record.kind) {
+      case recordKind.cut:
+        change.kept = Math.min(change.kept, record.sequence)
+        return
+      case recordKind.reset:
+        change.reset = true
+        change.state ??= incomplete
+        return
+      case recordKind.installed:
+        change.installed = true
+        change.state ??= stateOf(record)
+        return
+      case recordKind.install:
+        return this.change(change, record)
+      case recordKind.installResult:
+        return this.result(record)
+      default:
+        assert(false, `a record of an unknown kind, ${record.kind}`)
+    }
+  }
+
+  private change(change: SlotChange, record: RecordView): void {
+    const index = this.changes.add(record, change.first)
+    if (index >= 0) change.first = index
+  }
+
+  private slot(slot: number): SlotChange {
+    let change = this.slots.get(slot)
+    if (change === undefined) {
+      change = {
+        state: undefined,
+        reset: false,
+        installed: false,
+        kept: Infinity,
+        oldest: Infinity,
+        first: -1,
+      }
+      this.slots.set(slot, change)
+    }
+    return change
   }
 
   private client(client: string): ClientChange {
@@ -71,12 +137,13 @@ export class Round {
     return change
   }
 
-  private result(slot: number, record: RecordView): void {
-    const { bytes, clientOffset, resultLength, resultOffset, floor, number, code } = record
+  private result(record: RecordView): void {
+    const { bytes, clientOffset, resultLength, resultOffset, slot, floor, number, code } = record
     const change = this.client(latin1(bytes, clientOffset, clientOffset + 16))
     if (change.forgotten) return
     if (floor > change.floor) change.floor = floor
-    if (number < change.floor || change.results.has(number)) return
+    // A floor may come alone.
+    if (number === 0 || number < change.floor || change.results.has(number)) return
     const content =
       resultLength === noResult ? undefined : bytes.slice(resultOffset, resultOffset + resultLength)
     change.results.set(number, { slot, code, content })
@@ -86,6 +153,10 @@ export class Round {
     for (let at = record.aliasOffset; at < record.contentOffset; at += 16)
       this.client(latin1(record.bytes, at, at + 16)).forgotten = true
   }
+}
+
+function stateOf({ sequence, slotEpoch, slotClockMs }: RecordView): SlotState {
+  return { sequence, slotEpoch, clockMs: slotClockMs }
 }
 
 /** Drops the results that the client has declared answered. */

@@ -11,9 +11,7 @@ import { temporaryDirectory } from "./support/directory.ts"
 
 const directory = temporaryDirectory()
 
-const unexpected = () => expect.unreachable("nothing was written")
-const open = (path: string, nodeId?: string) =>
-  openDirectory(path, nodeId, false, { onMeta: unexpected, onFatal: unexpected })
+const open = (path: string, nodeId?: string) => openDirectory(path, nodeId, false)
 const close = (data: { lock: DirectoryLock }) => data.lock.release()
 
 describe("a data directory", () => {

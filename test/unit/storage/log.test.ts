@@ -85,7 +85,7 @@ describe("reading the log back", () => {
     const seen: number[] = []
     const tail = await readTail(
       log.path,
-      new LogReader(log.database),
+      new LogReader(log.database, log.path),
       { batch: applied, position: applied * 64 },
       { batch: witnessed, checksum: checksum === -1 ? own : checksum, synced },
       (_records, { number }) => void seen.push(number),

@@ -55,8 +55,8 @@ function record(slot: number, alias: string, content: string | undefined, expire
 
 /** A round of these records, which are handed in newest first. */
 function roundOf(file: number, records: readonly RecordView[]): Round {
-  const round = new Round(file)
-  for (const each of records.toReversed()) round.add(each)
+  const round = new Round(file, 0)
+  for (const each of records.toReversed()) round.add(each, 1)
   return round
 }
 
@@ -80,7 +80,7 @@ describe("a partition file", () => {
         if (content === undefined) model.delete(alias)
         else model.set(alias, content)
       }
-      writer.write(roundOf(3, records), number, number * 1000)
+      writer.write(roundOf(3, records), { batch: number, position: number * 1000 })
       if (number % 3 === 0) expect(writer.checkpoint()).toBe(true)
       if (number % 5 === 0) {
         writer.close()
@@ -112,17 +112,19 @@ describe("a partition file", () => {
     const outdated = new PartitionWriter(directory(), 0)
     const writer = new PartitionWriter(directory(), 0)
     const round = () => roundOf(0, [record(8, "key", "content")])
-    writer.write(round(), 1, 100)
+    writer.write(round(), { batch: 1, position: 100 })
     const path = partitionPath(directory(), 0)
-    expect(() => outdated.write(round(), 1, 100)).toThrow(`${path}: something else has written it`)
+    expect(() => outdated.write(round(), { batch: 1, position: 100 })).toThrow(
+      `${path}: something else has written it`,
+    )
     outdated.close()
     // Its own commits and checkpoints, and readers, are nobody else.
-    writer.write(round(), 2, 200)
+    writer.write(round(), { batch: 2, position: 200 })
     expect(writer.checkpoint()).toBe(true)
     const reader = new PartitionReader(directory(), 0)
     expect(reader.verifySlot(8)).toBe(1)
     reader.close()
-    writer.write(round(), 3, 300)
+    writer.write(round(), { batch: 3, position: 300 })
     expect(writer.count).toBe(1)
     writer.close()
   })
@@ -131,7 +133,7 @@ describe("a partition file", () => {
     createPartition(directory(), 0)
     const writer = new PartitionWriter(directory(), 0)
     const records = Array.from({ length: 50 }, (_, i) => record(8, `key ${i}`, `content ${i}`))
-    writer.write(roundOf(0, records), 1, 100)
+    writer.write(roundOf(0, records), { batch: 1, position: 100 })
     const path = partitionPath(directory(), 0)
     const meddle = (sql: string) => {
       const database = openDatabase(path)
@@ -175,18 +177,18 @@ describe("a partition file", () => {
   test("is as before when a round does not fit on the disk, and takes it once there is room", () => {
     createPartition(directory(), 0)
     const writer = new PartitionWriter(directory(), 0)
-    writer.write(roundOf(0, [record(0, "a", "1")]), 1, 100)
+    writer.write(roundOf(0, [record(0, "a", "1")]), { batch: 1, position: 100 })
     const large = () =>
       roundOf(
         0,
         Array.from({ length: 200 }, (_, i) => record(8 * (i % 4), `large ${i}`, "x".repeat(20_000))),
       )
     writer.database.exec("PRAGMA max_page_count = 100")
-    expect(() => writer.write(large(), 2, 200)).toThrow(/full/)
+    expect(() => writer.write(large(), { batch: 2, position: 200 })).toThrow(/full/)
     expect(writer.applied).toMatchObject({ batch: 1, position: 100 })
     expect(writer.count).toBe(1)
     writer.database.exec("PRAGMA max_page_count = 1000000")
-    writer.write(large(), 2, 200)
+    writer.write(large(), { batch: 2, position: 200 })
     expect(writer.count).toBe(201)
     writer.close()
     const reader = new PartitionReader(directory(), 0)
@@ -204,14 +206,14 @@ describe("a partition file", () => {
       return roundOf(0, [...small, ...large])
     }
     writer.database.exec("PRAGMA max_page_count = 220")
-    expect(() => writer.write(round(), 7, 700)).toThrow(/full/)
+    expect(() => writer.write(round(), { batch: 7, position: 700 })).toThrow(/full/)
     // The first transaction is in the file, and the file agrees with itself.
     expect(writer.count).toBe(flushTransactionRows)
     writer.close()
     const again = new PartitionWriter(directory(), 0)
     expect(again.applied).toMatchObject({ batch: 0, position: 0 })
     expect(again.slots.get(0)).toMatchObject({ count: flushTransactionRows, sequence: 0 })
-    expect(again.write(round(), 7, 700)).toBe(count + 50)
+    expect(again.write(round(), { batch: 7, position: 700 })).toBe(count + 50)
     expect(again.applied).toMatchObject({ batch: 7, position: 700 })
     again.close()
     const reader = new PartitionReader(directory(), 0)

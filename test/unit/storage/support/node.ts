@@ -50,7 +50,6 @@ export class TestNode {
   readonly recovered: { alias: string; position: number }[] = []
   readonly notices: string[] = []
   readonly fatal: Error[] = []
-  readonly metaTokens: number[] = []
   private readonly pending: Pending[] = []
   private readonly loads = new Map<string, ((error: Error | undefined) => void)[]>()
   private readonly record = new RecordView()
@@ -69,7 +68,6 @@ export class TestNode {
         diskBytesMax: 0,
         partitions: 1,
         onProgress: () => node.progress(),
-        onMeta: (token) => void node.metaTokens.push(token),
         onFatal: (error) => {
           node.fatal.push(error)
           node.wakeAll()
@@ -189,6 +187,7 @@ export class TestNode {
       next.resolve()
     }
     if (released >= 0) this.storage.log.release(released)
+    this.storage.settle(durable)
     for (const { alias, error } of this.storage.takeLoads()) {
       const waiting = this.loads.get(alias) ?? []
       this.loads.delete(alias)

@@ -1,0 +1,92 @@
+/**
+ * Slots that were reset: what memory held of them is void at once, and leaves in bounded steps.
+ *
+ * A list of each slot's entries would cost 8 bytes an entry for the sake of a rare event. Instead the slot notes where in
+ * the log it was reset: what was written before is void, and a walk over the index takes it out. Resets that come while a
+ * walk is under way wait for the next one, so any number of them costs two walks.
+ *
+ * What is not resident of such a slot does not exist: all that was written since the reset is dirty, so none of it has
+ * left memory, and what the table holds is void. That is so until the table has caught up with the reset (`isWhole`). It may
+ * say so only when the walk is over (`firstPending`): from then on clean entries come in from the table, and what was
+ * read from there tells nothing of when it was written.
+ */
+import type { EntryStore } from "./entry-store.ts"
+import { scanPieceSteps } from "./entry-index.ts"
+
+const slotsMax = 65_536
+const walkEnd = 2 ** 32
+/** What a slot waits for. */
+const wait = { nothing: 0, thisWalk: 1, nextWalk: 2 } as const
+
+export class Clearing {
+  /** Whether void entries may be resident. */
+  active = false
+  private readonly entries: EntryStore
+  /** End of each slot's last reset in the log. */
+  private readonly resetAt = new Float64Array(slotsMax)
+  private readonly waits = new Uint8Array(slotsMax)
+  private current: number[] = []
+  private next: number[] = []
+  private cursor = 0
+  private readonly doomed: number[] = []
+
+  constructor(entries: EntryStore) {
+    this.entries = entries
+  }
+
+  clear(slot: number, position: number): void {
+    this.resetAt[slot] = position
+    if (this.waits[slot] !== wait.nextWalk) this.next.push(slot)
+    this.waits[slot] = wait.nextWalk
+    if (this.active) return
+    this.active = true
+    this.begin()
+  }
+
+  private begin(): void {
+    this.current = this.next
+    this.next = []
+    this.cursor = 0
+    for (const slot of this.current) this.waits[slot] = wait.thisWalk
+  }
+
+  isVoid(reference: number): boolean {
+    const { blocks } = this.entries
+    const slot = blocks.slot(reference)
+    return this.waits[slot] !== wait.nothing && blocks.position(reference) < (this.resetAt[slot] as number)
+  }
+
+  /** Whether memory holds all there is of a slot, and the table nothing that counts. */
+  isWhole(slot: number): boolean {
+    return (this.resetAt[slot] as number) > this.entries.flushedPosition
+  }
+
+  /** The first reset in the log whose void entries may still be resident. */
+  get firstPending(): number {
+    let first = Number.MAX_SAFE_INTEGER
+    for (const slot of this.current) first = Math.min(first, this.resetAt[slot] as number)
+    for (const slot of this.next) first = Math.min(first, this.resetAt[slot] as number)
+    return first
+  }
+
+  /** Goes on with the walk; looks at some `steps` places. */
+  step(steps: number): void {
+    const { doomed } = this
+    for (let done = 0; this.active && done < steps; done += scanPieceSteps) {
+      this.cursor = this.entries.index.scanPiece(this.cursor, (reference) => {
+        if (this.isVoid(reference)) doomed.push(reference)
+      })
+      for (const reference of doomed) this.entries.discard(reference)
+      doomed.length = 0
+      if (this.cursor >= walkEnd) this.finish()
+    }
+  }
+
+  private finish(): void {
+    // A slot that was reset again meanwhile waits for the next walk.
+    for (const slot of this.current) if (this.waits[slot] === wait.thisWalk) this.waits[slot] = wait.nothing
+    this.current = []
+    if (this.next.length > 0) this.begin()
+    else this.active = false
+  }
+}

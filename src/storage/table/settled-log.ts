@@ -1,0 +1,110 @@
+/**
+ * The log as the flusher reads it: whole batches up to the settled position, and backwards, since of everything the last
+ * state counts (`change-set.ts` argues why).
+ */
+import { join } from "node:path"
+import { RecordView } from "../../core/entry/record.ts"
+import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
+import { logName } from "../directory/names.ts"
+import { batchHeaderBytes, openBatch } from "../log/batch.ts"
+import type { LogControl } from "../log/control.ts"
+import { type LogPlace, LogReader, type LogRow, openWal } from "../log/log-file.ts"
+import { namedErrors } from "../named-errors.ts"
+import { StorageError } from "../storage.ts"
+import { CutSpans } from "./cut-spans.ts"
+
+const batchesPerRead = 8
+
+export class SettledLog {
+  readonly path: string
+  private readonly control: LogControl
+  private readonly database: SqlDatabase
+  private readonly reader: LogReader
+  private readonly record = new RecordView()
+  /** Of the records of one batch. */
+  private readonly offsets: number[] = []
+
+  constructor(directory: string, control: LogControl) {
+    this.path = join(directory, logName)
+    this.control = control
+    this.database = openWal(this.path, false, 2048)
+    this.reader = new LogReader(this.database, this.path)
+  }
+
+  /** The last batch that is durable and settled as a whole. @param known one that is */
+  last(known: LogPlace): LogPlace {
+    // In this order: the batch that is read is durable up to its end.
+    const { batch } = this.control
+    const { settled } = this.control
+    if (batch <= known.batch || settled <= known.position) return known
+    return this.lastEndingBy(settled, known, batch)
+  }
+
+  private lastEndingBy(position: number, known: LogPlace, high: number): LogPlace {
+    const newest = { batch: high, position: this.endOf(high) }
+    if (newest.position <= position) return newest
+    return this.named(() => this.reader.lastEndingBy(position, known, high))
+  }
+
+  private endOf(batch: number): number {
+    const end = this.named(() => this.reader.endOf(batch))
+    if (end === undefined) throw new StorageError(`${this.path}: batch ${batch} is missing`)
+    return end
+  }
+
+  /**
+   * Where a round ends that begins behind `from` and takes about `bytesMax` of log, by bisection; behind `target` never. It
+   * does not end between a record and the `cut` that voids it.
+   */
+  stretch(from: LogPlace, target: LogPlace, bytesMax: number, spans: () => CutSpans): LogPlace {
+    if (target.position - from.position <= bytesMax) return target
+    const wanted = this.lastEndingBy(from.position + bytesMax, from, target.batch)
+    const end = spans().end(from.batch + 1, Math.max(wanted.batch, from.batch + 1))
+    return { batch: end, position: this.endOf(end) }
+  }
+
+  /** The spans of a stretch of log. */
+  spans(from: LogPlace, target: LogPlace): CutSpans {
+    const spans = new CutSpans()
+    this.walkBack(from, target, (record, batch) => spans.add(record, batch))
+    return spans
+  }
+
+  /** Visits the records behind `from` up to `to`, the last one first. @throws StorageError */
+  walkBack(from: LogPlace, to: LogPlace, visit: (record: RecordView, batch: number) => void): void {
+    for (let next = to.batch; next > from.batch;) {
+      const rows = this.named(() => this.reader.down(next, from.batch + 1, batchesPerRead))
+      if (rows.length === 0) throw new StorageError(`${this.path}: batch ${next} is missing`)
+      for (const row of rows) {
+        const end = this.walkBatch(row, next, visit)
+        if (next === to.batch && end !== to.position)
+          throw new StorageError(`${this.path}: batch ${next} ends at ${end} instead of ${to.position}`)
+        next--
+      }
+    }
+  }
+
+  private walkBatch(row: LogRow, number: number, visit: (record: RecordView, batch: number) => void): number {
+    const header = openBatch(row.batch)
+    if (typeof header === "string" || row.number !== number || header.number !== number)
+      throw new StorageError(
+        `${this.path}: batch ${number}: ${typeof header === "string" ? header : "missing"}`,
+      )
+    const { record, offsets } = this
+    offsets.length = 0
+    for (let offset = batchHeaderBytes; offset < row.batch.length; offset += record.length) {
+      record.at(row.batch, offset)
+      offsets.push(offset)
+    }
+    for (let i = offsets.length - 1; i >= 0; i--) visit(record.at(row.batch, offsets[i] as number), number)
+    return header.end
+  }
+
+  private named<A>(run: () => A): A {
+    return namedErrors(this.path, run)
+  }
+
+  close(): void {
+    this.database.close()
+  }
+}
