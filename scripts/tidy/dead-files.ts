@@ -20,7 +20,7 @@ const ambient = /\.d\.ts$/
 /** Path prefixes of parts that wait for the one that connects them: what a cluster needs beyond one node. */
 export const waitingParts: ReadonlyArray<string> = [
   "src/core/member/",
-  "src/core/node/host.ts",
+  "src/core/node/node.ts",
   "src/core/view/encode.ts",
   "src/core/ring/order.ts",
   "src/wire/topology.ts",

@@ -13,7 +13,6 @@ import { assert } from "../core/lib/assert.ts"
 import { licenseReminderCheckMs, stopTimeoutMs } from "../core/lib/limits.ts"
 import { formatNodeId, parseNodeId, unsetNodeId } from "../core/ring/node-id.ts"
 import { Recovery } from "../core/replication/recovery.ts"
-import { latin1 } from "../platform/latin1.ts"
 import { openStorage } from "../storage/open.ts"
 import { type Storage, StorageError, type StorageOptions } from "../storage/storage.ts"
 import { type HttpListener, HttpStartError, startHttp } from "../http/listener.ts"
@@ -215,7 +214,7 @@ function openNode(
             )
             const data = makeData(storage, contentBytesMax, answers)
             parts = { answers, data }
-            return new Recovery(data.slots, data.clients, storage.memory, latin1, performance.now())
+            return new Recovery(data.replication, performance.now())
           },
         ),
       catch: (cause) => (cause instanceof StorageError ? new StartError(cause.message) : new Defect(cause)),

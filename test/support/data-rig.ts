@@ -133,7 +133,7 @@ export class DataRig implements Output {
   crash(position: number, slotEpoch: number): DataRig {
     const rig = new DataRig(slotEpoch, this.data.slots.length)
     Object.assign(rig.now, this.now)
-    const recovery = new Recovery(rig.data.slots, rig.data.clients, rig.memory, latin1, rig.now.monotonicMs)
+    const recovery = new Recovery(rig.data.replication, rig.now.monotonicMs)
     for (const { bytes, end } of this.sink.records) {
       if (end > position) break
       recovery.record(new RecordView().at(bytes, 8), end)

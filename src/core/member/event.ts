@@ -76,6 +76,8 @@ export type MemberEvent =
   | { readonly kind: "message"; readonly message: PeerMessage }
   | { readonly kind: "tick" }
   | { readonly kind: "persisted"; readonly token: number }
+  /** The data path has heard from a member that is in this epoch. */
+  | { readonly kind: "heard"; readonly storageId: StorageId; readonly epoch: number }
   /** All that the data path wants at present; replaces what it wanted before. */
   | { readonly kind: "wants"; readonly wants: readonly Want[] }
   /** `stop`: clean stop, comes back later. `leave`: permanent removal, all replicas move away first. */

@@ -27,6 +27,7 @@ import { Poll } from "./poll.ts"
 import { receive } from "./receive.ts"
 import { Roll } from "./roll.ts"
 import { Seat, type Draw } from "./seat.ts"
+import { heardOf } from "./spreading.ts"
 import type { MemberState } from "./state.ts"
 
 export class Member {
@@ -125,6 +126,10 @@ export class Member {
         break
       case "persisted":
         this.persisted(event.token, now)
+        break
+      case "heard":
+        if (this.seat !== undefined && this.phase === "active")
+          heardOf(this.seat, event.storageId, event.epoch, now)
         break
       case "wants":
         this.want(event.wants, now)

@@ -7,7 +7,7 @@
 import type { Now } from "../lib/clock.ts"
 import { tickMs } from "../lib/limits.ts"
 import { applyDelta } from "../view/delta.ts"
-import type { View } from "../view/view.ts"
+import { memberOf, type Address, type StorageId, type View } from "../view/view.ts"
 import type { MessageBody, PeerMessage } from "./event.ts"
 import type { Seat } from "./seat.ts"
 
@@ -35,7 +35,7 @@ export function receiveViews(seat: Seat, message: PeerMessage, now: Now): boolea
     const last = body.deltas.at(-1)
     if (first === undefined || last === undefined || last.epoch <= seat.view.epoch) return true
     if (first.epoch > seat.view.epoch + 1) {
-      askForView(seat, message, now)
+      askForView(seat, message.from.address, message.from.storageId, now)
       return true
     }
     const deltas = body.deltas.filter((delta) => delta.epoch > seat.view.epoch)
@@ -43,7 +43,7 @@ export function receiveViews(seat: Seat, message: PeerMessage, now: Now): boolea
     seat.adopt({ view, deltas, spread: false }, now)
     return true
   }
-  if (message.epoch > seat.view.epoch) askForView(seat, message, now)
+  if (message.epoch > seat.view.epoch) askForView(seat, message.from.address, message.from.storageId, now)
   if (message.epoch < seat.view.epoch && questions.has(body.kind)) {
     tellView(seat, message, now)
     return true
@@ -59,8 +59,14 @@ export function tellView(seat: Seat, message: PeerMessage, now: Now): void {
   seat.sendTo(message.from.address, message.from.storageId, body, now)
 }
 
-function askForView(seat: Seat, message: PeerMessage, now: Now): void {
+/** A member is in this epoch. */
+export function heardOf(seat: Seat, storageId: StorageId, epoch: number, now: Now): void {
+  const member = memberOf(seat.view, storageId)
+  if (member !== undefined && epoch > seat.view.epoch) askForView(seat, member.address, storageId, now)
+}
+
+function askForView(seat: Seat, address: Address, storageId: StorageId, now: Now): void {
   if (seat.isAdopting || now.monotonicMs < seat.state.askedUntilMs) return
   seat.state.askedUntilMs = now.monotonicMs + tickMs
-  seat.sendTo(message.from.address, message.from.storageId, { kind: "behind" }, now)
+  seat.sendTo(address, storageId, { kind: "behind" }, now)
 }

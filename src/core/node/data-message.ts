@@ -9,6 +9,7 @@
  * towards a certificate only if the learner was in the certificate's epoch when it said so. And the sender's *boot*: what an
  * earlier process said is void.
  */
+import type { EpochStart } from "../replication/epochs.ts"
 import type { SlotEntry } from "../replication/transfer.ts"
 import type { StorageId } from "../view/view.ts"
 
@@ -72,6 +73,8 @@ export interface Acknowledgement {
   readonly slot: number
   readonly slotEpoch: number
   readonly sequence: number
+  /** What it has applied. */
+  readonly committedSequence: number
 }
 
 /**
@@ -85,19 +88,11 @@ export interface ReplicaState {
   readonly committedSequence: number
   /** Of its log behind `committedSequence`: each slot epoch and the first sequence in it, ascending. */
   readonly epochs: readonly EpochStart[]
-  /** A snapshot that has begun and can go on. */
-  readonly snapshot: { readonly sequence: number; readonly after: Uint8Array | undefined } | undefined
-}
-
-export interface EpochStart {
-  readonly slotEpoch: number
-  readonly firstSequence: number
 }
 
 /**
- * A piece of a snapshot, in the order of the aliases. The entries are of a state that holds at least all up to `sequence`;
- * the log goes on behind it. The first piece (`after` undefined, `results` of all clients) makes the replica discard what
- * it holds of the slot.
+ * A piece of a snapshot; `slotEpoch`, `sequence` and `lastEpoch` tell of which. The entries are of a state that holds at
+ * least all up to `sequence`; the log goes on behind it. Piece 0 makes the replica discard what it holds of the slot.
  */
 export interface SnapshotPiece {
   readonly kind: "piece"
@@ -107,12 +102,12 @@ export interface SnapshotPiece {
   readonly lastEpoch: number
   readonly sequence: number
   readonly slotClockMs: number
-  /** The alias behind which this piece begins. */
-  readonly after: Uint8Array | undefined
+  /** Counts from 0. */
+  readonly index: number
+  readonly isLast: boolean
+  /** In the order of the aliases. */
   readonly entries: readonly SlotEntry[]
   readonly results: readonly SnapshotResult[]
-  /** Where the next one begins; undefined in the last. */
-  readonly next: Uint8Array | undefined
 }
 
 /** One stored result; `number` 0 tells a client's floor alone. */
@@ -125,13 +120,14 @@ export interface SnapshotResult {
   readonly content: Uint8Array | undefined
 }
 
-/** A replica has durably taken the snapshot's entries up to `after`; undefined: nothing yet. */
+/** A replica has durably taken the snapshot's pieces up to `index`; -1: none. */
 export interface SnapshotTaken {
   readonly kind: "taken"
   readonly slot: number
   readonly slotEpoch: number
+  readonly lastEpoch: number
   readonly sequence: number
-  readonly after: Uint8Array | undefined
+  readonly index: number
 }
 
 /** A client's request, for the primary of its slot. */

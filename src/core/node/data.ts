@@ -1,34 +1,34 @@
 /**
  * The data path of a node: every request for an entry comes in here, and its effects go out (`Output`, `RecordSink`).
  *
- * A write is evaluated against what is committed plus what is prepared, numbered, and put into the log; when the log is
- * durable (`persisted`) it is committed, applied to the table in memory and answered, in the order of the log. A read is
- * answered at once from committed entries. Whatever is not in memory is asked for (`Output.load`) and the request is
- * evaluated again from the start when it is there, so that waiting never holds a decision that has grown old.
+ * A write is evaluated against what is committed plus what is prepared, numbered, and put into the log; when it commits
+ * (`Replication`) it is applied to the table in memory and answered, in the order of its slot. A read is answered at once
+ * from committed entries. Whatever is not in memory is asked for (`Output.load`) and the request is evaluated again from
+ * the start when it is there, so that waiting never holds a decision that has grown old.
  *
- * Not here: who may serve a slot (view, lease), and everything about disks and sockets.
+ * Both only where this node serves the slot and has a lease; a request for another slot goes to `misdirected`. A node in no
+ * cluster (`slotEpoch` given) serves all slots without one.
  */
 import { code } from "../../wire/errors.ts"
 import { CurrentEntry } from "../entry/current.ts"
 import { evaluate, Outcome } from "../entry/evaluate.ts"
 import { absent, type EntryMemory, unknown } from "../entry/memory.ts"
 import { operation } from "../entry/operation.ts"
-import { noResult, recordEffect, RecordView } from "../entry/record.ts"
+import { recordEffect, RecordView } from "../entry/record.ts"
 import type { Request } from "../entry/request.ts"
 import { assert } from "../lib/assert.ts"
 import type { Now } from "../lib/clock.ts"
 import { reservedAliasPrefix, resultContentBytesMax } from "../lib/limits.ts"
-import { type ClientRow, never, stillPrepared } from "../replication/client-row.ts"
-import { Clients, type Text } from "../replication/clients.ts"
+import { type ClientRow, never } from "../replication/client-row.ts"
+import type { Clients, Text } from "../replication/clients.ts"
 import type { Prepared, Requester } from "../replication/prepared.ts"
-import { PreparedQueue } from "../replication/prepared-queue.ts"
-import { RecordWriter } from "../replication/record-writer.ts"
+import { Replication } from "../replication/replication.ts"
 import type { RecordSink } from "../replication/sink.ts"
-import { applyRecord } from "../replication/apply.ts"
-import { SlotLog } from "../replication/slot-log.ts"
+import type { SlotLog } from "../replication/slot-log.ts"
 import { type Digest, slotOfDigest } from "../ring/slot.ts"
 import { Counters } from "./counters.ts"
 import { Loads, type Waiting } from "./loads.ts"
+import { WriteOutcomes } from "./outcomes.ts"
 import type { Output } from "./output.ts"
 
 export interface DataOptions {
@@ -40,8 +40,8 @@ export interface DataOptions {
   readonly text: Text
   readonly slotCount: number
   readonly contentBytesMax: number
-  /** New records are numbered in this epoch. */
-  readonly slotEpoch: number
+  /** Serve all slots alone, numbering new records in this epoch. */
+  readonly slotEpoch?: number
   /** True while the disk or its quota is full. */
   readonly diskFull: () => boolean
 }
@@ -50,18 +50,22 @@ const reserved = Array.from(reservedAliasPrefix, (letter) => letter.charCodeAt(0
 /** Clients looked at per tick, of whom some may have gone; also what one record holds. */
 const clientsSweptPerTick = 1024
 
+/** What becomes of a request for a slot that this node does not serve now; `slot` is undefined where none is served. */
+export type Misdirected = (request: Request, requester: Requester, slot: SlotLog, now: Now) => void
+
 export class DataPath {
-  readonly slots: SlotLog[] = []
-  readonly clients: Clients
+  readonly replication: Replication
   readonly counters = new Counters()
+  /** Of this node's lease, on its monotonic clock. */
+  leaseUntilMs = -Infinity
+  misdirected: Misdirected = (request, requester) => this.fail(request, requester, code.unstable_cluster)
   private readonly options: DataOptions
   private readonly memory: EntryMemory
   private readonly output: Output
-  private readonly writer: RecordWriter
-  private readonly queue = new PreparedQueue()
   private readonly loads = new Loads()
   private readonly current = new CurrentEntry()
   private readonly outcome = new Outcome()
+  private readonly outcomes: WriteOutcomes
   private readonly record = new RecordView()
   /** While requests are resumed whose alias a load has not found. */
   private absentOnDisk = false
@@ -70,28 +74,47 @@ export class DataPath {
     this.options = options
     this.memory = options.memory
     this.output = options.output
-    this.writer = new RecordWriter(options.log)
-    this.clients = new Clients(options.text)
-    for (let slot = 0; slot < options.slotCount; slot++) this.slots.push(new SlotLog(slot, options.slotEpoch))
+    this.replication = new Replication(options)
+    this.outcomes = new WriteOutcomes(options.output, this.counters, (request, requester, now) =>
+      this.evaluate(request, requester, now),
+    )
+    this.replication.outcomes = this.outcomes
+    if (options.slotEpoch === undefined) return
+    this.replication.serveAlone(options.slotEpoch)
+    this.leaseUntilMs = Infinity
+  }
+
+  get slots(): readonly SlotLog[] {
+    return this.replication.slots
+  }
+
+  get clients(): Clients {
+    return this.replication.clients
   }
 
   /** Writes in the log and not yet committed. */
   get preparedCount(): number {
-    return this.queue.count
+    return this.replication.queue.count
   }
 
   get loadingCount(): number {
     return this.loads.count
   }
 
-  private slotLog(slot: number): SlotLog {
-    const log = this.slots[slot]
-    assert(log !== undefined, "a slot below the slot count")
-    return log
+  private slotOf(bytes: Uint8Array, start: number, end: number): number {
+    return slotOfDigest(this.options.digest(bytes.subarray(start, end)), this.slots.length)
   }
 
-  private slotOf(bytes: Uint8Array, start: number, end: number): number {
-    return slotOfDigest(this.options.digest(bytes.subarray(start, end)), this.options.slotCount)
+  /** Where all slots are served here, nobody need know which one an alias that is not resident belongs to. */
+  private slotOfRead(request: Request, handle: number): SlotLog | undefined {
+    const { replication } = this
+    if (handle >= 0) return replication.slot(this.memory.slotOf(handle))
+    if (replication.servingCount === replication.slots.length) return undefined
+    return replication.slot(this.slotOf(request.bytes, request.aliasStart, request.aliasEnd))
+  }
+
+  private mayServe(slot: SlotLog | undefined, now: Now): boolean {
+    return (slot === undefined || slot.serving) && now.monotonicMs < this.leaseUntilMs
   }
 
   // Requests
@@ -105,25 +128,26 @@ export class DataPath {
 
   /** For the first time, or again after what it waited for. */
   private evaluate(request: Request, requester: Requester, now: Now): void {
-    if (request.number === 0) this.read(request, requester, now)
+    if (this.slots.length === 0) this.fail(request, requester, code.unstable_cluster)
+    else if (request.number === 0) this.read(request, requester, now)
     else this.write(request, requester, now)
   }
 
   /** Refuses or fails a request without a record. */
-  private fail(request: Request, requester: Requester, errorCode: number): void {
+  fail(request: Request, requester: Requester, errorCode: number): void {
     this.counters.fail(request.opcode)
     this.output.error(requester, request.requestId, errorCode)
   }
 
   private read(request: Request, requester: Requester, now: Now): void {
     const handle = this.find(request.bytes, request.aliasStart, request.aliasEnd)
+    const slot = this.slotOfRead(request, handle)
+    if (!this.mayServe(slot, now)) return this.turnAway(request, requester, slot, now)
     if (handle === unknown) return this.wait(request, requester)
-    if (handle === absent) return this.fail(request, requester, code.alias_not_found)
+    if (handle === absent || slot === undefined) return this.fail(request, requester, code.alias_not_found)
     const expiresAtMs = this.memory.expiresAtMs(handle)
-    if (expiresAtMs !== 0) {
-      const slot = this.slotLog(this.memory.slotOf(handle))
-      if (expiresAtMs <= slot.now(now.wallMs)) return this.readExpired(request, slot, requester)
-    }
+    if (expiresAtMs !== 0 && expiresAtMs <= slot.now(now.wallMs))
+      return this.readExpired(request, slot, requester)
     if (request.opcode === operation.get) {
       this.counters.send(operation.get, this.memory.contentLength(handle))
       this.output.resident(requester, request.requestId, handle)
@@ -134,28 +158,45 @@ export class DataPath {
   private readExpired(request: Request, slot: SlotLog, requester: Requester): void {
     const { bytes, aliasStart, aliasEnd } = request
     const alias = this.options.text(bytes, aliasStart, aliasEnd)
-    let prepared = this.queue.latest(alias)
+    const { queue } = this.replication
+    let prepared = queue.latest(alias)
     if (prepared === undefined) {
-      prepared = this.writer.removeExpired(slot, alias, bytes, aliasStart, aliasEnd)
-      this.queue.push(prepared)
-      this.counters.expiredRemoved++
+      this.removeExpired(slot, alias, bytes, aliasStart, aliasEnd)
+      prepared = queue.latest(alias)
+      assert(prepared !== undefined, "a removal is prepared")
     }
-    prepared.wait({ requester, requestId: request.requestId, read: request.copy() })
+    const { requestId, arrivedMs, timeLeftMs } = request
+    const read = request.copy()
+    prepared.wait({ requester, requestId, read, deadlineMs: arrivedMs + timeLeftMs })
+  }
+
+  /** Not here, or not now. */
+  private turnAway(request: Request, requester: Requester, slot: SlotLog | undefined, now: Now): void {
+    if (slot === undefined) this.fail(request, requester, code.unstable_cluster)
+    else this.misdirected(request, requester, slot, now)
+  }
+
+  private removeExpired(slot: SlotLog, alias: string, bytes: Uint8Array, start: number, end: number): void {
+    const { replication } = this
+    replication.append(slot, replication.writer.removeExpired(slot, alias, bytes, start, end))
+    this.counters.expiredRemoved++
   }
 
   private write(request: Request, requester: Requester, now: Now): void {
     const { bytes, aliasStart, aliasEnd } = request
+    const { replication } = this
     const alias = this.options.text(bytes, aliasStart, aliasEnd)
-    const prepared = this.queue.latest(alias)
+    const prepared = replication.queue.latest(alias)
     const handle = prepared === undefined ? this.find(bytes, aliasStart, aliasEnd) : absent
     const slot = this.slotOfWrite(request, prepared, handle)
+    if (!this.mayServe(slot, now)) return this.turnAway(request, requester, slot, now)
     const row = this.clients.at(bytes, request.clientStart, now.monotonicMs)
     if (row === undefined) return this.fail(request, requester, code.overloaded)
     row.usedMs = now.monotonicMs
     if (request.number < row.floor) return this.fail(request, requester, code.stale_request)
     row.raiseFloor(request.floor)
     const known = row.find(request.number)
-    if (known !== never) return this.answerAgain(row, request.number, known, requester, request.requestId)
+    if (known !== never) return this.outcomes.again(slot, row, request, known, requester)
     const refused = this.refusal(request, row)
     if (refused !== 0) return this.fail(request, requester, refused)
     // Only `update` is blind: every other write wants to know the entry.
@@ -168,17 +209,29 @@ export class DataPath {
       this.outcome.effect = recordEffect.remove
     if (this.outcome.effect === recordEffect.store && this.options.diskFull())
       return this.fail(request, requester, code.disk_full)
-    const written = this.writer.write(slot, row, request, this.current, this.outcome, alias, requester, nowMs)
+    const written = replication.writer.write(
+      slot,
+      row,
+      request,
+      this.current,
+      this.outcome,
+      alias,
+      requester,
+      nowMs,
+    )
     written.handle = handle
     written.memoryVersion = this.memory.version
     row.prepare(request.number, slot.slot)
-    this.queue.push(written)
+    replication.append(slot, written)
   }
 
   private slotOfWrite(request: Request, prepared: Prepared | undefined, handle: number): SlotLog {
     if (prepared?.slot !== undefined) return prepared.slot
-    if (handle >= 0) return this.slotLog(this.memory.slotOf(handle))
-    return this.slotLog(this.slotOf(request.bytes, request.aliasStart, request.aliasEnd))
+    const slot =
+      handle >= 0
+        ? this.memory.slotOf(handle)
+        : this.slotOf(request.bytes, request.aliasStart, request.aliasEnd)
+    return this.replication.slot(slot)
   }
 
   /** Reasons to refuse a write before anything of it is logged. */
@@ -206,72 +259,16 @@ export class DataPath {
     else current.setAbsent()
   }
 
-  /** A retry: waits for the first attempt, or gets its answer. */
-  private answerAgain(
-    row: ClientRow,
-    number: number,
-    known: number,
-    requester: Requester,
-    requestId: number,
-  ): void {
-    this.counters.duplicates++
-    const { output } = this
-    if (known === stillPrepared) {
-      const prepared = this.queue.find(row, number)
-      assert(prepared !== undefined, "what is prepared waits in the queue")
-      return prepared.wait({ requester, requestId, read: undefined })
-    }
-    const content = row.contentOf(number)
-    if (content === undefined) {
-      if (known === 0) output.ok(requester, requestId)
-      else output.error(requester, requestId, known)
-    } else if (known === 0) output.content(requester, requestId, content, 0, content.length)
-    else output.errorContent(requester, requestId, known, content, 0, content.length)
-  }
-
   // Committing
 
-  /** The log is durable up to `position`: commits, applies and answers what lies below, in order. */
+  /** The log is durable up to `position`. */
   persisted(position: number, now: Now): void {
-    let released = -1
-    for (let next = this.queue.shift(position); next !== undefined; next = this.queue.shift(position)) {
-      released = next.position
-      this.commit(next, now)
-    }
-    if (released >= 0) this.options.log.release(released)
+    this.replication.persisted(position, now)
   }
 
-  private commit(prepared: Prepared, now: Now): void {
-    const { slot, requester, waiters } = prepared
-    // The node's own notes are of no slot: writing them down was all.
-    if (slot === undefined) return
-    slot.commit(prepared.sequence)
-    const record = this.record.at(prepared.bytes, prepared.offset)
-    const known = prepared.memoryVersion === this.memory.version ? prepared.handle : absent
-    applyRecord(this.memory, record, prepared.row, true, prepared.position, known)
-    if (requester !== undefined) {
-      this.answer(requester, prepared.requestId, record)
-      this.counters.answered(record.opcode, now.monotonicMs - prepared.arrivedMs)
-    }
-    if (waiters === undefined) return
-    for (const waiter of waiters) {
-      if (waiter.read !== undefined) this.evaluate(waiter.read, waiter.requester, now)
-      else this.answer(waiter.requester, waiter.requestId, this.record.at(prepared.bytes, prepared.offset))
-    }
-  }
-
-  private answer(requester: Requester, requestId: number, record: RecordView): void {
-    const { output } = this
-    const { code: resultCode, resultLength } = record
-    if (resultCode !== 0) this.counters.fail(record.opcode)
-    if (resultLength !== noResult) this.counters.send(record.opcode, resultLength)
-    if (resultLength === noResult) {
-      if (resultCode === 0) output.ok(requester, requestId)
-      else output.error(requester, requestId, resultCode)
-    } else if (resultCode === 0)
-      output.content(requester, requestId, record.bytes, record.resultOffset, resultLength)
-    else
-      output.errorContent(requester, requestId, resultCode, record.bytes, record.resultOffset, resultLength)
+  /** Who has waited until his deadline learns that the outcome is not known. */
+  expireWaiters(now: Now): void {
+    this.outcomes.expire(this.replication.queue, now)
   }
 
   // Entries that are not in memory
@@ -326,16 +323,17 @@ export class DataPath {
 
   /** Storage believes that this entry (latin1) has expired: removes it, if that is still so. */
   expire(alias: string, now: Now): void {
-    if (this.queue.latest(alias) !== undefined) return
+    const { replication } = this
+    if (replication.queue.latest(alias) !== undefined || this.slots.length === 0) return
     const bytes = Uint8Array.from(alias, (letter) => letter.charCodeAt(0))
     const handle = this.find(bytes, 0, bytes.length)
     if (handle === unknown) return this.load(bytes, 0, bytes.length, { kind: "expiry" })
     if (handle === absent) return
-    const slot = this.slotLog(this.memory.slotOf(handle))
+    const slot = replication.slot(this.memory.slotOf(handle))
+    if (!this.mayServe(slot, now)) return
     const expiresAtMs = this.memory.expiresAtMs(handle)
     if (expiresAtMs === 0 || expiresAtMs > slot.now(now.wallMs)) return
-    this.queue.push(this.writer.removeExpired(slot, alias, bytes, 0, bytes.length))
-    this.counters.expiredRemoved++
+    this.removeExpired(slot, alias, bytes, 0, bytes.length)
   }
 
   /** Forgets clients that have been silent for longer than any of their attempts may last. Once a second. */
@@ -343,7 +341,7 @@ export class DataPath {
     const gone = this.clients.sweep(now.monotonicMs, clientsSweptPerTick)
     if (gone.length === 0) return
     this.counters.clientsForgotten += gone.length
-    this.queue.push(this.writer.forgetClients(gone))
+    this.replication.queue.push(this.replication.writer.forgetClients(gone))
   }
 }
 

@@ -65,10 +65,31 @@ export class ClientRow {
     return this.contents?.get(number)
   }
 
-  /** A write of this client was put into the log. */
+  /** A write of this client was put into the log. (Another node's may be one that the client has meanwhile declared answered.) */
   prepare(number: number, slot: number): void {
-    this.set(number, slot, preparedCell)
     this.preparedCount++
+    if (number >= this.floor && this.find(number) === never) this.set(number, slot, preparedCell)
+  }
+
+  /** A prepared write was cut out of the log: it never happened. */
+  unprepare(number: number): void {
+    this.preparedCount--
+    assert(this.preparedCount >= 0, "what is cut was prepared")
+    if (number < this.floor || this.find(number) !== stillPrepared) return
+    this.cells[number & (this.cells.length - 1)] = nothing
+  }
+
+  /** Calls `visit` for each stored result of the slot. */
+  forEach(
+    slot: number,
+    visit: (number: number, code: number, content: Uint8Array | undefined) => void,
+  ): void {
+    for (let number = this.floor; number <= this.last; number++) {
+      const at = number & (this.cells.length - 1)
+      const cell = this.cells[at] as number
+      if (this.slots[at] === slot && cell >= codeBase)
+        visit(number, cell - codeBase, this.contents?.get(number))
+    }
   }
 
   /** A prepared write was committed with this result. */
@@ -84,12 +105,13 @@ export class ClientRow {
     this.set(number, slot, code + codeBase)
     if (content === undefined) return
     this.contents ??= new Map()
+    // A log that is read again behind a snapshot tells some results twice.
+    this.total.bytes += content.length - (this.contents.get(number)?.length ?? 0)
     this.contents.set(number, content)
-    this.total.bytes += content.length
   }
 
   private set(number: number, slot: number, cell: number): void {
-    assert(number >= this.floor && this.accepts(number), "a number lies in its client's window")
+    assert(number >= this.floor, "a number lies in its client's window")
     if (number - this.floor >= this.cells.length) this.grow(number)
     const at = number & (this.cells.length - 1)
     this.cells[at] = cell

@@ -67,6 +67,11 @@ export class Clients {
     return row
   }
 
+  /** All rows. */
+  values(): IterableIterator<ClientRow> {
+    return this.rows.values()
+  }
+
   forget(id: string): void {
     const row = this.rows.get(id)
     if (row === undefined) return

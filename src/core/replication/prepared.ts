@@ -16,15 +16,16 @@ export interface Waiter {
   readonly requestId: number
   /** Set for a read: it is evaluated once the record is applied. */
   readonly read: Request | undefined
+  readonly deadlineMs: number
 }
 
 export class Prepared {
   /** Undefined for a record of the node's own log, which no slot numbers. */
   readonly slot: SlotLog | undefined
   readonly sequence: number
-  /** The record's place until it is released. */
-  readonly bytes: Uint8Array
-  readonly offset: number
+  /** The record's place; it is another one once it was copied out of the log's ring. */
+  bytes: Uint8Array
+  offset: number
   /** Its end in the log. */
   readonly position: number
   /** latin1 of the alias, or undefined for a record that concerns no entry. */
@@ -33,14 +34,22 @@ export class Prepared {
   readonly number: number
   requester: Requester | undefined
   readonly requestId: number
-  /** Monotonic instant at which the request arrived. */
+  /** Monotonic instants at which the request arrived, and from which on nobody waits for its answer. */
   readonly arrivedMs: number
+  readonly deadlineMs: number
   /** What `find` gave for the alias when the write was evaluated, and the memory's version then. */
   handle: number = absent
   memoryVersion = 0
   waiters: Waiter[] | undefined = undefined
-  /** Next in the order of the log. */
+  /** Next in the order of the log, and of the slot. */
   next: Prepared | undefined = undefined
+  nextInSlot: Prepared | undefined = undefined
+  /** Applied or void. */
+  isDone = false
+  /** Where the note ends that made it void; 0 = it is not. */
+  voidAt = 0
+  /** Its bytes are its own. */
+  isCopied = false
 
   constructor(
     slot: SlotLog | undefined,
@@ -54,6 +63,7 @@ export class Prepared {
     requester: Requester | undefined,
     requestId: number,
     arrivedMs: number,
+    deadlineMs: number,
   ) {
     this.slot = slot
     this.sequence = sequence
@@ -66,6 +76,7 @@ export class Prepared {
     this.requester = requester
     this.requestId = requestId
     this.arrivedMs = arrivedMs
+    this.deadlineMs = deadlineMs
   }
 
   wait(waiter: Waiter): void {

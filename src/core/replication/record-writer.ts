@@ -10,13 +10,16 @@ import {
   recordHeaderBytes,
   recordKind,
   recordOffset,
+  type RecordView,
   writeRecordHeader,
 } from "../entry/record.ts"
 import type { Request } from "../entry/request.ts"
 import type { ClientRow } from "./client-row.ts"
 import { Prepared, type Requester } from "./prepared.ts"
+import type { SnapshotResult } from "../node/data-message.ts"
 import type { RecordSink } from "./sink.ts"
 import type { SlotLog } from "./slot-log.ts"
+import type { SlotEntry } from "./transfer.ts"
 
 export class RecordWriter {
   private readonly sink: RecordSink
@@ -40,6 +43,7 @@ export class RecordWriter {
     const aliasLength = request.aliasEnd - request.aliasStart
     const contentLength = lengthOf(outcome.content, request, current)
     const resultLength = outcome.result === source.nothing ? noResult : current.length
+    const uncommitted = slot.uncommittedNext()
     const sequence = slot.nextSequence()
     const offset = sink.reserve(recordBytes(aliasLength, contentLength, resultLength))
     const { bytes } = sink
@@ -55,11 +59,13 @@ export class RecordWriter {
       nowMs,
       outcome.expiresAtMs,
       request.number,
-      request.floor,
+      // All that the client has said, also with requests for other slots.
+      row.floor,
       request.opcode,
       aliasLength,
       contentLength,
       resultLength,
+      uncommitted,
     )
     copy(request.bytes, request.clientStart, bytes, offset + recordOffset.client, 16)
     let at = offset + recordHeaderBytes
@@ -85,58 +91,193 @@ export class RecordWriter {
       requester,
       requestId,
       arrivedMs,
+      arrivedMs + request.timeLeftMs,
     )
   }
 
   /** The removal of an entry that has expired: the node's own record, no client's. */
   removeExpired(slot: SlotLog, alias: string, bytes: Uint8Array, start: number, end: number): Prepared {
-    const prepared = this.own(slot, recordKind.entry, recordEffect.remove, end - start, alias)
-    copy(bytes, start, prepared.bytes, prepared.offset + recordHeaderBytes, end - start)
-    return prepared
-  }
-
-  /** Drops the rows of clients (16 latin1 characters each) that have been silent for too long: of no slot, so not numbered. */
-  forgetClients(clients: readonly string[]): Prepared {
-    const { none } = recordEffect
-    const prepared = this.own(undefined, recordKind.forgetClients, none, clients.length * 16, undefined)
-    let at = prepared.offset + recordHeaderBytes
-    for (const id of clients) for (let i = 0; i < 16; i++) prepared.bytes[at++] = id.charCodeAt(i)
-    return prepared
-  }
-
-  private own(
-    slot: SlotLog | undefined,
-    kind: number,
-    effect: number,
-    aliasLength: number,
-    alias: string | undefined,
-  ): Prepared {
-    const { sink } = this
-    const sequence = slot?.nextSequence() ?? 0
-    const offset = sink.reserve(recordBytes(aliasLength, 0, noResult))
-    const { bytes, view, position } = sink
-    const [index, epoch, clockMs] = slot === undefined ? [0, 0, 0] : [slot.slot, slot.slotEpoch, slot.clockMs]
-    writeRecordHeader(
-      view,
-      offset,
-      kind,
-      effect,
-      index,
-      epoch,
-      0,
+    const uncommitted = slot.uncommittedNext()
+    const sequence = slot.nextSequence()
+    const { slotEpoch, clockMs } = slot
+    const header: Header = {
+      ...plain,
+      effect: recordEffect.remove,
+      slot: slot.slot,
+      slotEpoch,
       sequence,
       clockMs,
+    }
+    const at = this.reserve({ ...header, aliasLength: end - start, uncommitted })
+    const { sink } = this
+    copy(bytes, start, sink.bytes, at + recordHeaderBytes, end - start)
+    const { position } = sink
+    return new Prepared(
+      slot,
+      sequence,
+      sink.bytes,
+      at,
+      position,
+      alias,
+      undefined,
+      0,
+      undefined,
       0,
       0,
+      Infinity,
+    )
+  }
+
+  /** A record of another node's log, verbatim but for what is this log's own. */
+  copy(slot: SlotLog, row: ClientRow | undefined, record: RecordView, uncommitted: number): Prepared {
+    const { sink } = this
+    const { length, sequence, number } = record
+    const at = sink.reserve(length)
+    copy(record.bytes, record.offset, sink.bytes, at, length)
+    sink.view.setUint32(at + recordOffset.uncommitted, uncommitted, true)
+    const { bytes, position } = sink
+    return new Prepared(
+      slot,
+      sequence,
+      bytes,
+      at,
+      position,
+      undefined,
+      row,
+      number,
+      undefined,
       0,
+      0,
+      Infinity,
+    )
+  }
+
+  // Notes of the node's own
+
+  /** Drops the rows of clients (16 latin1 characters each) that have been silent for too long. */
+  forgetClients(clients: readonly string[]): Prepared {
+    const { forgetClients } = recordKind
+    const note = this.note({ ...plain, kind: forgetClients, aliasLength: clients.length * 16 })
+    let at = note.offset + recordHeaderBytes
+    for (const id of clients) {
+      writeText(note.bytes, at, id)
+      at += 16
+    }
+    return note
+  }
+
+  /** What stands in the log of the slot behind `sequence` is void. */
+  cut(slot: number, sequence: number): Prepared {
+    return this.note({ ...plain, kind: recordKind.cut, slot, sequence })
+  }
+
+  /** All of the slot is void; a snapshot of this state follows, or none (sequence -1). */
+  reset(slot: number, slotEpoch: number, sequence: number, clockMs: number): Prepared {
+    return this.note({ ...plain, kind: recordKind.reset, slot, slotEpoch, sequence, clockMs })
+  }
+
+  install(slot: number, { alias, content, expiresAtMs }: SlotEntry): Prepared {
+    const note = this.note({
+      ...plain,
+      kind: recordKind.install,
+      effect: recordEffect.store,
+      slot,
+      expiresAtMs,
+      aliasLength: alias.length,
+      contentLength: content.length,
+    })
+    const at = note.offset + recordHeaderBytes
+    copy(alias, 0, note.bytes, at, alias.length)
+    copy(content, 0, note.bytes, at + alias.length, content.length)
+    return note
+  }
+
+  installResult(slot: number, result: SnapshotResult): Prepared {
+    const { client, number, floor, code, content } = result
+    const resultLength = content === undefined ? noResult : content.length
+    const kind = recordKind.installResult
+    const note = this.note({ ...plain, kind, slot, number, floor, code, resultLength })
+    writeText(note.bytes, note.offset + recordOffset.client, client)
+    if (content !== undefined) copy(content, 0, note.bytes, note.offset + recordHeaderBytes, content.length)
+    return note
+  }
+
+  installed(slot: number, slotEpoch: number, sequence: number, clockMs: number): Prepared {
+    return this.note({ ...plain, kind: recordKind.installed, slot, slotEpoch, sequence, clockMs })
+  }
+
+  private note(header: Header): Prepared {
+    const at = this.reserve(header)
+    const { bytes, position } = this.sink
+    return new Prepared(undefined, 0, bytes, at, position, undefined, undefined, 0, undefined, 0, 0, Infinity)
+  }
+
+  /** Writes a record's header, of no client. @returns where it begins in the sink's bytes */
+  private reserve(header: Header): number {
+    const { sink } = this
+    const { aliasLength, contentLength, resultLength } = header
+    const at = sink.reserve(recordBytes(aliasLength, contentLength, resultLength))
+    writeRecordHeader(
+      sink.view,
+      at,
+      header.kind,
+      header.effect,
+      header.slot,
+      header.slotEpoch,
+      header.code,
+      header.sequence,
+      header.clockMs,
+      header.expiresAtMs,
+      header.number,
+      header.floor,
       0,
       aliasLength,
-      0,
-      noResult,
+      contentLength,
+      resultLength,
+      header.uncommitted,
     )
-    bytes.fill(0, offset + recordOffset.client, offset + recordOffset.client + 16)
-    return new Prepared(slot, sequence, bytes, offset, position, alias, undefined, 0, undefined, 0, 0)
+    sink.bytes.fill(0, at + recordOffset.client, at + recordOffset.client + 16)
+    return at
   }
+}
+
+/** A record's header where no request gives it. */
+interface Header {
+  readonly kind: number
+  readonly effect: number
+  readonly slot: number
+  readonly slotEpoch: number
+  readonly code: number
+  readonly sequence: number
+  readonly clockMs: number
+  readonly expiresAtMs: number
+  readonly number: number
+  readonly floor: number
+  readonly aliasLength: number
+  readonly contentLength: number
+  readonly resultLength: number
+  readonly uncommitted: number
+}
+
+const plain: Header = {
+  kind: recordKind.entry,
+  effect: recordEffect.none,
+  slot: 0,
+  slotEpoch: 0,
+  code: 0,
+  sequence: 0,
+  clockMs: 0,
+  expiresAtMs: 0,
+  number: 0,
+  floor: 0,
+  aliasLength: 0,
+  contentLength: 0,
+  resultLength: noResult,
+  uncommitted: 0,
+}
+
+function writeText(bytes: Uint8Array, at: number, latin1: string): void {
+  for (let i = 0; i < latin1.length; i++) bytes[at + i] = latin1.charCodeAt(i)
 }
 
 function lengthOf(from: number, request: Request, current: CurrentEntry): number {

@@ -1,25 +1,80 @@
 /**
- * The log of one slot: operations numbered `(slotEpoch, sequence)` without gaps. The sequence goes on over slot epochs, as
- * an index goes on over terms in Raft.
+ * The log of one slot on this node: operations numbered `(slotEpoch, sequence)` without gaps, and how far they have come.
+ * The sequence goes on over slot epochs, as an index goes on over terms in Raft.
  *
- * A record commits when every in-sync replica has appended it durably. While this node is the only one, that is the
- * moment its own append is durable; the order of commits is the order of the log either way.
+ * ```
+ *            committed     matched      durable      sequence
+ * ───────────────┼────────────┼────────────┼────────────┼──▶
+ *   applied          shared with           in this log,
+ *                    the primary           prepared
+ * ```
+ *
+ * Committed is applied: what commits is applied at once. Of a backup the order of `matched` and `durable` may be the other
+ * way round; it acknowledges what is both. This class holds the state and keeps it consistent; what a primary and a
+ * backup do with it is in `primary.ts` and `backup.ts`.
  */
 import { assert } from "../lib/assert.ts"
+import type { StorageId } from "../view/view.ts"
+import type { ClientRow } from "./client-row.ts"
+import { EpochTable } from "./epochs.ts"
+import type { Follower } from "./follower.ts"
+import type { Installing } from "./install.ts"
+import type { Prepared } from "./prepared.ts"
+
+/** `none`: the view gives this node no place in the slot. */
+export type Role = "none" | "learner" | "backup" | "primary"
+
+const nobody: readonly Follower[] = Object.freeze([])
 
 export class SlotLog {
   readonly slot: number
-  /** The epoch in which this node numbers new records. */
+  role: Role = "none"
+  /** Of the slot's assignment in the present view. A primary numbers new records in it. */
   slotEpoch: number
-  /** Last number given. */
+  /** Who the view says is primary. */
+  primary: StorageId = ""
+  /** The last entry of this node's log; -1 while the slot is incomplete (a snapshot has begun and not ended). */
   sequence = 0
+  /** All up to here is durable in this node's log. */
+  durableSequence = 0
   committedSequence = 0
+  readonly epochs = new EpochTable()
   /** The slot's clock: never goes back, so that what has expired stays so whoever is primary (cluster.md, "Expiry"). */
   clockMs = 0
+  /** Entries behind `committedSequence`, oldest first. */
+  first: Prepared | undefined
+  last: Prepared | undefined
+
+  // Of a backup or learner
+  /** All up to here is the same in the log of the primary of this slot epoch. */
+  matchedSequence = 0
+  /** The commit point that the primary told in this slot epoch. */
+  toldSequence = 0
+  installing: Installing | undefined
+  /** Where the note of the last reset ends in the log: snapshots in front of it are void. */
+  resetPosition = 0
+  /** The message whose records are being taken, if they fit. */
+  accepting = 0
+
+  // Of a primary
+  followers: readonly Follower[] = nobody
+  /** It serves nothing before all up to here, which its predecessor may have acknowledged, is committed. */
+  takeoverSequence = 0
+  /** Up to here records were written as ones that commit when they are durable here. */
+  soloSequence = 0
+  /** Handed over in this epoch: serves no more. */
+  released = false
+  /** Serves: is primary, its tail is committed, has not released the slot. */
+  serving = false
 
   constructor(slot: number, slotEpoch: number) {
     this.slot = slot
     this.slotEpoch = slotEpoch
+  }
+
+  /** Its place is no longer good for anything but a snapshot. */
+  get isIncomplete(): boolean {
+    return this.sequence < 0
   }
 
   /** @returns the slot's clock, moved forward to the wall clock if that is ahead */
@@ -28,13 +83,74 @@ export class SlotLog {
     return this.clockMs
   }
 
-  nextSequence(): number {
-    return ++this.sequence
+  /** How many entries are not known to be committed when one more is appended; 0 where none has to be acknowledged. */
+  uncommittedNext(): number {
+    return this.followers.length === 0 ? 0 : this.sequence + 1 - this.committedSequence
   }
 
-  commit(sequence: number): void {
-    assert(sequence === this.committedSequence + 1, "commits follow the log without gaps")
-    assert(sequence <= this.sequence, "only what was numbered is committed")
-    this.committedSequence = sequence
+  /** The next number of a primary. */
+  nextSequence(): number {
+    assert(this.sequence >= 0, "a primary's slot is complete")
+    const sequence = ++this.sequence
+    this.epochs.append(this.slotEpoch, sequence)
+    if (this.followers.length === 0) this.soloSequence = sequence
+    return sequence
+  }
+
+  /** An entry is in the log. */
+  push(prepared: Prepared): void {
+    if (this.last === undefined) this.first = prepared
+    else this.last.nextInSlot = prepared
+    this.last = prepared
+  }
+
+  /** Takes the oldest prepared entry as committed. */
+  commit(): Prepared {
+    const { first } = this
+    assert(first !== undefined, "only what was numbered is committed")
+    assert(first.sequence === this.committedSequence + 1, "commits follow the log without gaps")
+    this.committedSequence = first.sequence
+    this.first = first.nextInSlot
+    if (this.first === undefined) this.last = undefined
+    return first
+  }
+
+  /** Takes the entries behind `sequence` out of the log. @returns the first of them; the others follow it */
+  cut(sequence: number): Prepared | undefined {
+    assert(sequence >= this.committedSequence, "what is committed is never cut")
+    let kept: Prepared | undefined
+    let gone = this.first
+    while (gone !== undefined && gone.sequence <= sequence) {
+      kept = gone
+      gone = gone.nextInSlot
+    }
+    if (kept === undefined) this.first = undefined
+    else kept.nextInSlot = undefined
+    this.last = kept
+    this.sequence = sequence
+    this.durableSequence = Math.min(this.durableSequence, sequence)
+    this.matchedSequence = Math.min(this.matchedSequence, sequence)
+    this.epochs.cut(sequence)
+    return gone
+  }
+
+  /** The whole state is that at `sequence` from here on; nothing is prepared. */
+  restart(slotEpoch: number, sequence: number): void {
+    this.first = undefined
+    this.last = undefined
+    this.sequence = sequence
+    this.durableSequence = Math.max(0, sequence)
+    this.committedSequence = Math.max(0, sequence)
+    this.matchedSequence = Math.max(0, sequence)
+    this.toldSequence = 0
+    this.epochs.restart(slotEpoch, Math.max(0, sequence))
+  }
+
+  /** The prepared write of a client under this number. Only a retry that overtakes the commit asks: a walk will do. */
+  find(row: ClientRow, number: number): Prepared | undefined {
+    let prepared = this.first
+    while (prepared !== undefined && (prepared.row !== row || prepared.number !== number))
+      prepared = prepared.nextInSlot
+    return prepared
   }
 }

@@ -125,7 +125,7 @@ export class DataLogic implements Logic, Output {
       slotEpoch: boot,
       diskFull: () => false,
     })
-    const recovery = new Recovery(data.slots, data.clients, this.memory, latin1, now.monotonicMs)
+    const recovery = new Recovery(data.replication, now.monotonicMs)
     this.replay(records, recovery)
     this.data = data
     if (records.length > 0) this.coverage.count("log replayed")

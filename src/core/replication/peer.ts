@@ -1,0 +1,156 @@
+/**
+ * Another node, as the other end of replication: what goes to it at the end of the turn, and how much is on its way. One
+ * append holds the records of all slots that both share, so that a turn costs one message per pair of nodes whatever it
+ * wrote; so do the acknowledgements.
+ */
+import { appendBytesMax, peerWindowBytes } from "../lib/limits.ts"
+import type { Acknowledgement, DataBody, ReplicaState, Segment } from "../node/data-message.ts"
+import type { Address, StorageId } from "../view/view.ts"
+import type { Follower } from "./follower.ts"
+import type { SlotLog } from "./slot-log.ts"
+
+/** A segment in the making. */
+type OpenSegment = { -readonly [K in keyof Segment]: Segment[K] }
+
+const bufferBytesMin = 4096
+
+export class Peer {
+  readonly storageId: StorageId
+  address: Address = ""
+  /** The highest that was heard of: what an earlier process said is void. */
+  boot = 0
+
+  // As its primary
+  /** Of the append in the making. */
+  number = 1
+  private segments: OpenSegment[] = []
+  private records = new Uint8Array(bufferBytesMin)
+  private used = 0
+  /** Numbers and sizes of appends whose arrival it has not told, oldest first. */
+  private readonly underWay: { readonly number: number; readonly bytes: number }[] = []
+  private underWayBytes = 0
+  /** Followers that were not sent all they lack, because too much is on its way. */
+  readonly behind = new Set<Follower>()
+  /** Followers whose commit point has moved since they were told. */
+  readonly untold = new Set<Follower>()
+  /** A tail is being read for it. */
+  isReading = false
+  /** When something last came from it, on this node's monotonic clock. */
+  heardAtMs = 0
+
+  // As its replica
+  receivedNumber = 0
+  owesReply = false
+  /** Slots with something new to acknowledge. */
+  readonly unacknowledged = new Set<SlotLog>()
+  refused: ReplicaState[] = []
+
+  constructor(storageId: StorageId) {
+    this.storageId = storageId
+  }
+
+  /** A new process there: what was on its way to the old one is not. */
+  restart(boot: number): void {
+    this.boot = boot
+    this.receivedNumber = 0
+    this.forgetUnderWay()
+  }
+
+  forgetUnderWay(): void {
+    this.underWay.length = 0
+    this.underWayBytes = 0
+  }
+
+  get hasRoom(): boolean {
+    return this.underWayBytes + this.used < peerWindowBytes
+  }
+
+  get hasSegments(): boolean {
+    return this.segments.length > 0
+  }
+
+  get isFull(): boolean {
+    return this.used >= appendBytesMax
+  }
+
+  /** The follower's segment of this append, begun if need be in front of `nextSequence`. */
+  segmentOf(follower: Follower): OpenSegment {
+    const { slot } = follower
+    if (follower.appendNumber === this.number) return this.segments[follower.segment] as OpenSegment
+    follower.appendNumber = this.number
+    follower.segment = this.segments.length
+    const previousSequence = follower.nextSequence - 1
+    const segment: OpenSegment = {
+      slot: slot.slot,
+      slotEpoch: slot.slotEpoch,
+      previousEpoch: slot.epochs.at(previousSequence),
+      previousSequence,
+      commitSequence: slot.committedSequence,
+      count: 0,
+    }
+    this.segments.push(segment)
+    return segment
+  }
+
+  /** Adds the follower's next record. */
+  add(follower: Follower, bytes: Uint8Array, offset: number, length: number): void {
+    this.segmentOf(follower).count++
+    follower.nextSequence++
+    if (this.used + length > this.records.length) this.grow(length)
+    const { records, used } = this
+    if (length > 512) records.set(bytes.subarray(offset, offset + length), used)
+    else for (let i = 0; i < length; i++) records[used + i] = bytes[offset + i] as number
+    this.used += length
+  }
+
+  private grow(length: number): void {
+    let size = this.records.length * 2
+    while (size < this.used + length) size *= 2
+    const grown = new Uint8Array(size)
+    grown.set(this.records.subarray(0, this.used))
+    this.records = grown
+  }
+
+  /** Takes the append that was put together, if there is one. */
+  takeAppend(): DataBody | undefined {
+    if (this.segments.length === 0) return undefined
+    const { number, segments } = this
+    const records = this.records.slice(0, this.used)
+    const bytes = this.used + segments.length * 64
+    this.underWay.push({ number, bytes })
+    this.underWayBytes += bytes
+    this.number++
+    this.segments = []
+    this.used = 0
+    if (this.records.length > 2 * appendBytesMax) this.records = new Uint8Array(bufferBytesMin)
+    return { kind: "append", number, segments, records }
+  }
+
+  /** It has all appends up to `number`, or they are lost. */
+  arrived(number: number): void {
+    let count = 0
+    for (const sent of this.underWay) {
+      if (sent.number > number) break
+      this.underWayBytes -= sent.bytes
+      count++
+    }
+    if (count > 0) this.underWay.splice(0, count)
+  }
+
+  /** Takes the reply to its appends, if one is owed. */
+  takeReply(): DataBody | undefined {
+    if (!this.owesReply && this.unacknowledged.size === 0) return undefined
+    const acknowledged: Acknowledgement[] = []
+    for (const slot of this.unacknowledged) {
+      if (slot.primary !== this.storageId || slot.isIncomplete) continue
+      const sequence = Math.min(slot.matchedSequence, slot.durableSequence)
+      const { slotEpoch, committedSequence } = slot
+      acknowledged.push({ slot: slot.slot, slotEpoch, sequence, committedSequence })
+    }
+    this.unacknowledged.clear()
+    const { receivedNumber, refused } = this
+    this.refused = []
+    this.owesReply = false
+    return { kind: "appended", number: receivedNumber, acknowledged, refused }
+  }
+}

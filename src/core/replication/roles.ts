@@ -1,0 +1,137 @@
+/**
+ * What a view makes of this node in each slot, and what follows from the change. In order, for each slot:
+ *
+ * - Whoever was primary and is not any more can no longer tell what becomes of what it wrote and did not commit: who
+ *   waits for that is told so (`in_doubt`). The records stay: the next primary decides.
+ * - A new slot epoch makes void what was matched and acknowledged in the one before. What is committed stays: it is in
+ *   every log.
+ * - A new primary takes over: it serves nothing before its tail is committed. Who was primary in its last view of this very
+ *   process goes on serving: nobody can have committed anything without it, because it was in sync throughout.
+ * - A learner's certificate was for the epoch before and is void.
+ *
+ * A node that the view gives no place keeps its copy as long as the slot lacks a replica: then it may catch up from where
+ * it stands. Once the slot is whole the copy is discarded, and not before: the view without this node is decided.
+ */
+import type { Now } from "../lib/clock.ts"
+import { memberOf, type SlotAssignment, type StorageId, type View } from "../view/view.ts"
+import { Follower } from "./follower.ts"
+import type { Replication } from "./replication.ts"
+import type { Role, SlotLog } from "./slot-log.ts"
+import { stopSending } from "./snapshot.ts"
+
+export function adoptView(replication: Replication, view: View, now: Now): void {
+  const { self } = replication
+  if (self === undefined) return
+  replication.view = view
+  if (replication.slots.length !== view.settings.slotCount) replication.resize(view.settings.slotCount)
+  for (const { storageId, address } of view.members) {
+    if (storageId !== self.storageId) replication.peer(storageId).address = address
+  }
+  const isNamed = memberOf(view, self.storageId)?.boot === self.boot
+  replication.servingCount = 0
+  const doubtful: SlotLog[] = []
+  view.slots.forEach((assignment, index) => {
+    const slot = replication.slot(index)
+    const wasPrimary = slot.role === "primary"
+    assign(replication, slot, assignment, roleIn(assignment, self.storageId, isNamed))
+    if (wasPrimary && slot.role !== "primary") doubtful.push(slot)
+    if (slot.serving) replication.servingCount++
+  })
+  for (const slot of doubtful) doubt(replication, slot, now)
+  for (const slot of replication.slots) replication.advance(slot, now)
+  discardUnneeded(replication)
+  replication.areWantsStale = true
+}
+
+function roleIn({ inSync, learners }: SlotAssignment, self: StorageId, isNamed: boolean): Role {
+  // A restarted primary is one again only in a view that names its present boot.
+  if (inSync[0] === self) return isNamed ? "primary" : "backup"
+  if (inSync.includes(self)) return "backup"
+  return learners.includes(self) ? "learner" : "none"
+}
+
+function assign(replication: Replication, slot: SlotLog, assignment: SlotAssignment, role: Role): void {
+  const wasPrimary = slot.role === "primary"
+  const isNewEpoch = slot.slotEpoch !== assignment.slotEpoch
+  const before = slot.followers
+  slot.slotEpoch = assignment.slotEpoch
+  slot.primary = assignment.inSync[0] ?? ""
+  slot.role = role
+  if (isNewEpoch) {
+    slot.matchedSequence = slot.committedSequence
+    slot.toldSequence = slot.committedSequence
+  }
+  if (role !== "primary") {
+    slot.serving = false
+    slot.released = false
+    slot.followers = []
+  } else {
+    if (!wasPrimary) {
+      slot.serving = false
+      slot.takeoverSequence = slot.sequence
+      slot.soloSequence = 0
+    } else if (slot.released) {
+      // The release came to nothing. It had been serving.
+      slot.serving = slot.committedSequence >= slot.takeoverSequence
+    }
+    slot.released = false
+    slot.followers = followersOf(replication, slot, assignment, isNewEpoch ? [] : before)
+    if (isNewEpoch) carrySnapshots(slot, before)
+  }
+  for (const follower of before) {
+    if (slot.followers.includes(follower)) continue
+    follower.peer.behind.delete(follower)
+    follower.peer.untold.delete(follower)
+    stopSending(replication, follower)
+  }
+  for (const follower of slot.followers)
+    if (follower.snapshot !== undefined) replication.sendings.add(follower)
+}
+
+function followersOf(
+  replication: Replication,
+  slot: SlotLog,
+  { inSync, learners }: SlotAssignment,
+  before: readonly Follower[],
+): Follower[] {
+  const others = [...inSync.slice(1), ...learners]
+  return others.map((storageId) => {
+    const boot = memberOf(replication.view, storageId)?.boot ?? 0
+    const isLearner = learners.includes(storageId)
+    const known = before.find((other) => other.peer.storageId === storageId && other.boot >= boot)
+    if (known !== undefined) {
+      known.isLearner = isLearner
+      known.isCertified = false
+      return known
+    }
+    return new Follower(slot, replication.peer(storageId), boot, isLearner)
+  })
+}
+
+/** Snapshots under way to learners go on, if they are still learners. */
+function carrySnapshots(slot: SlotLog, before: readonly Follower[]): void {
+  for (const follower of slot.followers) {
+    const old = before.find((other) => other.peer === follower.peer && other.boot === follower.boot)
+    if (old === undefined || !follower.isLearner) continue
+    follower.snapshot = old.snapshot
+    follower.needsSnapshot = old.needsSnapshot
+    old.snapshot = undefined
+  }
+}
+
+/** Nobody here will learn what becomes of what is prepared. */
+export function doubt(replication: Replication, slot: SlotLog, now: Now): void {
+  for (let prepared = slot.first; prepared !== undefined; prepared = prepared.nextInSlot)
+    replication.outcomes?.inDoubt(prepared, now)
+}
+
+function discardUnneeded(replication: Replication): void {
+  const { view } = replication
+  const up = view.members.filter((member) => member.standing === "up").length
+  const wanted = Math.min(view.settings.replicationFactor, up)
+  for (const slot of replication.slots) {
+    if (slot.role !== "none" || (slot.sequence <= 0 && slot.installing === undefined)) continue
+    const { inSync, learners } = view.slots[slot.slot] as SlotAssignment
+    if (inSync.length >= wanted && learners.length === 0) replication.discard(slot)
+  }
+}

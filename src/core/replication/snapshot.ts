@@ -1,0 +1,187 @@
+/**
+ * Sending a snapshot: where the log does not reach back to what a learner holds, the slot's state goes to it instead, in
+ * pieces, and then the log from where the snapshot began.
+ *
+ * *Why the state may be a mixture.* The pieces are read one after the other while the slot is written to, so they show
+ * the entries at different moments, all of them at or after the snapshot's sequence. The log behind that sequence holds
+ * effects and not commands: applying it sets every entry that changed meanwhile to what it became, whatever the piece
+ * showed. A learner that has applied the log up to the last piece's moment holds the true state, and only then can it
+ * hold all that is committed, which is what a certificate says.
+ *
+ * One piece at a time is under way, and a bounded number of snapshots: a copy must not crowd out the service.
+ */
+import { probeMs, snapshotPieceBytesMax, snapshotsMax } from "../lib/limits.ts"
+import type { Now } from "../lib/clock.ts"
+import type { DataMessage, SnapshotPiece, SnapshotResult, SnapshotTaken } from "../node/data-message.ts"
+import type { Follower } from "./follower.ts"
+import { pump } from "./primary.ts"
+import type { Replication } from "./replication.ts"
+import type { SlotPiece } from "./transfer.ts"
+
+/** A snapshot that is being sent. */
+export interface Sending {
+  readonly lastEpoch: number
+  readonly sequence: number
+  readonly slotClockMs: number
+  index: number
+  /** Results that are still to be sent, the last first. */
+  readonly results: SnapshotResult[]
+  /** The alias behind which the next piece begins. */
+  after: Uint8Array | undefined
+  /** Being read from storage. */
+  token: number
+  /** On its way; sent again if nothing is heard of it. */
+  piece: SnapshotPiece | undefined
+  resendAtMs: number
+}
+
+/** A result without its content, bytes: for bounding pieces. */
+const resultBytes = 64
+/** What a piece may take until it is sent again: some disks are slow. */
+const resendAfterMs = 5 * probeMs
+
+/** Begins those that wait, as far as there is room. */
+export function startSnapshots(replication: Replication, waiting: readonly Follower[], now: Now): void {
+  for (const follower of waiting) {
+    if (replication.sendings.size >= snapshotsMax) return
+    if (!follower.needsSnapshot || follower.snapshot !== undefined) continue
+    const { slot } = follower
+    follower.needsSnapshot = false
+    follower.snapshot = {
+      lastEpoch: Math.max(0, slot.epochs.at(slot.committedSequence)),
+      sequence: slot.committedSequence,
+      slotClockMs: slot.clockMs,
+      index: 0,
+      results: resultsOf(replication, slot.slot),
+      after: undefined,
+      token: 0,
+      piece: undefined,
+      resendAtMs: 0,
+    }
+    replication.sendings.add(follower)
+    replication.seen("snapshot catch-up")
+    sendNext(replication, follower, now)
+  }
+}
+
+/** The floors of all clients, since any of them may come with something old, and the slot's results. */
+function resultsOf(replication: Replication, slot: number): SnapshotResult[] {
+  const results: SnapshotResult[] = []
+  for (const row of replication.clients.values()) {
+    const { id: client, floor } = row
+    if (floor > 0) results.push({ client, floor, number: 0, code: 0, content: undefined })
+    row.forEach(slot, (number, code, content) => results.push({ client, floor, number, code, content }))
+  }
+  return results.reverse()
+}
+
+function sendNext(replication: Replication, follower: Follower, now: Now): void {
+  const { slot, snapshot } = follower
+  if (snapshot === undefined) return
+  if (snapshot.results.length > 0) {
+    const results: SnapshotResult[] = []
+    let bytes = 0
+    while (snapshot.results.length > 0 && bytes < snapshotPieceBytesMax) {
+      const result = snapshot.results.pop() as SnapshotResult
+      bytes += resultBytes + (result.content?.length ?? 0)
+      results.push(result)
+    }
+    send(replication, follower, snapshot, { entries: [], next: undefined }, results, false, now)
+    return
+  }
+  snapshot.token = replication.takeToken()
+  replication.host?.readSlot(snapshot.token, slot.slot, snapshot.after, snapshotPieceBytesMax)
+}
+
+/** Entries were read. */
+export function onSlotPiece(
+  replication: Replication,
+  token: number,
+  piece: SlotPiece | undefined,
+  now: Now,
+): void {
+  const follower = [...replication.sendings].find((each) => each.snapshot?.token === token)
+  const snapshot = follower?.snapshot
+  if (follower === undefined || snapshot === undefined) return
+  snapshot.token = 0
+  if (piece === undefined) {
+    replication.say("error", `slot ${follower.slot.slot} cannot be read to be copied`)
+    stopSending(replication, follower)
+    return
+  }
+  snapshot.after = piece.next
+  send(replication, follower, snapshot, piece, [], piece.next === undefined, now)
+}
+
+function send(
+  replication: Replication,
+  follower: Follower,
+  snapshot: Sending,
+  { entries }: SlotPiece,
+  results: readonly SnapshotResult[],
+  isLast: boolean,
+  now: Now,
+): void {
+  const { slot, slotEpoch } = follower.slot
+  const { lastEpoch, sequence, slotClockMs, index } = snapshot
+  snapshot.piece = {
+    kind: "piece",
+    slot,
+    slotEpoch,
+    lastEpoch,
+    sequence,
+    slotClockMs,
+    index,
+    isLast,
+    entries,
+    results,
+  }
+  snapshot.resendAtMs = now.monotonicMs + resendAfterMs
+  replication.send(follower.peer, snapshot.piece)
+}
+
+export function onTaken(
+  replication: Replication,
+  message: DataMessage,
+  taken: SnapshotTaken,
+  now: Now,
+): void {
+  const follower = replication.followerOf(message, taken.slot, taken.slotEpoch)
+  const snapshot = follower?.snapshot
+  if (follower === undefined || snapshot?.piece === undefined) return
+  if (snapshot.sequence !== taken.sequence || snapshot.lastEpoch !== taken.lastEpoch) return
+  if (taken.index < 0 && snapshot.index > 0) {
+    // It has lost what it had.
+    stopSending(replication, follower)
+    follower.needsSnapshot = true
+    return
+  }
+  if (taken.index !== snapshot.index) return
+  follower.stalledMs = 0
+  const { isLast } = snapshot.piece
+  snapshot.piece = undefined
+  snapshot.index++
+  if (!isLast) {
+    sendNext(replication, follower, now)
+    return
+  }
+  stopSending(replication, follower)
+  follower.nextSequence = snapshot.sequence + 1
+  pump(replication, follower)
+}
+
+export function stopSending(replication: Replication, follower: Follower): void {
+  follower.snapshot = undefined
+  replication.sendings.delete(follower)
+}
+
+/** Sends again what nothing was heard of. */
+export function resendPieces(replication: Replication, now: Now): void {
+  for (const follower of replication.sendings) {
+    const { snapshot } = follower
+    if (snapshot?.piece === undefined || now.monotonicMs < snapshot.resendAtMs) continue
+    snapshot.resendAtMs = now.monotonicMs + resendAfterMs
+    snapshot.piece = { ...snapshot.piece, slotEpoch: follower.slot.slotEpoch }
+    replication.send(follower.peer, snapshot.piece)
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * What the primaries of this node want of the next view, and what they do as time passes.
+ *
+ * A replica from which nothing has come for two seconds, while something was expected, is taken out of the slot: that
+ * costs a copy later, and waiting for it would cost every client now. It is no eviction of the node. Time counts
+ * as far as this node was awake: who slept himself must not blame the others.
+ */
+import { progressMs, wantsPerHeartbeatMax } from "../lib/limits.ts"
+import type { Now } from "../lib/clock.ts"
+import type { Want } from "../member/event.ts"
+import type { Follower } from "./follower.ts"
+import { certify, pumpBehind, tellCommitted, tickPrimary } from "./primary.ts"
+import type { Replication } from "./replication.ts"
+import { resendPieces, startSnapshots } from "./snapshot.ts"
+
+/** A learner may be slow for so many times as long: nobody waits for it. */
+const learnerPatience = 5
+
+/** @param awakeMs since the last tick, as far as this node was awake */
+export function tickReplication(replication: Replication, awakeMs: number, now: Now): void {
+  const waiting: Follower[] = []
+  for (const slot of replication.slots) {
+    if (slot.role !== "primary" || slot.followers.length === 0) continue
+    tickPrimary(replication, slot, awakeMs, now)
+    for (const follower of slot.followers) {
+      certify(replication, follower)
+      if (follower.needsSnapshot && follower.isLearner) waiting.push(follower)
+    }
+  }
+  startSnapshots(replication, waiting, now)
+  resendPieces(replication, now)
+  for (const peer of replication.peers.values()) {
+    // What nobody has told of for so long is lost.
+    if (now.monotonicMs - peer.heardAtMs > progressMs / 2) peer.forgetUnderWay()
+    if (peer.untold.size > 0) tellCommitted(peer)
+    pumpBehind(replication, peer)
+  }
+}
+
+/** @returns all that is wanted, in the epoch of the present view */
+export function wantsOf(replication: Replication): Want[] {
+  const { self, view } = replication
+  const wants: Want[] = []
+  if (self === undefined) return wants
+  const { epoch } = view
+  const { storageId: primary, boot } = self
+  for (const { role, followers, slot } of replication.slots) {
+    if (role !== "primary") continue
+    for (const follower of followers) {
+      if (wants.length >= wantsPerHeartbeatMax) return wants
+      const { storageId } = follower.peer
+      if (isGivenUp(follower)) wants.push({ kind: "drop", epoch, slot, storageId })
+      else if (follower.isLearner && follower.isCertified)
+        wants.push({ kind: "promote", certificate: { epoch, slot, primary, boot, learner: storageId } })
+    }
+  }
+  return wants
+}
+
+function isGivenUp(follower: Follower): boolean {
+  // Who was in sync and needs a snapshot has lost what it acknowledged.
+  if (follower.needsSnapshot && !follower.isLearner) return true
+  return follower.stalledMs >= (follower.isNeeded ? progressMs : progressMs * learnerPatience)
+}
