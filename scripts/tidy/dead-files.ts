@@ -23,7 +23,7 @@ export const waitingParts: ReadonlyArray<string> = [
   "src/core/node/node.ts",
   "src/core/view/encode.ts",
   "src/core/ring/order.ts",
-  "src/wire/topology.ts",
+  "src/wire/peer/",
 ]
 
 export function checkDeadFiles(

@@ -21,7 +21,12 @@ export const layers: ReadonlyArray<Layer> = [
   { path: "src/qdbd.ts", imports: ["src/"], packages: ["*"] },
   { path: "src/qdbsh.ts", imports: ["src/"], packages: ["*"] },
   { path: "src/core/", imports: [], packages: [] },
-  { path: "src/wire/", imports: ["src/core/entry/"], packages: ["msgpackr"] },
+  {
+    path: "src/wire/",
+    imports: ["src/core/entry/", "src/core/view/encode.ts", "src/core/ring/node-id.ts"],
+    packages: ["msgpackr"],
+    types: ["src/core/"],
+  },
   { path: "src/command/", imports: ["src/wire/", "src/core/entry/"], packages: [] },
   {
     path: "src/config/",

@@ -40,9 +40,11 @@ export class AddressBook {
     this.index = Math.max(0, index)
   }
 
-  /** There is a connection. */
-  opened(): void {
+  /** There is a connection to this address, which is the present one from here on. */
+  opened(address: Address): void {
     this.failures = []
+    const index = this.addresses.findIndex((a) => a.text === address.text)
+    if (index >= 0) this.index = index
   }
 
   /** Something was answered on it. */
@@ -52,11 +54,15 @@ export class AddressBook {
 
   /** The present address failed, or its connection was lost: it is the next one's turn. */
   failed(reason: string, nowMs: number): void {
-    const address = this.present.text
-    this.failures = [...this.failures.filter((f) => f.address !== address), { address, reason }]
+    this.note(this.present, reason)
     this.failuresInRow++
     this.failedAtMs = nowMs
     this.index = (this.index + 1) % this.addresses.length
+  }
+
+  /** An address failed, whoever's turn it is. */
+  note({ text }: Address, reason: string): void {
+    this.failures = [...this.failures.filter((f) => f.address !== text), { address: text, reason }]
   }
 
   /** Whether every address has failed since anything was answered, a whole number of times. */

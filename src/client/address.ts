@@ -4,7 +4,7 @@
  */
 import { isIP, isIPv6 } from "node:net"
 import { clientAddressesMax } from "../core/lib/limits.ts"
-import { invalidArgument } from "./error.ts"
+import { invalidArgument, QdbError } from "./error.ts"
 
 export interface Address {
   /** Without brackets. */
@@ -31,6 +31,16 @@ export function parseAddress(text: string): Address {
     throw invalidArgument(`${JSON.stringify(text)} is not an address: write HOST:PORT, or [IPV6]:PORT.`)
   }
   return { host, port, text: formatAddress(host, port) }
+}
+
+/** @returns undefined where it is none */
+export function addressOrUndefined(text: string): Address | undefined {
+  try {
+    return parseAddress(text)
+  } catch (error) {
+    if (error instanceof QdbError) return undefined
+    throw error
+  }
 }
 
 /** @param texts addresses, or lists of them separated by commas; those that come twice count once */

@@ -19,7 +19,7 @@ import {
   requestTimeoutMsMax,
 } from "../core/lib/limits.ts"
 import { code } from "../wire/errors.ts"
-import { decodeDocument, decodeListPiece, type ListPiece, type Reply, replyKind } from "../wire/reply.ts"
+import type { ListPiece, Reply } from "../wire/reply.ts"
 import type { ValueMap } from "../wire/writer.ts"
 import { type Address, parseAddresses } from "./address.ts"
 import { AliasList, type AliasListOptions } from "./alias-list.ts"
@@ -34,10 +34,10 @@ import {
   type Time,
 } from "./encode.ts"
 import { invalidArgument, type QdbError } from "./error.ts"
-import { Machine } from "./machine.ts"
+import { Machine, type RoutingFigures } from "./machine.ts"
 import { Pending, pendingState } from "./pending.ts"
-import { learnAddresses } from "./learn-addresses.ts"
 import { removeAll, type RemoveAllOptions } from "./remove-all.ts"
+import { contentOf, documentOf, integerOf, listOf, nothingOf } from "./results.ts"
 import type { ClientRuntime } from "./runtime.ts"
 import { realRuntime } from "./transport.ts"
 
@@ -49,8 +49,9 @@ export interface ConnectOptions {
   /** What one address may take to answer, before the next is tried: 5,000. */
   readonly dialTimeoutMs?: number
   /**
-   * Whether to ask each node that is connected to for the other members' addresses, and to go there too when a connection is
-   * lost; yes unless said otherwise. So one address of a cluster is enough, also when that node fails later.
+   * Whether to ask the cluster for its topology, to send each request to the node that serves it, and to go to any member
+   * when a connection is lost; yes unless said otherwise. So one address of a cluster is enough, also when that node fails
+   * later. If not, the client stays with the addresses that it was given, one connection at a time.
    */
   readonly learnAddresses?: boolean
   /** Gives up connecting. */
@@ -93,11 +94,11 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
     clientId: crypto.getRandomValues(new Uint8Array(16)),
     softwareVersion: options.softwareVersion ?? "qdb client",
     dialTimeoutMs: Math.min(options.dialTimeoutMs ?? dialTimeoutMsDefault, timeoutMs),
+    learns: options.learnAddresses !== false,
   })
   const { signal } = options
   const abort = () => machine.abort(signal?.reason)
   const client = new Client(machine, timeoutMs)
-  if (options.learnAddresses !== false) learnAddresses(machine, client)
   await new Promise<void>((resolve, reject) => {
     machine.start(resolve, reject)
     if (signal?.aborted) abort()
@@ -116,9 +117,14 @@ export class Client implements AsyncDisposable {
     this.timeoutMs = timeoutMs
   }
 
-  /** The node that the client is connected to now; undefined while there is none. */
+  /** The node that everything goes to that no other node is better for; undefined while there is none. */
   get address(): Address | undefined {
     return this.machine.address
+  }
+
+  /** How well it knows its way: how many requests went to another node than the one that serves them. */
+  get routing(): RoutingFigures {
+    return this.machine.figures
   }
 
   /** Requests that are not answered yet. */
@@ -363,34 +369,4 @@ export class Client implements AsyncDisposable {
 function checkTimeout(timeoutMs: number): number {
   if (timeoutMs > 0 && timeoutMs <= requestTimeoutMsMax) return timeoutMs
   throw invalidArgument(`A time-out is above 0 and at most ${requestTimeoutMsMax} ms.`)
-}
-
-function nothingOf(reply: Reply): void {
-  expect(reply, replyKind.done)
-}
-
-function contentOf(reply: Reply): Uint8Array {
-  expect(reply, replyKind.content)
-  return reply.bytes.slice(reply.contentStart, reply.contentEnd)
-}
-
-function integerOf(reply: Reply): number {
-  expect(reply, replyKind.integer)
-  return reply.integer
-}
-
-function documentOf(reply: Reply): ValueMap {
-  const document = reply.kind === replyKind.document ? decodeDocument(reply) : undefined
-  if (document === undefined) throw new TypeError("a document was expected")
-  return document
-}
-
-function listOf(reply: Reply): ListPiece {
-  const piece = reply.kind === replyKind.list ? decodeListPiece(reply) : undefined
-  if (piece === undefined) throw new TypeError("a list was expected")
-  return piece
-}
-
-function expect(reply: Reply, kind: number): void {
-  if (reply.kind !== kind) throw new TypeError(`a reply of kind ${kind} was expected, not ${reply.kind}`)
 }

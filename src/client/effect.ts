@@ -21,6 +21,7 @@ import type { Address } from "./address.ts"
 import { type CasResult, type Client, connect, type ConnectOptions } from "./client.ts"
 import type { Bytes, Time } from "./encode.ts"
 import { QdbError } from "./error.ts"
+import type { RoutingFigures } from "./machine.ts"
 
 export interface CallOptions {
   readonly timeoutMs?: number
@@ -40,6 +41,7 @@ type Call<A> = Effect.Effect<A, QdbError>
 export interface QdbService {
   /** The node that the client is connected to now. */
   readonly address: Effect.Effect<Address | undefined>
+  readonly routing: Effect.Effect<RoutingFigures>
   readonly get: (alias: Bytes, options?: CallOptions) => Call<Uint8Array>
   readonly put: (alias: Bytes, content: Bytes, options?: StoreCallOptions) => Call<void>
   readonly update: (alias: Bytes, content: Bytes, options?: StoreCallOptions) => Call<void>
@@ -89,6 +91,7 @@ export function makeQdb(options: ConnectOptions): Effect.Effect<QdbService, QdbE
 function serviceOf(client: Client): QdbService {
   return {
     address: Effect.sync(() => client.address),
+    routing: Effect.sync(() => client.routing),
     get: (alias, options) => call((signal) => client.get(alias, { ...options, signal })),
     put: (alias, content, options) => call((signal) => client.put(alias, content, { ...options, signal })),
     update: (alias, content, options) =>

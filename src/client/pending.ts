@@ -5,6 +5,7 @@
 import { isWrite, operation } from "../core/entry/operation.ts"
 import type { Reply } from "../wire/reply.ts"
 import type { QdbError } from "./error.ts"
+import type { Lane } from "./lane.ts"
 
 export const pendingState = {
   /** In a queue of the machine, to be sent as soon as there is room. */
@@ -39,6 +40,10 @@ export class Pending {
   cursorAfter: Uint8Array = none
 
   state: PendingState = pendingState.waiting
+  /** The alias's, once it is known. */
+  slot = -1
+  /** Where it is, or was the last time; of a question of the client's own: where it is to go. */
+  lane: Lane | undefined = undefined
   /** Of a write, from its first sending on. */
   number = 0
   requestId = 0
@@ -85,6 +90,11 @@ export class Pending {
     return (
       headBytes + this.alias.length + this.content.length + this.comparand.length + this.cursorAfter.length
     )
+  }
+
+  /** Whether it concerns the entry of its alias, and so one slot. */
+  get isKeyed(): boolean {
+    return this.write || this.opcode === operation.get || this.opcode === operation.get_expiry
   }
 
   /** `stop_node` stops whatever node it reaches: sent a second time it could stop another one. */

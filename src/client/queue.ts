@@ -28,6 +28,11 @@ export class Queue<A> {
     return item
   }
 
+  clear(): void {
+    this.items = []
+    this.head = 0
+  }
+
   /** Drops all items but those that are `wanted`. */
   keep(wanted: (item: A) => boolean): void {
     this.items = this.items.slice(this.head).filter(wanted)

@@ -8,6 +8,8 @@
 import { operation } from "../core/entry/operation.ts"
 import { assert } from "../core/lib/assert.ts"
 import {
+  clientPingWaitingMs,
+  clientSilentMs,
   clientWindowBytesMax,
   clientWindowRequestsMax,
   connectionSilentMs,
@@ -21,6 +23,7 @@ import { errorOf } from "../wire/errors.ts"
 import { FrameReader, frameState } from "../wire/frame.ts"
 import {
   decodeFirstFrame,
+  type Hello,
   negotiateVersion,
   versionRefusal,
   wireVersionMax,
@@ -45,7 +48,13 @@ export interface SessionOwner {
   readonly softwareVersion: string
   /** The cluster that the client began with; null before the first hello of a node that is in one. */
   readonly clusterId: string | null
-  sessionOpened(session: Session, clusterId: string | null): void
+  /** The epoch of the newest topology that the client has; 0: it has none. */
+  readonly epoch: number
+  /** Whether there is another node to go to. */
+  readonly hasChoice: boolean
+  sessionOpened(session: Session, hello: Hello): void
+  /** A node says that the view has this epoch by now. */
+  sessionTold(session: Session, epoch: number): void
   /** `reply` is good until this returns. */
   sessionAnswered(session: Session, request: Pending, reply: Reply): void
   /** The last event; the requests on it are to be taken with `takeRequests`. */
@@ -72,6 +81,9 @@ export class Session implements LinkEvents {
   private readonly dialDeadlineMs: number
   private lastSentMs: number
   private lastReceivedMs: number
+  /** Since when something has been on the connection without a pause. */
+  private waitingSinceMs = 0
+  private pingedMs = -1
 
   constructor(owner: SessionOwner, address: Address, dialTimeoutMs: number) {
     this.owner = owner
@@ -87,6 +99,11 @@ export class Session implements LinkEvents {
     return this.inFlight === 0 || this.inFlightBytes + bytes <= clientWindowBytesMax
   }
 
+  /** Nothing on it waits for an answer. */
+  get isIdle(): boolean {
+    return this.inFlight === 0
+  }
+
   /** Writes the request into this turn's output; `flush` sends it. */
   send(request: Pending, floor: number, nowMs: number): void {
     assert(
@@ -100,7 +117,7 @@ export class Session implements LinkEvents {
     request.state = pendingState.sent
     request.wasSent = true
     this.requests[index] = request
-    this.inFlight++
+    if (this.inFlight++ === 0) this.waitingSinceMs = nowMs
     this.inFlightBytes += request.bytes
     this.encode(request, floor, Math.ceil(request.deadlineMs - nowMs))
   }
@@ -156,16 +173,27 @@ export class Session implements LinkEvents {
       return this.dialDeadlineMs
     }
     if (this.state === "lost") return Infinity
-    const silentUntilMs = Math.max(this.lastReceivedMs + connectionSilentMs, late > 1000 ? nowMs + 1000 : 0)
+    const heardMs =
+      this.inFlight > 0 ? Math.max(this.lastReceivedMs, this.waitingSinceMs) : this.lastReceivedMs
+    const silentMs = this.inFlight > 0 && this.owner.hasChoice ? clientSilentMs : connectionSilentMs
+    const silentUntilMs = Math.max(heardMs + silentMs, late > 1000 ? nowMs + 1000 : 0)
     if (nowMs >= silentUntilMs) {
-      this.close(`nothing heard for ${connectionSilentMs / 1000} s`)
+      this.close(`nothing heard for ${silentMs / 1000} s`)
       return Infinity
     }
-    if (nowMs >= this.lastSentMs + pingIntervalMs) {
+    if (nowMs >= this.nextPingMs(heardMs)) {
+      this.pingedMs = nowMs
       this.writer.plainRequest(operation.ping, this.generation * indexSpan + pingIndex, 0, connectionSilentMs)
       this.flush(nowMs)
     }
-    return Math.min(this.lastSentMs + pingIntervalMs, silentUntilMs)
+    return Math.min(this.nextPingMs(heardMs), silentUntilMs)
+  }
+
+  /** So long idle, or so long waited for a node that was not pinged since it was heard. */
+  private nextPingMs(heardMs: number): number {
+    const idleMs = this.lastSentMs + pingIntervalMs
+    const isWaiting = this.inFlight > 0 && this.pingedMs < heardMs
+    return isWaiting ? Math.min(idleMs, heardMs + clientPingWaitingMs) : idleMs
   }
 
   linkOpened(): void {
@@ -217,7 +245,7 @@ export class Session implements LinkEvents {
     }
     this.state = "open"
     this.frames.limit(frameBytesMax)
-    this.owner.sessionOpened(this, hello.clusterId)
+    this.owner.sessionOpened(this, hello)
   }
 
   private receiveReply(bytes: Uint8Array, start: number, end: number): void {
@@ -231,6 +259,8 @@ export class Session implements LinkEvents {
     } else if (reply.requestId === 0 && reply.kind === replyKind.error) {
       // An error that answers no request is about the connection, and the last thing said on it.
       this.close(`${errorOf(reply.code).name}: ${errorMessage(reply)}`)
+    } else if (reply.requestId === 0 && reply.kind === replyKind.integer) {
+      this.owner.sessionTold(this, reply.integer)
     }
   }
 
@@ -249,6 +279,7 @@ export class Session implements LinkEvents {
 
   private encode(request: Pending, floor: number, leftMs: number): void {
     const { writer } = this
+    const { epoch } = this.owner
     const { opcode, requestId, alias } = request
     const timeLeftMs = Math.min(Math.max(leftMs, 1), requestTimeoutMsMax)
     if (request.write) {
@@ -257,7 +288,7 @@ export class Session implements LinkEvents {
       writer.writeRequest(
         opcode,
         requestId,
-        0,
+        epoch,
         timeLeftMs,
         clientId,
         number,
@@ -269,13 +300,13 @@ export class Session implements LinkEvents {
       )
     } else if (opcode === operation.prefix_get) {
       const { cursorSlot, cursorAfter } = request
-      writer.prefixRequest(requestId, 0, timeLeftMs, alias, cursorSlot, cursorAfter, listPieceBytesMax)
+      writer.prefixRequest(requestId, epoch, timeLeftMs, alias, cursorSlot, cursorAfter, listPieceBytesMax)
     } else if (
       opcode === operation.get ||
       opcode === operation.get_expiry ||
       opcode === operation.stop_node
     ) {
-      writer.aliasRequest(opcode, requestId, 0, timeLeftMs, alias)
-    } else writer.plainRequest(opcode, requestId, 0, timeLeftMs)
+      writer.aliasRequest(opcode, requestId, epoch, timeLeftMs, alias)
+    } else writer.plainRequest(opcode, requestId, epoch, timeLeftMs)
   }
 }

@@ -205,7 +205,11 @@ function openNode(
     const opening = Effect.tryPromise({
       try: () =>
         openStorage(
-          storageOptions(context, () => running.driver?.progress()),
+          storageOptions(
+            context,
+            () => running.driver?.progress(),
+            (token) => assert(false, `nothing of membership is written yet, and ${token} is confirmed`),
+          ),
           (storage) => {
             const answers: Answers = new Answers(
               storage.memory,
@@ -250,7 +254,11 @@ function chosenNodeId(text: string): string | undefined {
   return parsed === unsetNodeId ? undefined : formatNodeId(parsed)
 }
 
-function storageOptions(context: Context, onProgress: () => void): StorageOptions {
+function storageOptions(
+  context: Context,
+  onProgress: () => void,
+  onMeta: (token: number) => void,
+): StorageOptions {
   const { global, local } = context.loaded.config
   const nodeId = chosenNodeId(local.chord.node_id)
   return {
@@ -263,6 +271,7 @@ function storageOptions(context: Context, onProgress: () => void): StorageOption
     diskBytesMax: global.depot.max_bytes,
     partitions: local.network.partitions_count,
     onProgress,
+    onMeta,
     onFatal: (error) => context.end({ kind: "failure", error }),
     onNotice: (level, text) => context.logger.log(level, "storage", text),
   }

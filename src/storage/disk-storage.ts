@@ -28,6 +28,7 @@ import { Replay } from "./replay.ts"
 import {
   type Identity,
   type LoadResult,
+  type Meta,
   type RecoveryTarget,
   type ScanPiece,
   type Storage,
@@ -44,6 +45,7 @@ export class DiskStorage implements Storage {
   readonly identity: Identity
   readonly memory: EntryTable
   readonly log: RecordSink
+  readonly meta: Meta
   private readonly options: StorageOptions
   private readonly data: DataDirectory
   private readonly commit: CommitClient
@@ -68,6 +70,8 @@ export class DiskStorage implements Storage {
     this.options = options
     this.data = data
     this.identity = data.identity
+    this.meta = data.meta
+    data.meta.start()
     this.filter = new KeyFilter(0)
     this.filter.ready = data.fresh
     const seed = randomBytes(8)
@@ -347,6 +351,8 @@ export class DiskStorage implements Storage {
     this.commit.control.keptBytes = 0
     this.commit.control.cutBatch = this.flushers.durableBatch
     await this.commit.close()
+    // Not "clean" then: the next start finds everything all the same.
+    await this.data.meta.close().catch((error: Error) => (this.closingError ??= error))
     this.data.lock.release()
     if (this.closingError !== undefined) throw this.closingError
   }
@@ -366,13 +372,8 @@ export class DiskStorage implements Storage {
     this.closing = true
     await this.disk?.close()
     // What measures the disk may be writing the reserve: a directory that was let go of must not change any more.
-    await Promise.all([
-      this.disk?.close(),
-      this.tail.kill(),
-      this.readers.kill(),
-      this.flushers.kill(),
-      this.commit.kill(),
-    ])
+    const workers = [this.tail, this.readers, this.flushers, this.commit, this.data.meta]
+    await Promise.all([this.disk?.close(), ...workers.map((worker) => worker.kill())])
     this.data.lock.release()
   }
 }

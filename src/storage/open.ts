@@ -5,7 +5,7 @@ import type { OpenStorage } from "./storage.ts"
 import { TransientStorage } from "./transient-storage.ts"
 
 export const openStorage: OpenStorage = async (options, recover) => {
-  const data = openDirectory(options.directory, options.nodeId, options.transient)
+  const data = openDirectory(options.directory, options.nodeId, options.transient, options)
   if (options.transient) {
     const storage = new TransientStorage(options, data)
     try {

@@ -31,6 +31,8 @@ export interface StorageOptions {
   readonly partitions: number
   /** Called once per turn in which something finished. */
   readonly onProgress: () => void
+  /** What `meta.write` was given under this token, and everything before it, is durable. */
+  readonly onMeta: (token: number) => void
   /** fsync or append failed, or data is corrupt beyond serving: the node must stop (it never retries an fsync). */
   readonly onFatal: (error: Error) => void
   /** A line for the log (recovery, quota warnings, corruption found by a read). */
@@ -102,8 +104,19 @@ export interface StorageFigures {
   readonly filterBytes: number
 }
 
+/** What a node must not forget of its cluster, under a few keys; the values are the caller's. */
+export interface Meta {
+  /** As found at the start. */
+  readonly recovered: ReadonlyMap<string, Uint8Array>
+  /** Whether the last process that had the directory stopped cleanly; true for a new one. */
+  readonly clean: boolean
+  /** All of them or none, fsynced whatever `sync` says, after what was written before; `onMeta` follows. */
+  write(token: number, records: readonly { readonly key: string; readonly value: Uint8Array }[]): void
+}
+
 export interface Storage {
   readonly identity: Identity
+  readonly meta: Meta
   readonly memory: EntryMemory
   readonly log: RecordSink
   /** False while ring, log or dirty memory are at their bounds: the driver then stops reading sockets until progress. */

@@ -15,6 +15,7 @@ import { EntryTable } from "./memory/table.ts"
 import {
   type Identity,
   type LoadResult,
+  type Meta,
   type ScanPiece,
   type Storage,
   StorageError,
@@ -26,6 +27,7 @@ export class TransientStorage implements Storage {
   readonly identity: Identity
   readonly memory: EntryTable
   readonly log: MemoryLog
+  readonly meta: Meta
   readonly diskFull = false
   durablePosition = 0
   private readonly data: DataDirectory
@@ -39,6 +41,10 @@ export class TransientStorage implements Storage {
     this.options = options
     this.data = data
     this.identity = data.identity
+    // What it held is gone with the process that held it, however that ended.
+    const { recovered } = data.meta
+    data.meta.start()
+    this.meta = { recovered, clean: data.fresh, write: (token, records) => data.meta.write(token, records) }
     const seed = randomBytes(8)
     this.memory = new EntryTable({
       seed: [seed.readInt32LE(0), seed.readInt32LE(4)],
@@ -157,7 +163,7 @@ export class TransientStorage implements Storage {
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
-    this.data.lock.release()
+    await this.data.meta.close().finally(() => this.data.lock.release())
   }
 }
 

@@ -25,6 +25,11 @@ export class ReplyWriter extends Writer {
     this.endFrame(frame)
   }
 
+  /** `[0, 0, epoch]`: no reply, but a notice that the view has this epoch by now */
+  epochNotice(epoch: number): void {
+    this.integerReply(0, epoch)
+  }
+
   /** `[0, requestId, value]`, for an expiry: an integer from 0 to 2^53 - 1 */
   integerReply(requestId: number, value: number): void {
     const frame = this.head(3, 0, requestId)

@@ -139,6 +139,12 @@ export const votersMax = 5
 export const membersMax = 4096
 /** One name in a view: an id, an address or a zone. */
 export const viewTextBytesMax = 1024
+/** Slots of a cluster; a power of two. */
+export const slotsMax = 65536
+/** A view's bytes: a thousand members and four thousand slots take less than a tenth. */
+export const viewBytesMax = 8 * MiB
+/** What a node says when it refuses another. */
+export const refusalTextBytesMax = 4096
 /** How often the membership machine looks at its deadlines; the finest time-out (gathering) is as long. */
 export const tickMs = 100
 /** Heartbeats a node remembers to have under way to the voters; older ones come too late for a lease anyway. */
@@ -213,13 +219,24 @@ export const carryForwardMs = 60_000
 
 // Client library
 
+/** Nodes that one client is connected to at once; what others serve is forwarded by these. */
+export const clientLanesMax = 256
+/** A connection that saves a hop is closed when nothing was asked on it for this long, well before the node does it. */
+export const clientLaneIdleMs = 120_000
+/** A node that is silent for this long while a request waits for it is pinged: who is alive answers at once. */
+export const clientPingWaitingMs = 1_000
+/**
+ * A node that is silent for this long while a request waits for it, though pinged, is left, where there are others to go to.
+ * Longer than a lease: the cluster has then replaced it, too.
+ */
+export const clientSilentMs = 4_000
 /** Requests of one client that are not answered yet, waiting ones included; more are refused, and `writable()` waits. */
 export const clientPendingMax = 16_384
 /** Contents that those hold. Two of the largest fit. */
 export const clientPendingBytesMax = 256 * MiB
-/** Requests on the connection at once: enough to fill a round trip, and well below a session's bound. */
+/** Requests on one connection at once: enough to fill a round trip, and well below a session's bound. */
 export const clientWindowRequestsMax = 1024
-/** Bytes of requests on the connection at once, so that little stands in the socket; a single larger request goes alone. */
+/** Bytes of requests on one connection at once, so that little stands in the socket; a single larger request goes alone. */
 export const clientWindowBytesMax = 8 * MiB
 /**
  * Numbers of writes from the lowest unanswered one to the newest. One entry that cannot be written for a while must not

@@ -5,6 +5,8 @@
  * these, so that a seed decides a whole simulation. Chances are integer ratios, since a rounding difference between two
  * platforms would change every draw after it.
  */
+import { assert } from "./assert.ts"
+
 export class Prng {
   private a: number
   private b: number
@@ -43,6 +45,7 @@ export class Prng {
 
   /** @returns an integer in [0, bound), for 0 < bound ≤ 2^32; unbiased by rejection */
   below(bound: number): number {
+    assert(bound > 0 && bound <= 2 ** 32, "a draw is below a bound of 1 to 2^32")
     const limit = 2 ** 32 - (2 ** 32 % bound)
     for (;;) {
       const draw = this.uint32()

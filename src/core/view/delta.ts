@@ -40,7 +40,10 @@ export function deltaBetween(view: View, next: View): ViewDelta {
   return {
     epoch: next.epoch,
     clusterId: next.clusterId === view.clusterId ? undefined : next.clusterId,
-    members: next.members.filter((member) => !sameMember(before.get(member.storageId), member)),
+    members: next.members.filter((member) => {
+      const old = before.get(member.storageId)
+      return old === undefined || !sameFields(old, member)
+    }),
     removed: view.members.filter((member) => !after.has(member.storageId)).map((member) => member.storageId),
     voters: sameList(view.voters, next.voters) ? undefined : next.voters,
     settings: sameSettings(view.settings, next.settings) ? undefined : next.settings,
@@ -85,10 +88,23 @@ export function sameAssignment(a: SlotAssignment, b: SlotAssignment): boolean {
 }
 
 export function sameSettings(a: Settings, b: Settings): boolean {
-  return a === b || (Object.keys(a) as (keyof Settings)[]).every((key) => a[key] === b[key])
+  return sameFields(a, b)
 }
 
-function sameMember(a: ViewMember | undefined, b: ViewMember): boolean {
-  if (a === undefined) return false
-  return a === b || (Object.keys(a) as (keyof ViewMember)[]).every((key) => a[key] === b[key])
+/** Of flat objects of one type, whatever the order of their fields: one of the two may have come over the network. */
+export function sameFields<T extends object>(a: T, b: T): boolean {
+  return a === b || (Object.keys(a) as (keyof T)[]).every((key) => a[key] === b[key])
+}
+
+export function sameView(a: View, b: View): boolean {
+  return (
+    a.clusterId === b.clusterId &&
+    a.epoch === b.epoch &&
+    a.members.length === b.members.length &&
+    a.members.every((member, i) => sameFields(member, b.members[i] as ViewMember)) &&
+    sameList(a.voters, b.voters) &&
+    sameSettings(a.settings, b.settings) &&
+    a.slots.length === b.slots.length &&
+    a.slots.every((assignment, slot) => sameAssignment(assignment, b.slots[slot] as SlotAssignment))
+  )
 }

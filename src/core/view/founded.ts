@@ -10,6 +10,7 @@
  * The cluster id is a digest of view 0. Storage ids are random, and starting over draws new ones, so no two foundings
  * share one.
  */
+import { sameView } from "./delta.ts"
 import type { Founder, FoundingRecord } from "./founding.ts"
 import { planPlacement } from "../ring/placement.ts"
 import { freezeView, type SlotAssignment, type StorageId, type View } from "./view.ts"
@@ -61,7 +62,7 @@ export function votersFor(members: number): number {
 /** @returns what is wrong with `next` as the outcome of a founding */
 export function illegalFounding(zero: View, next: View): string | undefined {
   const expected = isVoid(next) ? voidView(zero) : foundedView(zero)
-  return JSON.stringify(next) === JSON.stringify(expected) ? undefined : "not what view 0 founds"
+  return sameView(next, expected) ? undefined : "not what view 0 founds"
 }
 
 function firstSlots(zero: View): SlotAssignment[] {

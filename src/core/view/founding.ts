@@ -2,6 +2,7 @@
  * View 0: the storages that found a cluster together, as each of them records it once. Boots are not in it: a founder that
  * restarts meanwhile is still the same founder.
  */
+import { sameFields, sameSettings } from "./delta.ts"
 import type { Address, NodeId, Settings, StorageId } from "./view.ts"
 
 export interface Founder {
@@ -19,7 +20,8 @@ export interface FoundingRecord {
   readonly settings: Settings
 }
 
-/** @returns whether the two are the same view 0: storages are random and never reused, so their list says it all */
+/** @returns whether the two are the same view 0 */
 export function sameFounding(a: FoundingRecord, b: FoundingRecord): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
+  if (a.founders.length !== b.founders.length || !sameSettings(a.settings, b.settings)) return false
+  return a.founders.every((founder, i) => sameFields(founder, b.founders[i] as Founder))
 }

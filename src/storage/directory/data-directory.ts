@@ -11,15 +11,17 @@ import { Witness } from "../log/witness.ts"
 import { type Identity, StorageError } from "../storage.ts"
 import { createPartition } from "../table/partition.ts"
 import { readFormat, syncDirectory, writeComplete, writeCreating } from "./format.ts"
-import { createIdentity, openIdentity } from "./identity.ts"
+import { createIdentity, openIdentity, readMembership, renewIdentity } from "./identity.ts"
 import { DirectoryLock } from "./lock.ts"
 import { MetaStore } from "./meta.ts"
+import { type MetaEvents, MetaWriter } from "./meta-writer.ts"
 import { formatName, isOurName, lockName } from "./names.ts"
 
 export interface DataDirectory {
   readonly directory: string
   readonly identity: Identity
   readonly lock: DirectoryLock
+  readonly meta: MetaWriter
   /** Made by this call: it holds nothing. */
   readonly fresh: boolean
 }
@@ -29,6 +31,7 @@ export function openDirectory(
   directory: string,
   nodeId: string | undefined,
   transient: boolean,
+  events: MetaEvents,
 ): DataDirectory {
   prepare(directory)
   makeRoomToOpen(directory)
@@ -42,13 +45,32 @@ export function openDirectory(
         throw new StorageError(
           `${directory}: was made with transient = ${!transient}; this cannot be changed`,
         )
-      return { directory, identity: openIdentity(meta, directory, nodeId), lock, fresh }
+      const membership = readMembership(meta)
+      const identity = openIdentity(meta, directory, nodeId)
+      return { directory, identity, lock, fresh, meta: new MetaWriter(directory, membership, events) }
     } finally {
       meta.close()
     }
   } catch (error) {
     lock.release()
     throw oneLine(directory, error)
+  }
+}
+
+/**
+ * Makes a directory in which nothing was stored yet another storage of the same node: what it was to found came to nothing.
+ * @throws StorageError, one line
+ */
+export function startDirectoryOver(directory: string): void {
+  const lock = new DirectoryLock(directory)
+  try {
+    const meta = new MetaStore(directory)
+    renewIdentity(meta)
+    meta.close()
+  } catch (error) {
+    throw oneLine(directory, error)
+  } finally {
+    lock.release()
   }
 }
 

@@ -9,6 +9,11 @@ import { type Identity, StorageError } from "../storage.ts"
 import type { MetaStore } from "./meta.ts"
 import { metaName } from "./names.ts"
 
+/** "true" while no process has the directory open and the last one stopped cleanly. */
+export const cleanKey = "clean"
+/** What a node remembers of its cluster. */
+const membershipKeys = ["view", "acceptor", "founding"]
+
 const nodeIdPattern = /^[0-9a-f]{1,16}(-[0-9a-f]{1,16}){3}$/
 
 /** @returns the id without leading zeros, or undefined for `0-0-0-0` and nothing: choose one. @throws StorageError */
@@ -28,10 +33,30 @@ function randomNodeId(): string {
 
 /** Writes the identity of a new directory. */
 export function createIdentity(meta: MetaStore, nodeId: string | undefined): void {
-  meta.put({ nodeId: normalized(nodeId) ?? randomNodeId(), storageId: randomUUID(), boot: "0" })
+  meta.put({
+    nodeId: normalized(nodeId) ?? randomNodeId(),
+    storageId: randomUUID(),
+    boot: "0",
+    [cleanKey]: "true",
+  })
 }
 
-/** Raises the boot counter. @throws StorageError if the directory belongs to another node id */
+/** Makes the directory another storage of the same node, which knows of no cluster. */
+export function renewIdentity(meta: MetaStore): void {
+  const forgotten = Object.fromEntries(membershipKeys.map((key) => [key, undefined]))
+  meta.put({ ...forgotten, storageId: randomUUID(), boot: "0" })
+}
+
+/** @returns what is remembered of the cluster, and whether the last process stopped cleanly; for before `openIdentity` */
+export function readMembership(meta: MetaStore): {
+  readonly recovered: ReadonlyMap<string, Uint8Array>
+  readonly clean: boolean
+} {
+  const recovered = new Map([...meta.all()].filter(([key]) => membershipKeys.includes(key)))
+  return { recovered, clean: meta.getText(cleanKey) === "true" }
+}
+
+/** Raises the boot counter; from here on the stop has to show that it is a clean one. @throws StorageError if the directory belongs to another node id */
 export function openIdentity(meta: MetaStore, directory: string, nodeId: string | undefined): Identity {
   const path = join(directory, metaName)
   const own = meta.getText("nodeId")
@@ -42,6 +67,6 @@ export function openIdentity(meta: MetaStore, directory: string, nodeId: string 
   const wanted = normalized(nodeId)
   if (wanted !== undefined && wanted !== own)
     throw new StorageError(`${directory}: belongs to node ${own}, the configuration says ${wanted}`)
-  meta.put({ boot: String(boot + 1) })
+  meta.put({ boot: String(boot + 1), [cleanKey]: "false" })
   return { nodeId: own, storageId, boot: boot + 1 }
 }

@@ -1,6 +1,6 @@
 /**
- * `meta.db`: what a node knows of itself. A small durable key-value store: the identity and the boot counter, later the
- * view and the acceptor's state. Every `put` is fsynced before it returns, whatever `sync` says.
+ * `meta.db`: what a node knows of itself. A small durable key-value store: the identity and the boot counter, the view, the
+ * acceptor's state and the founders' record. Every `put` is fsynced before it returns, whatever `sync` says.
  *
  * It has a rollback journal, not a write-ahead log: SQLite drops log frames silently from the first damaged one on, and a
  * vote that was given must not be forgotten so. Every row has a checksum, and one row holds the number and the sum of all
@@ -25,6 +25,7 @@ export class MetaStore {
   private readonly path: string
   private readonly database: SqlDatabase
   private readonly write: SqlStatement
+  private readonly erase: SqlStatement
   private readonly values = new Map<string, MetaRow>()
   private sum = 0
 
@@ -39,6 +40,7 @@ export class MetaStore {
         "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB, checksum INTEGER) WITHOUT ROWID",
       )
       this.write = this.database.prepare("INSERT OR REPLACE INTO meta VALUES(?, ?, ?)")
+      this.erase = this.database.prepare("DELETE FROM meta WHERE key = ?")
       this.read()
     } catch (error) {
       this.database.close()
@@ -69,6 +71,14 @@ export class MetaStore {
     this.values.set(row.key, row)
   }
 
+  private forget(key: string): void {
+    const before = this.values.get(key)
+    if (before === undefined) return
+    this.sum = hashSubtract(this.sum, rowHash(before.checksum))
+    this.values.delete(key)
+    this.erase.run(key)
+  }
+
   private encodedSum(): Uint8Array {
     return text.encode(`${this.values.size} rows, sum ${this.sum}`)
   }
@@ -82,10 +92,22 @@ export class MetaStore {
     return value === undefined ? undefined : decode(value)
   }
 
-  /** Durable when it returns; all of them or none. Waits for the disk: not for the thread that owns sockets. */
-  put(entries: Readonly<Record<string, Uint8Array | string>>): void {
+  /** All that is stored; the bytes are the caller's to keep. */
+  all(): ReadonlyMap<string, Uint8Array> {
+    return new Map([...this.values].map(([key, row]) => [key, row.value.slice()]))
+  }
+
+  /**
+   * Durable when it returns; all of them or none; what is undefined is removed. Waits for the disk: not for the thread that
+   * owns sockets.
+   */
+  put(entries: Readonly<Record<string, Uint8Array | string | undefined>>): void {
     this.database.exec("BEGIN IMMEDIATE")
     for (const [key, given] of Object.entries(entries)) {
+      if (given === undefined) {
+        this.forget(key)
+        continue
+      }
       const value = typeof given === "string" ? text.encode(given) : given.slice()
       const row = { key, value, checksum: checksum(key, value) }
       this.write.run(row.key, row.value, row.checksum)

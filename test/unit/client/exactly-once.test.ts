@@ -1,20 +1,14 @@
 /**
  * Exactly once, by seeds: several callers write through one client while connections are lost at every moment, replies are
  * cut, delayed and reordered, nodes refuse, lie silent, or execute later what lay in a buffer. Afterwards, with everything
- * that was still in flight delivered, what was executed must agree with what each caller was told:
- *
- * - told success, or an evaluated error: executed exactly once
- * - told a definite error: never executed
- * - told an indefinite one: once or never
- *
- * and on the wire: the floor never passes a number whose caller waits, and a number always carries the same operation.
+ * that was still in flight delivered, what was executed must agree with what each caller was told (`callers.ts`).
  */
 import { describe, expect, it } from "vitest"
 import { connect } from "../../../src/client/client.ts"
-import { QdbError } from "../../../src/client/error.ts"
 import { Prng } from "../../../src/core/lib/prng.ts"
 import { code } from "../../../src/wire/errors.ts"
-import { type Action, type Decoded, FakeCluster } from "./fake-cluster.ts"
+import { Callers } from "./callers.ts"
+import { type Action, FakeCluster } from "./fake-cluster.ts"
 import { VirtualWorld } from "./virtual-world.ts"
 
 const daemons = ["10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1"]
@@ -27,14 +21,6 @@ const refusals = [
   code.entry_too_large,
 ]
 const doubts = [code.in_doubt, code.timeout, code.internal_error]
-const evaluated = new Set(["alias_already_exists", "alias_not_found"])
-
-interface Told {
-  readonly alias: string
-  /** "done" or the error's name. */
-  readonly outcome: string
-  readonly definite: boolean
-}
 
 function randomAction(prng: Prng): Action {
   if (prng.chance(6, 10)) return { do: "answer", delayMs: prng.between(0, 40) }
@@ -57,14 +43,7 @@ function randomAction(prng: Prng): Action {
   }
 }
 
-interface Run {
-  readonly cluster: FakeCluster
-  readonly told: readonly Told[]
-  /** Numbers whose caller had been told, when each request came in. */
-  readonly violations: readonly string[]
-}
-
-async function simulate(seed: number): Promise<Run> {
+async function simulate(seed: number): Promise<Callers> {
   const prng = new Prng(seed)
   const cluster = new FakeCluster()
   const world = new VirtualWorld(cluster, seed)
@@ -74,29 +53,14 @@ async function simulate(seed: number): Promise<Run> {
     const connecting = connect({ daemons, runtime: world.runtime(), timeoutMs: 6000, learnAddresses: false })
     client = await world.outcome(connecting.catch(() => undefined))
   }
-  const told = new Map<string, Told>()
-  const violations: string[] = []
-  const operations = new Map<number, string>()
-  const aliasOf = new Map<number, string>()
+  const callers = new Callers(cluster)
   cluster.behaviour = (request) => {
-    check(request)
+    callers.check(request)
     return randomAction(prng)
-  }
-  const check = (request: Decoded) => {
-    const what = `${request.opcode} ${request.alias} ${request.content}`
-    const known = operations.get(request.number)
-    if (known !== undefined && known !== what)
-      violations.push(`number ${request.number}: ${known}, then ${what}`)
-    operations.set(request.number, what)
-    aliasOf.set(request.number, request.alias)
-    for (const [number, alias] of aliasOf) {
-      if (number < request.floor && !told.has(alias))
-        violations.push(`floor ${request.floor} passes ${number}`)
-    }
   }
   const chaos = () => {
     world.reset(prng.pick(daemons))
-    if (told.size < 60) world.at(world.nowMs + prng.between(50, 900), chaos)
+    if (callers.told.size < 60) world.at(world.nowMs + prng.between(50, 900), chaos)
   }
   chaos()
   // Each alias is written by one request only, so its execution is told by its number.
@@ -107,43 +71,14 @@ async function simulate(seed: number): Promise<Run> {
       if (prng.chance(1, 10)) world.at(world.nowMs + prng.between(0, 300), () => control.abort())
       const options = { signal: control.signal, timeoutMs: prng.between(200, 6000) }
       const ask = prng.chance(1, 4) ? client.remove(alias, options) : client.put(alias, `c${alias}`, options)
-      told.set(
-        alias,
-        await ask.then(
-          () => done(alias),
-          (e: unknown) => failed(alias, e),
-        ),
-      )
+      await callers.settled(alias, ask)
     }
   }
   await world.outcome(Promise.all([0, 1, 2, 3, 4, 5].map(caller)))
   await world.outcome(client.close())
   // What lies in buffers is delivered.
   await world.run(() => false)
-  return { cluster, told: [...told.values()], violations }
-}
-
-const done = (alias: string): Told => ({ alias, outcome: "done", definite: true })
-
-function failed(alias: string, error: unknown): Told {
-  if (!(error instanceof QdbError)) throw error
-  return { alias, outcome: error.name, definite: error.definite }
-}
-
-function expectAgreement({ cluster, told, violations }: Run): void {
-  expect(violations).toEqual([])
-  const numbers = Map.groupBy(cluster.log, (l) => l.request.alias)
-  expect(told.length).toBe(60)
-  for (const { alias, outcome, definite } of told) {
-    // Under all numbers, in case that it had several.
-    const used = new Set(numbers.get(alias)?.map((l) => l.request.number))
-    const executions = [...used].reduce((sum, n) => sum + (cluster.executions.get(n) ?? 0), 0)
-    const context = `${alias}: told ${outcome} (definite: ${definite}), numbers ${[...used].join(" ")}`
-    expect(used.size, context).toBeLessThanOrEqual(1)
-    if (outcome === "done" || evaluated.has(outcome)) expect(executions, context).toBe(1)
-    else if (definite) expect(executions, context).toBe(0)
-    else expect(executions, context).toBeLessThanOrEqual(1)
-  }
+  return callers
 }
 
 describe("exactly once", () => {
@@ -152,8 +87,9 @@ describe("exactly once", () => {
     it(`holds for seeds ${group * 10} to ${group * 10 + 9}`, async () => {
       for (let seed = group * 10; seed < group * 10 + 10; seed++) {
         const run = await simulate(seed)
-        expectAgreement(run)
-        for (const t of run.told) outcomes.set(t.outcome, (outcomes.get(t.outcome) ?? 0) + 1)
+        expect(run.told.size).toBe(60)
+        run.expectAgreement()
+        for (const t of run.told.values()) outcomes.set(t.outcome, (outcomes.get(t.outcome) ?? 0) + 1)
       }
     })
   }
@@ -165,7 +101,7 @@ describe("exactly once", () => {
   })
 
   it("a seed gives the same run again", async () => {
-    const trace = (run: Run) => JSON.stringify([run.told, run.cluster.log])
+    const trace = (run: Callers) => JSON.stringify([[...run.told.values()], run.cluster.log])
     const stripped = (text: string) => text.replaceAll(/"client":"[^"]*"/g, "")
     expect(stripped(trace(await simulate(7)))).toBe(stripped(trace(await simulate(7))))
   })

@@ -14,7 +14,7 @@ import type { ValueMap } from "../../../src/wire/writer.ts"
 
 /** What a node does with one request. */
 export type Action =
-  | { readonly do: "answer"; readonly delayMs?: number }
+  | { readonly do: "answer"; readonly delayMs?: number | undefined }
   /** Answers with the error; executes before it, at once or later, only if told to. */
   | { readonly do: "refuse"; readonly code: number; readonly execute?: boolean; readonly delayMs?: number }
   /** Resets the connection. What was asked is never read, or executed first, or lies in a buffer and is executed later. */
@@ -32,6 +32,7 @@ export type Behaviour = (request: Decoded, node: string) => Action
 export interface Decoded {
   readonly opcode: number
   readonly requestId: number
+  readonly epoch: number
   readonly timeLeftMs: number
   readonly client: string
   readonly number: number
@@ -63,8 +64,11 @@ export class FakeCluster {
   stale = 0
   stopped: string[] = []
   /** What is answered to those that ask for a document, by opcode; else something that says who answers. */
-  readonly documents = new Map<number, ValueMap>()
+  readonly documents = new Map<number, ValueMap | ((node: string) => ValueMap)>()
   behaviour: Behaviour = () => ({ do: "answer" })
+  /** What a node has to tell before it acts on a request: the epoch of the view, or 0. */
+  notice: (request: Decoded, node: string) => number = () => 0
+  nodeIdOf: (node: string) => string = () => "1-0-0-0"
   private readonly clients = new Map<string, { floor: number; readonly results: Map<number, Result> }>()
 
   /** Executes a write once; a second time gives the first result. */
@@ -175,7 +179,7 @@ export class FakePeer {
       role: "node",
       softwareVersion: "fake",
       clusterId: this.cluster.clusterId,
-      node: { nodeId: "1-0-0-0", storageId: this.node, boot: 1 },
+      node: { nodeId: this.cluster.nodeIdOf(this.node), storageId: this.node, boot: 1 },
       auth: null,
       clockMs: 0,
     })
@@ -188,7 +192,15 @@ export class FakePeer {
     if (fault !== 0) return this.reply(request, { do: "refuse", code: fault })
     if (request.opcode === operation.ping) return this.reply(request, { do: "answer" })
     this.cluster.log.push({ node: this.node, request })
+    const epoch = this.cluster.notice(request, this.node)
+    if (epoch > 0) this.tell(epoch)
     this.act(request, this.cluster.behaviour(request, this.node))
+  }
+
+  private tell(epoch: number): void {
+    const writer = new ReplyWriter()
+    writer.epochNotice(epoch)
+    this.link.send(writer.copy())
   }
 
   private act(request: Decoded, action: Action): void {
@@ -254,11 +266,10 @@ export class FakePeer {
         return writer.okReply(requestId)
       case operation.ping:
         return writer.okReply(requestId)
-      default:
-        return writer.documentReply(
-          requestId,
-          this.cluster.documents.get(opcode) ?? { node: this.node, opcode },
-        )
+      default: {
+        const known = this.cluster.documents.get(opcode) ?? { node: this.node, opcode }
+        return writer.documentReply(requestId, typeof known === "function" ? known(this.node) : known)
+      }
     }
   }
 
@@ -300,6 +311,7 @@ function decoded(request: Request): Decoded {
   return {
     opcode: request.opcode,
     requestId: request.requestId,
+    epoch: request.epoch,
     timeLeftMs: request.timeLeftMs,
     client: [...bytes.subarray(request.clientStart, request.clientStart + 16)].join(","),
     number: request.number,

@@ -4,6 +4,7 @@ import type { QdbError } from "../../../src/client/error.ts"
 import { operation } from "../../../src/core/entry/operation.ts"
 import { code } from "../../../src/wire/errors.ts"
 import { ReplyWriter } from "../../../src/wire/reply-writer.ts"
+import type { NodeReference } from "../../../src/wire/status.ts"
 import { FakeCluster } from "./fake-cluster.ts"
 import { daemons, errorOf, numbersOf, rig, text } from "./rig.ts"
 import { VirtualWorld } from "./virtual-world.ts"
@@ -171,6 +172,16 @@ describe("a client", () => {
     expect(client.pendingRequests).toBe(0)
   })
 
+  it("sends what waited for room again as well when the connection is lost", async () => {
+    const { world, cluster, client } = await rig()
+    cluster.behaviour = () => ({ do: "answer", delayMs: 100 })
+    const all = Array.from({ length: 3000 }, (_, i) => client.update(`a${i}`, `${i}`))
+    await world.run(() => cluster.log.length === 1024)
+    world.reset(daemons[0]!)
+    await world.outcome(Promise.all(all))
+    expect([...cluster.executions.values()]).toEqual(Array(3000).fill(1))
+  })
+
   it("bounds the bytes on the connection, and still sends one that is larger than the bound", async () => {
     const { world, cluster, client } = await rig()
     cluster.behaviour = () => ({ do: "answer", delayMs: 100 })
@@ -266,8 +277,13 @@ describe("a client that connects", () => {
 
   it("learns the addresses of the other members, and goes there when its own is lost", async () => {
     const cluster = new FakeCluster()
-    const members = [daemons[1]!, daemons[0]!, "nonsense:x:1", 7, null].map((address) => ({ address }))
-    cluster.documents.set(operation.cluster_status, { members: [...members, "text"] })
+    const references = [daemons[1]!, daemons[0]!, "nonsense:x:1"].map((endpoint, i) => ({
+      reference: `${i + 1}-0-0-0`,
+      endpoint,
+    }))
+    const [predecessor, center, successor] = references as [NodeReference, NodeReference, NodeReference]
+    const topology = { predecessor, center, successor, cluster_id: "c", epoch: 3, members: references }
+    cluster.documents.set(operation.node_topology, { ...topology, primaries: [0, 1, 2, 2] })
     const world = new VirtualWorld(cluster, 1)
     const client = await world.outcome(connect({ daemons: [daemons[0]!], runtime: world.runtime() }))
     await world.outcome(client.put("a", "x"))
@@ -276,7 +292,7 @@ describe("a client that connects", () => {
     expect(text(await world.outcome(client.get("a")))).toBe("x")
     expect(world.dials.map((d) => d.address)).toEqual([daemons[0], daemons[1]])
     // Those that were given come first again, when it is their turn.
-    cluster.documents.set(operation.cluster_status, { members: "none" })
+    cluster.documents.set(operation.node_topology, { members: "none" })
     world.dialOutcome = () => "open"
     world.reset(daemons[1]!)
     await world.outcome(client.get("a"))

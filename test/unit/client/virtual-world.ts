@@ -31,6 +31,7 @@ export class VirtualWorld {
   private events: Event[] = []
   private order = 0
   private readonly resets = new Map<string, Set<() => void>>()
+  private readonly open = new Map<string, Set<Link>>()
 
   constructor(cluster: FakeCluster, seed: number) {
     this.cluster = cluster
@@ -52,6 +53,11 @@ export class VirtualWorld {
   /** Resets all connections to an address. */
   reset(address: string): void {
     for (const reset of this.resets.get(address) ?? []) reset()
+  }
+
+  /** Connections to an address that are open. */
+  openTo(address: string): number {
+    return this.open.get(address)?.size ?? 0
   }
 
   /** Lets time pass until `done` holds, or nothing is left to happen, or it is `untilMs`. */
@@ -95,9 +101,12 @@ export class VirtualWorld {
     const outcome = this.dialOutcome(address.text, this.dials.length)
     this.dials.push({ atMs: this.nowMs, address: address.text })
     let open = true
+    const links = this.open.get(address.text) ?? new Set()
+    this.open.set(address.text, links)
     const close = (reason: string) => {
       if (!open) return
       open = false
+      links.delete(link)
       events.linkClosed(reason)
     }
     // In order within a direction: nothing arrives before what was sent earlier.
@@ -125,15 +134,24 @@ export class VirtualWorld {
       address.text,
       resets.add(() => close("connection reset")),
     )
-    if (outcome === "open") this.at(this.nowMs + this.prng.between(0, 3), () => open && events.linkOpened())
+    const opened = () => {
+      if (!open) return
+      links.add(link)
+      events.linkOpened()
+    }
+    if (outcome === "open") this.at(this.nowMs + this.prng.between(0, 3), opened)
     if (outcome === "refused") this.at(this.nowMs + 1, () => close("connection refused"))
-    return {
+    const link: Link = {
       write: (bytes) => {
         this.writes++
         if (open) toPeer(bytes.slice())
       },
-      close: () => (open = false),
+      close: () => {
+        open = false
+        links.delete(link)
+      },
     }
+    return link
   }
 }
 

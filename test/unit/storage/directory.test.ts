@@ -11,7 +11,9 @@ import { temporaryDirectory } from "./support/directory.ts"
 
 const directory = temporaryDirectory()
 
-const open = (path: string, nodeId?: string) => openDirectory(path, nodeId, false)
+const unexpected = () => expect.unreachable("nothing was written")
+const open = (path: string, nodeId?: string) =>
+  openDirectory(path, nodeId, false, { onMeta: unexpected, onFatal: unexpected })
 const close = (data: { lock: DirectoryLock }) => data.lock.release()
 
 describe("a data directory", () => {

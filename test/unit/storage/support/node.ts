@@ -50,6 +50,7 @@ export class TestNode {
   readonly recovered: { alias: string; position: number }[] = []
   readonly notices: string[] = []
   readonly fatal: Error[] = []
+  readonly metaTokens: number[] = []
   private readonly pending: Pending[] = []
   private readonly loads = new Map<string, ((error: Error | undefined) => void)[]>()
   private readonly record = new RecordView()
@@ -68,6 +69,7 @@ export class TestNode {
         diskBytesMax: 0,
         partitions: 1,
         onProgress: () => node.progress(),
+        onMeta: (token) => void node.metaTokens.push(token),
         onFatal: (error) => {
           node.fatal.push(error)
           node.wakeAll()
