@@ -6,7 +6,6 @@
 import { code } from "../../wire/errors.ts"
 import { noResult, RecordView } from "../entry/record.ts"
 import type { Request } from "../entry/request.ts"
-import { assert } from "../lib/assert.ts"
 import type { Now } from "../lib/clock.ts"
 import { type ClientRow, stillPrepared } from "../replication/client-row.ts"
 import type { LogQueue } from "../replication/log-queue.ts"
@@ -40,7 +39,8 @@ export class WriteOutcomes implements Outcomes {
     const { number, requestId, timeLeftMs, arrivedMs } = request
     if (known === stillPrepared) {
       const prepared = slot.find(row, number)
-      assert(prepared !== undefined, "what is prepared waits in its slot's log")
+      // Not of this slot: a client that gives one number to two writes. It must not stop the node.
+      if (prepared === undefined) return output.error(requester, requestId, code.invalid_argument)
       return prepared.wait({ requester, requestId, read: undefined, deadlineMs: arrivedMs + timeLeftMs })
     }
     const content = row.contentOf(number)

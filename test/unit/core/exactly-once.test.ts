@@ -13,6 +13,18 @@ describe("exactly once", () => {
     expect(rig.sink.records.length).toBe(1)
   })
 
+  it("a number that is given to two writes at a time is the second one's mistake, whatever their slots", () => {
+    const rig = new DataRig()
+    const first = rig.ask({ op: "put", alias: "a", content: "1", number: 7 })
+    const others = ["b", "c", "d", "e"].map((alias) => rig.ask({ op: "put", alias, content: "2", number: 7 }))
+    for (const id of others)
+      expect(rig.answerTo(id)?.outcome ?? "waits").toMatch(/^(invalid_argument|waits)$/)
+    expect(others.some((id) => rig.answerTo(id)?.outcome === "invalid_argument")).toBe(true)
+    rig.persist()
+    expect(rig.answerTo(first)?.outcome).toBe("ok")
+    expect(rig.sink.records.length).toBe(1)
+  })
+
   it("a retry after the commit gets the first answer, also a failure's and one with content", () => {
     const rig = new DataRig()
     rig.do({ op: "put", alias: "a", content: "1", number: 1 })
