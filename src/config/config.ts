@@ -59,6 +59,8 @@ export interface Config {
       readonly log_level: number
       readonly log_to_console: boolean
       readonly log_to_syslog: boolean
+      /** 0: none is logged. */
+      readonly slow_operation_ms: number
     }
     readonly network: {
       /** `host:port` told to others; empty: `listen_on`. */

@@ -16,6 +16,7 @@ import {
   replicationFactorMax,
   requestTimeoutMsDefault,
   requestTimeoutMsMax,
+  slowOperationMsDefault,
   suspectMsDefault,
 } from "../core/lib/limits.ts"
 import type { SettingPath } from "./config.ts"
@@ -244,6 +245,12 @@ export const schema: Schema = {
     scope: "node",
     description: "Log to the system's log. UNIX only.",
     flag: "log-syslog",
+  },
+  "local.logger.slow_operation_ms": {
+    kind: integer(0, 3_600_000, { unit: "milliseconds", zero: "none" }),
+    default: slowOperationMsDefault,
+    scope: "node",
+    description: "An operation that takes at least so long on this node is logged, as a warning.",
   },
   "local.network.advertise": {
     kind: { type: "address", zeroPort: false, empty: "the address of listen_on" },

@@ -24,6 +24,7 @@ import { Answers } from "./net/answers.ts"
 import { Driver, makeData } from "./node/driver.ts"
 import { LoopLag } from "./node/loop-lag.ts"
 import { SideRequests } from "./node/side-requests.ts"
+import { SlowLog } from "./node/slow-log.ts"
 import { clusterStatus, nodeStatus, nodeTopology, type StatusSources } from "./node/status.ts"
 import { startTimers } from "./node/timers.ts"
 import { descriptorsReserved, raiseDescriptorLimit } from "./process/descriptors.ts"
@@ -231,6 +232,7 @@ function openNode(
       sideRequests: (made) => new SideRequests(made, nodeFacts(context, made)),
       resume: (session) => listener.resume(session),
       drop: (session) => listener.drop(session),
+      slowLog: new SlowLog(context.logger, config.local.logger.slow_operation_ms),
     })
     running.driver = driver
     return { driver, storage }
@@ -309,7 +311,7 @@ function statusSources(
     config,
     storage,
     counters: driver.data.counters,
-    data: driver.data,
+    driver,
     lag,
     listener,
     startedMs: Date.now(),

@@ -8,6 +8,7 @@
 import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { diskMeasureMs, warnDiskShare } from "../core/lib/limits.ts"
+import { logName, partitionPrefix } from "./directory/names.ts"
 import { DiskReserve } from "./disk-reserve.ts"
 
 export interface DiskUseOptions {
@@ -29,6 +30,9 @@ export interface DiskUseOptions {
 export class DiskUse {
   /** Size of all files. */
   bytesUsed = 0
+  /** Of the log's files, and of the table's. */
+  logBytes = 0
+  tableBytes = 0
   private quotaBytes = 0
   private appendedAtMeasure = 0
   private quotaFull = false
@@ -73,15 +77,20 @@ export class DiskUse {
   private async measure(): Promise<void> {
     const { directory, bytesMax, freeBytes, appendedBytes, pendingBytes } = this.options
     const appended = appendedBytes()
-    let bytes = 0
+    let [bytes, log, table] = [0, 0, 0]
     for (const name of await readdir(directory)) {
       try {
-        bytes += (await stat(join(directory, name))).size
+        const { size } = await stat(join(directory, name))
+        bytes += size
+        if (name.startsWith(logName)) log += size
+        else if (name.startsWith(partitionPrefix)) table += size
       } catch {
         // SQLite removes side files at any moment.
       }
     }
     this.bytesUsed = bytes
+    this.logBytes = log
+    this.tableBytes = table
     this.quotaBytes = Math.max(0, bytes - freeBytes()) + pendingBytes()
     this.appendedAtMeasure = appended
     if (bytesMax > 0) this.judge(bytesMax)

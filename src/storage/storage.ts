@@ -99,6 +99,14 @@ export interface StorageFigures {
   readonly commitMicrosP50: number
   readonly commitMicrosP99: number
   readonly commitMicrosMax: number
+  /** Of the log, for which a commit waits. */
+  readonly checkpoints: number
+  readonly checkpointMicrosMax: number
+  /** Records that are not durable yet. */
+  readonly uncommittedBytes: number
+  /** Sizes of the files. */
+  readonly logFileBytes: number
+  readonly tableFileBytes: number
   readonly diskBytesUsed: number
   readonly diskBytesMax: number
   readonly filterBytes: number

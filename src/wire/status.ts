@@ -38,7 +38,7 @@ export interface OperationFigures extends ValueMap {
   /** Bytes of contents received and sent. */
   readonly in_bytes: Integer64
   readonly out_bytes: Integer64
-  /** From a request's arrival to its answer, of those that waited for the log. Reads of resident entries do not wait. */
+  /** From a request's arrival to its answer; of those that waited for nothing, to the end of their turn. */
   readonly latency: Quantiles
 }
 
@@ -55,12 +55,23 @@ export interface Quantiles extends ValueMap {
 export interface EngineFigures extends ValueMap {
   /** Transactions of the log: count, and time from its begin to its fsync's end. */
   readonly commits: Omit<Quantiles, "p999_us">
+  /** Checkpoints of the log, for which the next commit waits: count, and the longest. */
+  readonly checkpoints: { readonly count: Integer64; readonly max_us: number }
   /** How late timers run. */
   readonly event_loop_lag: Quantiles
   /** Writes in the log and not yet committed; requests that wait for an entry from disk. */
   readonly prepared: number
   readonly loading: number
+  /** Records in memory that are not durable yet; sessions that are not read from until there is room for more. */
+  readonly uncommitted_bytes: Integer64
+  readonly sessions_waiting: number
+  /** Requests for entries that found what they need in memory, and those that waited for the disk. */
+  readonly cache: { readonly hits: Integer64; readonly misses: Integer64 }
+  /** The JavaScript heap; entries lie outside of it. */
+  readonly heap_bytes: Integer64
+  /** Of the log, what the table does not hold durably yet. */
   readonly log_bytes: Integer64
+  readonly files: { readonly log_bytes: Integer64; readonly table_bytes: Integer64 }
   /** In memory and not yet in the table. */
   readonly dirty_bytes: Integer64
   readonly filter_bytes: Integer64

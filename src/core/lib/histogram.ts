@@ -13,11 +13,12 @@ export class Histogram {
   microsMax = 0
   private readonly buckets = new Float64Array(bucketCount)
 
-  record(micros: number): void {
+  /** @param times how often it took so long */
+  record(micros: number, times: number = 1): void {
     const value = micros > microsMax ? microsMax : micros | 0
     if (value > this.microsMax) this.microsMax = value
-    this.count++
-    ;(this.buckets[bucketOf(value)] as number)++
+    this.count += times
+    ;(this.buckets[bucketOf(value)] as number) += times
   }
 
   /** @param ratio from 0 to 1. @returns microseconds; 0 of an empty histogram */

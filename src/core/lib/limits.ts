@@ -270,6 +270,13 @@ export const licenseFileBytesMax = 64 * KiB
 
 // The process
 
+/** Operations that take longer are logged (`local.logger.slow_operation_ms`). */
+export const slowOperationMsDefault = 100
+/** Slow operations that are logged one by one in a second; what is above is counted. A stalled disk makes thousands. */
+export const slowOperationLinesPerSecond = 50
+/** Bytes of an alias that a log line shows. */
+export const logAliasBytesMax = 128
+
 /** What is in flight at a stop is waited for this long. */
 export const stopTimeoutMs = 10_000
 /** How often a running daemon looks whether its license is about to expire: once a day. */

@@ -144,7 +144,10 @@ export class DataPath {
     const slot = this.slotOfRead(request, handle)
     if (!this.mayServe(slot, now)) return this.turnAway(request, requester, slot, now)
     if (handle === unknown) return this.wait(request, requester)
-    if (handle === absent || slot === undefined) return this.fail(request, requester, code.alias_not_found)
+    if (handle === absent || slot === undefined) {
+      this.fail(request, requester, code.alias_not_found)
+      return this.answeredRead(request, now)
+    }
     const expiresAtMs = this.memory.expiresAtMs(handle)
     if (expiresAtMs !== 0 && expiresAtMs <= slot.now(now.wallMs))
       return this.readExpired(request, slot, requester)
@@ -152,6 +155,12 @@ export class DataPath {
       this.counters.send(operation.get, this.memory.contentLength(handle))
       this.output.resident(requester, request.requestId, handle)
     } else this.output.expiry(requester, request.requestId, expiresAtMs)
+    this.answeredRead(request, now)
+  }
+
+  private answeredRead(request: Request, now: Now): void {
+    const { opcode, bytes, aliasStart, aliasEnd } = request
+    this.counters.answered(opcode, now.monotonicMs - request.arrivedMs, bytes, aliasStart, aliasEnd)
   }
 
   /** "Absent" because of a clock is answered only when the removal is committed, so that no later clock brings it back. */

@@ -58,7 +58,9 @@ export class WriteOutcomes implements Outcomes {
       prepared.requester = undefined
       const record = this.record.at(prepared.bytes, prepared.offset)
       this.answer(requester, prepared.requestId, record)
-      this.counters.answered(record.opcode, now.monotonicMs - prepared.arrivedMs)
+      const { opcode, bytes, aliasOffset } = record
+      const aliasEnd = aliasOffset + record.aliasLength
+      this.counters.answered(opcode, now.monotonicMs - prepared.arrivedMs, bytes, aliasOffset, aliasEnd)
     }
     if (waiters === undefined) return
     for (const waiter of waiters) {

@@ -22,6 +22,7 @@ import { decodeRequest } from "../../wire/request.ts"
 import type { Answers } from "../net/answers.ts"
 import { Clock } from "../net/clock.ts"
 import { pause, type Session } from "../net/session.ts"
+import type { SlowLog } from "./slow-log.ts"
 
 /** Less than the ring keeps free above what it promises. */
 const roomGrantedBytes = 64 * 1024
@@ -38,6 +39,7 @@ export interface DriverOptions {
   readonly resume: (session: Session) => void
   /** The connection is gone. */
   readonly drop: (session: Session) => void
+  readonly slowLog: SlowLog
 }
 
 export class Driver {
@@ -51,6 +53,7 @@ export class Driver {
   private dirty: Session[] = []
   private readonly waitingForRoom = new Set<Session>()
   private turnScheduled = false
+  private turnBeganMs = 0
   /** Up to this log position there is room, for this turn. */
   private roomUntil = 0
   private stopping = false
@@ -63,6 +66,8 @@ export class Driver {
     this.answers = answers
     this.options = options
     this.side = options.sideRequests(this)
+    data.counters.slowMs = options.slowLog.thresholdMs
+    data.counters.onSlow = (...slow) => options.slowLog.operation(...slow)
   }
 
   /** Takes the frame [start, end) as a request of `session`. */
@@ -80,9 +85,14 @@ export class Driver {
     if (request.timeLeftMs === 0) return this.answers.error(session, request.requestId, code.timeout)
     request.frameStart = start
     request.frameEnd = end
-    if (request.opcode === operation.ping) this.answers.ok(session, request.requestId)
-    else if (request.opcode <= operation.get_expiry) this.data.request(request, session, clock)
-    else this.side.handle(request, session)
+    if (request.opcode > operation.ping && request.opcode <= operation.get_expiry)
+      return this.data.request(request, session, clock)
+    this.data.counters.take(request.opcode, 0)
+    request.arrivedMs = clock.monotonicMs
+    if (request.opcode === operation.ping) {
+      this.data.counters.answered(request.opcode, 0, request.bytes, 0, 0)
+      this.answers.ok(session, request.requestId)
+    } else this.side.handle(request, session)
   }
 
   /** False while storage has no room for another record: `session` is then read again when it has. */
@@ -99,6 +109,11 @@ export class Driver {
     return false
   }
 
+  /** Sessions that are not read from, because storage has no room for what they send. */
+  get waitingCount(): number {
+    return this.waitingForRoom.size
+  }
+
   /** Whether storage still has no room for what the session sends. */
   waitsForRoom(session: Session): boolean {
     return this.waitingForRoom.has(session)
@@ -112,6 +127,7 @@ export class Driver {
   schedule(): void {
     if (this.turnScheduled) return
     this.turnScheduled = true
+    this.turnBeganMs = this.clock.monotonicMs
     setImmediate(this.turn)
   }
 
@@ -125,6 +141,9 @@ export class Driver {
     this.roomUntil = 0
     this.storage.publish()
     this.flush()
+    const { counters } = this.data
+    const ms = performance.now() - this.turnBeganMs
+    this.options.slowLog.turn(ms, counters.endTurn(ms))
   }
 
   private flush(): void {
@@ -164,6 +183,7 @@ export class Driver {
   tick(): void {
     const now = this.clock.read()
     if (this.storage.hasRoom(2 * logRingRecordBytesMax)) this.data.tick(now)
+    this.options.slowLog.tick()
     this.schedule()
   }
 

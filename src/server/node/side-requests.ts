@@ -44,29 +44,43 @@ export class SideRequests {
       case operation.stop_node: {
         const reason = Buffer.from(request.bytes.subarray(request.aliasStart, request.aliasEnd)).toString()
         this.driver.answers.ok(session, request.requestId)
+        this.answered(request, 0)
         return facts.stop(reason)
       }
       default:
-        this.driver.answers.error(session, request.requestId, code.unknown_operation)
+        this.refuse(request, session, code.unknown_operation)
     }
   }
 
   private document(request: Request, session: Session, document: ValueMap): void {
     this.driver.answers.writer(session)?.documentReply(request.requestId, document)
+    this.answered(request, 0)
+  }
+
+  private answered(request: Request, ms: number): void {
+    const { opcode, bytes, aliasStart, aliasEnd } = request
+    this.driver.data.counters.answered(opcode, ms, bytes, aliasStart, aliasEnd)
+  }
+
+  private refuse(request: Request, session: Session, errorCode: number): void {
+    this.driver.data.counters.fail(request.opcode)
+    this.driver.answers.error(session, request.requestId, errorCode)
   }
 
   /** A piece of the aliases with a prefix. Scans read the table on disk, so few run at once. */
   private list(request: Request, session: Session): void {
-    const { answers } = this.driver
-    const { requestId } = request
-    if (this.scans >= nodeScansMax) return answers.error(session, requestId, code.overloaded)
+    if (this.scans >= nodeScansMax) return this.refuse(request, session, code.overloaded)
     this.scans++
-    this.scan(request.copy(), session).then(
-      () => this.scans--,
+    const kept = request.copy()
+    this.scan(kept, session).then(
+      () => {
+        this.scans--
+        this.answered(kept, performance.now() - kept.arrivedMs)
+      },
       (error: unknown) => {
         this.scans--
         this.facts.onError(`prefix_get failed: ${error instanceof Error ? error.message : String(error)}`)
-        answers.error(session, requestId, code.data_corrupt)
+        this.refuse(kept, session, code.data_corrupt)
       },
     )
   }

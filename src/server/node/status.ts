@@ -4,7 +4,6 @@ import { availableParallelism, cpus, freemem, release, totalmem, type } from "no
 import type { Config } from "../../config/config.ts"
 import { operation, type OperationName } from "../../core/entry/operation.ts"
 import { Histogram } from "../../core/lib/histogram.ts"
-import type { DataPath } from "../../core/node/data.ts"
 import type { Counters } from "../../core/node/counters.ts"
 import { slotCountDefault } from "../../core/lib/limits.ts"
 import type { Storage } from "../../storage/storage.ts"
@@ -19,6 +18,7 @@ import {
   type Quantiles,
 } from "../../wire/status.ts"
 import type { Listener } from "../net/listener.ts"
+import type { Driver } from "./driver.ts"
 import type { LoopLag } from "./loop-lag.ts"
 import { buildCommit, version } from "../version.ts"
 
@@ -26,7 +26,7 @@ export interface StatusSources {
   readonly config: Config
   readonly storage: Storage
   readonly counters: Counters
-  readonly data: DataPath
+  readonly driver: Driver
   readonly lag: LoopLag
   readonly listener: Listener
   readonly startedMs: number
@@ -106,7 +106,8 @@ function quantilesOf(histogram: Histogram): Quantiles {
 }
 
 function engineOf(sources: StatusSources): EngineFigures {
-  const { storage, counters, listener, data, lag } = sources
+  const { storage, counters, listener, driver, lag } = sources
+  const { data } = driver
   const figures = storage.figures()
   const sessions = listener.figures
   return {
@@ -116,10 +117,19 @@ function engineOf(sources: StatusSources): EngineFigures {
       p99_us: figures.commitMicrosP99,
       max_us: figures.commitMicrosMax,
     },
+    checkpoints: { count: integer64(figures.checkpoints), max_us: figures.checkpointMicrosMax },
     event_loop_lag: quantilesOf(lag.histogram),
     prepared: data.preparedCount,
     loading: data.loadingCount,
+    uncommitted_bytes: integer64(figures.uncommittedBytes),
+    sessions_waiting: driver.waitingCount,
+    cache: cacheOf(counters),
+    heap_bytes: integer64(process.memoryUsage().heapUsed),
     log_bytes: integer64(figures.logBytes),
+    files: {
+      log_bytes: integer64(figures.logFileBytes),
+      table_bytes: integer64(figures.tableFileBytes),
+    },
     dirty_bytes: integer64(figures.dirtyBytes),
     filter_bytes: integer64(figures.filterBytes),
     pageins: integer64(figures.pageIns),
@@ -142,6 +152,16 @@ function engineOf(sources: StatusSources): EngineFigures {
       held_bytes: integer64(listener.heldBytes),
     },
   }
+}
+
+/** Requests for entries, by whether the first look at memory was enough. */
+function cacheOf(counters: Counters): EngineFigures["cache"] {
+  let [requests, misses] = [0, 0]
+  for (let opcode = operation.get; opcode <= operation.get_expiry; opcode++) {
+    requests += counters.requests[opcode] ?? 0
+    misses += counters.pageIns[opcode] ?? 0
+  }
+  return { hits: integer64(Math.max(0, requests - misses)), misses: integer64(misses) }
 }
 
 /** Evictions are the node's and no single operation's: they are counted here only. */

@@ -9,9 +9,11 @@ export const witnessName = "WITNESS"
 export const reserveName = "RESERVE"
 export const statsName = "stats.db"
 
+export const partitionPrefix = "part-"
+
 /** @returns `part-000.db` for 0 */
 export function partitionName(index: number): string {
-  return `part-${String(index).padStart(3, "0")}.db`
+  return `${partitionPrefix}${String(index).padStart(3, "0")}.db`
 }
 
 const databases = [lockName, metaName, logName, statsName]

@@ -182,7 +182,15 @@ class Committer {
     this.retention.note(number, this.position)
     this.control.countCommit((performance.now() - begun) * 1000)
     this.control.announce(this.position, number)
-    if (this.log.checkpointIfDue()) this.control.free = freeBytes(this.log.database)
+    this.checkpointIfDue()
+  }
+
+  private checkpointIfDue(): void {
+    if (!this.log.isCheckpointDue) return
+    const begun = performance.now()
+    this.log.checkpoint()
+    this.control.countCheckpoint((performance.now() - begun) * 1000)
+    this.control.free = freeBytes(this.log.database)
   }
 
   private append(number: number, bytes: Uint8Array, cutTo: number): void {
@@ -273,7 +281,7 @@ class Committer {
       this.log.deleteRange(this.firstBatch, to)
       this.firstBatch = to + 1
       if (to === last) this.control.free = freeBytes(this.log.database)
-      this.log.checkpointIfDue()
+      this.checkpointIfDue()
     } catch (error) {
       // A deletion can wait for room.
       if (resultOf(error) !== sqliteResult.full) throw error

@@ -3,7 +3,7 @@
  * Whole numbers below 2^53 are kept in 64-bit cells, since positions count all bytes ever appended.
  */
 const bigCells = 8
-const smallCells = 8
+const smallCells = 10
 /** Commit times: four buckets per power of two of microseconds. */
 const bucketCells = 128
 export const controlBytes = bigCells * 8 + (smallCells + bucketCells) * 4
@@ -18,7 +18,17 @@ const big = {
   settled: 6,
   kept: 7,
 } as const
-const small = { wake: 0, progress: 1, stop: 2, full: 3, commits: 4, microsMax: 5, abandon: 6 } as const
+const small = {
+  wake: 0,
+  progress: 1,
+  stop: 2,
+  full: 3,
+  commits: 4,
+  microsMax: 5,
+  abandon: 6,
+  checkpoints: 7,
+  checkpointMicrosMax: 8,
+} as const
 
 export class LogControl {
   readonly shared: SharedArrayBuffer
@@ -153,6 +163,17 @@ export class LogControl {
     const whole = Math.min(Math.max(1, Math.round(micros)), 2 ** 31 - 1)
     if (whole > Atomics.load(this.small, small.microsMax)) Atomics.store(this.small, small.microsMax, whole)
     Atomics.add(this.buckets, Math.min(bucketCells - 1, Math.floor(Math.log2(whole) * 4)), 1)
+  }
+  countCheckpoint(micros: number): void {
+    Atomics.add(this.small, small.checkpoints, 1)
+    const whole = Math.min(Math.round(micros), 2 ** 31 - 1)
+    if (whole > this.checkpointMicrosMax) Atomics.store(this.small, small.checkpointMicrosMax, whole)
+  }
+  get checkpoints(): number {
+    return Atomics.load(this.small, small.checkpoints)
+  }
+  get checkpointMicrosMax(): number {
+    return Atomics.load(this.small, small.checkpointMicrosMax)
   }
   get commits(): number {
     return Atomics.load(this.small, small.commits)

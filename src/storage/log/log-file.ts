@@ -105,20 +105,21 @@ export class LogWriter {
     this.pagesSinceCheckpoint += Math.ceil(batch.length / logPageBytes) + 3
   }
 
+  get isCheckpointDue(): boolean {
+    return this.pagesSinceCheckpoint >= logCheckpointPages
+  }
+
   /**
    * The committing thread pays for checkpoints, a small one at a time. On a full disk what is not checkpointed stays in
    * the write-ahead log, until there is room.
-   * @returns whether one was made
    */
-  checkpointIfDue(): boolean {
-    if (this.pagesSinceCheckpoint < logCheckpointPages) return false
+  checkpoint(): void {
     this.pagesSinceCheckpoint = 0
     try {
       checkpoint(this.database, "PASSIVE")
     } catch (error) {
       if (resultOf(error) !== sqliteResult.full) throw error
     }
-    return true
   }
 
   deleteRange(from: number, to: number): void {
