@@ -198,6 +198,20 @@ export const errorTable = [
     "Read the entry to learn whether it was carried out.",
     4,
   ),
+  entry(
+    27,
+    "factor_would_fall",
+    false,
+    "With fewer nodes the replication factor could not be kept.",
+    "Add a node first, lower the factor with cluster_set, or say --force.",
+  ),
+  entry(
+    28,
+    "loss_not_accepted",
+    false,
+    "Entries would be lost.",
+    "Bring the node back, or accept the loss by name with cluster_recover.",
+  ),
 ] as const
 
 export type ErrorName =
@@ -227,6 +241,8 @@ export type ErrorName =
   | "connection_lost"
   | "internal_error"
   | "cancelled"
+  | "factor_would_fall"
+  | "loss_not_accepted"
 
 /** Codes by name, so that code reads `code.alias_not_found`. */
 export const code = Object.fromEntries(errorTable.map((e) => [e.name, e.code])) as Readonly<

@@ -20,7 +20,7 @@ export class RequestWriter extends Writer {
     this.endFrame(this.head(4, opcode, requestId, epoch, timeLeftMs))
   }
 
-  /** `get`, `get_expiry`: an alias; `stop_node`: a reason. */
+  /** `get`, `get_expiry`: an alias; `stop_node`: a reason; `cluster_recover`: nodes. */
   aliasRequest(
     opcode: number,
     requestId: number,
@@ -100,6 +100,48 @@ export class RequestWriter extends Writer {
     this.unsigned(cursorSlot)
     this.byteString(cursorAfter)
     this.unsigned(bytesMax)
+    this.endFrame(frame)
+  }
+
+  /** `cluster_plan`: how many nodes to add, and which to remove. */
+  planRequest(
+    requestId: number,
+    epoch: number,
+    timeLeftMs: number,
+    added: number,
+    removed: Uint8Array,
+  ): void {
+    const frame = this.head(6, operation.cluster_plan, requestId, epoch, timeLeftMs)
+    this.unsigned(added)
+    this.byteString(removed)
+    this.endFrame(frame)
+  }
+
+  /** `cluster_remove_node`. */
+  removeNodeRequest(
+    requestId: number,
+    epoch: number,
+    timeLeftMs: number,
+    node: Uint8Array,
+    force: number,
+  ): void {
+    const frame = this.head(6, operation.cluster_remove_node, requestId, epoch, timeLeftMs)
+    this.byteString(node)
+    this.unsigned(force)
+    this.endFrame(frame)
+  }
+
+  /** `cluster_set`. */
+  setRequest(
+    requestId: number,
+    epoch: number,
+    timeLeftMs: number,
+    setting: Uint8Array,
+    value: Uint8Array,
+  ): void {
+    const frame = this.head(6, operation.cluster_set, requestId, epoch, timeLeftMs)
+    this.byteString(setting)
+    this.byteString(value)
     this.endFrame(frame)
   }
 

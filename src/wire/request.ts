@@ -17,6 +17,7 @@ import {
   contentBytesMax,
   expiresAtMsMax,
   listPieceBytesMax,
+  plannedNodesMax,
   reasonBytesMax,
   requestTimeoutMsMax,
 } from "../core/lib/limits.ts"
@@ -28,7 +29,7 @@ const uint32Max = 0xffffffff
 export const clientIdBytes = 16
 
 /** Operations whose fourth argument and on are known; the rest is `unknown_operation`. */
-const opcodeMax = operation.cluster_status
+const opcodeMax = operation.cluster_set
 
 /** Elements of each operation's request, by opcode: four of the head, three of a write's number, and its arguments. */
 // oxfmt-ignore
@@ -52,6 +53,10 @@ const elementCounts = new Uint8Array([
   4, // node_topology
   5, // stop_node: reason
   4, // cluster_status
+  6, // cluster_plan: added, removed
+  6, // cluster_remove_node: node, force
+  5, // cluster_recover: nodes
+  6, // cluster_set: setting, value
 ])
 
 // One reader for all: decoding is synchronous and calls nothing that could decode again.
@@ -93,9 +98,19 @@ function readBody(into: Request, opcode: number, contentLimit: number): void {
   into.epoch = readNumber(Number.MAX_SAFE_INTEGER)
   into.timeLeftMs = readBounded(requestTimeoutMsMax)
   if (isWrite(opcode)) readWrite(into, opcode, contentLimit)
-  else if (opcode === operation.get || opcode === operation.get_expiry) readAlias(into, aliasBytesMax)
+  else if (opcode === operation.get || opcode === operation.get_expiry) readAlias(into)
   else if (opcode === operation.prefix_get) readPrefix(into)
-  else if (opcode === operation.stop_node) readAlias(into, reasonBytesMax)
+  else if (opcode === operation.stop_node || opcode === operation.cluster_recover) readText(into, 1)
+  else if (opcode === operation.cluster_plan) {
+    into.quantity = readBounded(plannedNodesMax)
+    readText(into, 0)
+  } else if (opcode === operation.cluster_remove_node) {
+    readText(into, 1)
+    into.quantity = readBounded(1)
+  } else if (opcode === operation.cluster_set) {
+    readText(into, 1)
+    readValue(into)
+  }
 }
 
 function readWrite(into: Request, opcode: number, contentLimit: number): void {
@@ -104,7 +119,7 @@ function readWrite(into: Request, opcode: number, contentLimit: number): void {
   into.number = readNumber(Number.MAX_SAFE_INTEGER)
   into.floor = readNumber(Number.MAX_SAFE_INTEGER)
   if (into.number === 0 || into.floor > into.number) blame(code.invalid_argument)
-  readAlias(into, aliasBytesMax)
+  readAlias(into)
   switch (opcode) {
     case operation.put:
     case operation.update:
@@ -139,8 +154,17 @@ function readPrefix(into: Request): void {
   into.bytesMax = Math.min(readNumber(Number.MAX_SAFE_INTEGER), listPieceBytesMax)
 }
 
-function readAlias(into: Request, bytesMax: number): void {
-  if (!reader.readBytes(1, bytesMax)) blame(code.invalid_argument)
+function readAlias(into: Request): void {
+  readTextBetween(into, 1, aliasBytesMax)
+}
+
+/** A reason, names of nodes, or a setting's name, where an alias would be. */
+function readText(into: Request, bytesMin: number): void {
+  readTextBetween(into, bytesMin, reasonBytesMax)
+}
+
+function readTextBetween(into: Request, bytesMin: number, bytesMax: number): void {
+  if (!reader.readBytes(bytesMin, bytesMax)) blame(code.invalid_argument)
   else if (!isUtf8(reader.bytes, reader.rangeStart, reader.rangeEnd)) blame(code.invalid_argument)
   into.aliasStart = reader.rangeStart
   into.aliasEnd = reader.rangeEnd
@@ -148,6 +172,14 @@ function readAlias(into: Request, bytesMax: number): void {
 
 function readContent(into: Request, limit: number): void {
   if (!reader.readBytes(0, limit)) blame(code.entry_too_large)
+  into.contentStart = reader.rangeStart
+  into.contentEnd = reader.rangeEnd
+}
+
+/** The value of a setting. */
+function readValue(into: Request): void {
+  if (!reader.readBytes(0, reasonBytesMax)) blame(code.invalid_argument)
+  else if (!isUtf8(reader.bytes, reader.rangeStart, reader.rangeEnd)) blame(code.invalid_argument)
   into.contentStart = reader.rangeStart
   into.contentEnd = reader.rangeEnd
 }
@@ -177,7 +209,7 @@ function blame(errorCode: number): void {
 function clear(into: Request, bytes: Uint8Array, start: number): void {
   into.bytes = bytes
   into.opcode = into.requestId = into.epoch = into.timeLeftMs = into.number = into.floor = into.expiresMs = 0
-  into.cursorSlot = into.bytesMax = 0
+  into.cursorSlot = into.bytesMax = into.quantity = 0
   into.clientStart = into.aliasStart = into.aliasEnd = into.contentStart = into.contentEnd = start
   into.comparandStart = into.comparandEnd = into.cursorStart = into.cursorEnd = start
 }

@@ -23,10 +23,19 @@ export const operation = {
   node_topology: 16,
   stop_node: 17,
   cluster_status: 18,
+  cluster_plan: 19,
+  cluster_remove_node: 20,
+  cluster_recover: 21,
+  cluster_set: 22,
 } as const
 
 export type OperationName = keyof typeof operation
 export type Operation = (typeof operation)[OperationName]
+
+/** True for operations that change the cluster: orders of an operator, which may be given twice and mean the same. */
+export function isOrder(op: number): boolean {
+  return op === operation.stop_node || (op >= operation.cluster_remove_node && op <= operation.cluster_set)
+}
 
 /** True for operations that change one entry and so carry an exactly-once number. */
 export function isWrite(op: number): boolean {

@@ -21,9 +21,10 @@ export class Request {
   clientStart = 0
   number = 0
   floor = 0
-  /** The alias; of `prefix_get` the prefix; of `stop_node` the reason. */
+  /** The alias; of `prefix_get` the prefix; of `stop_node` the reason; of orders and plans nodes, or a setting's name. */
   aliasStart = 0
   aliasEnd = 0
+  /** The content; of `cluster_set` the setting's value. */
   contentStart = 0
   contentEnd = 0
   comparandStart = 0
@@ -36,6 +37,8 @@ export class Request {
   cursorEnd = 0
   /** Of `prefix_get`: bytes of aliases wanted at most. */
   bytesMax = 0
+  /** Of `cluster_plan`: how many nodes are to be added; of `cluster_remove_node`: 1 = even if the factor falls. */
+  quantity = 0
 
   /** @returns a copy with bytes of its own, for a request that has to outlive its frame */
   copy(): Request {
@@ -62,6 +65,7 @@ export class Request {
     copied.cursorStart = this.cursorStart - shift
     copied.cursorEnd = this.cursorEnd - shift
     copied.bytesMax = this.bytesMax
+    copied.quantity = this.quantity
     return copied
   }
 }

@@ -56,8 +56,10 @@ export const nodeScansMax = 64
 
 /** The end of the year 9999: the last instant that RFC 3339 can print. */
 export const expiresAtMsMax = 253_402_300_799_999
-/** A reason for stopping a node is a line in its log. */
+/** A reason for stopping a node is a line in its log; names of nodes or of a setting are no longer. */
 export const reasonBytesMax = 1024
+/** Nodes that one plan adds. */
+export const plannedNodesMax = 1024
 /** Status documents are maps of small values: bounds for the decoder, above what a full cluster's needs. */
 export const documentBytesMax = 4 * MiB
 /** Values (leaves, lists and maps) of one document. */

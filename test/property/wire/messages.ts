@@ -2,7 +2,12 @@
 import { encode } from "@msgpack/msgpack"
 import * as fc from "fast-check"
 import { operation } from "../../../src/core/entry/operation.ts"
-import { aliasBytesMax, expiresAtMsMax, requestTimeoutMsMax } from "../../../src/core/lib/limits.ts"
+import {
+  aliasBytesMax,
+  expiresAtMsMax,
+  plannedNodesMax,
+  requestTimeoutMsMax,
+} from "../../../src/core/lib/limits.ts"
 import type { Value, ValueMap } from "../../../src/wire/writer.ts"
 
 /** Integers in whose encodings the library has a choice come up as often as small ones. */
@@ -88,6 +93,10 @@ export const request: fc.Arbitrary<Value[]> = fc.oneof(
   plain(operation.node_topology),
   plain(operation.stop_node, alias),
   plain(operation.cluster_status),
+  plain(operation.cluster_plan, unsigned(plannedNodesMax), fc.oneof(alias, fc.constant(new Uint8Array(0)))),
+  plain(operation.cluster_remove_node, alias, unsigned(1)),
+  plain(operation.cluster_recover, alias),
+  plain(operation.cluster_set, alias, alias),
 )
 
 export const wellFormedText = fc.string({ unit: "binary", maxLength: 40 })

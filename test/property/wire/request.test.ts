@@ -11,6 +11,8 @@ import {
   aliasBytesMax,
   expiresAtMsMax,
   listPieceBytesMax,
+  plannedNodesMax,
+  reasonBytesMax,
   requestTimeoutMsMax,
 } from "../../../src/core/lib/limits.ts"
 import { code } from "../../../src/wire/errors.ts"
@@ -23,6 +25,17 @@ import { shapes, writeRequest } from "./write.ts"
 
 /** Low, so that some of the contents generated are above it. */
 const contentLimit = 32
+
+const byteStrings: ReadonlySet<string> = new Set([
+  "client",
+  "alias",
+  "content",
+  "comparand",
+  "prefix",
+  "after",
+  "removed",
+  "value",
+])
 
 interface Verdict {
   readonly code: number
@@ -70,7 +83,7 @@ function judge(message: readonly unknown[]): Verdict {
   }
   for (const [index, name] of names.entries()) {
     const item = rest[index]
-    const wantsBytes = ["client", "alias", "content", "comparand", "prefix", "after"].includes(name)
+    const wantsBytes = byteStrings.has(name)
     if (wantsBytes ? !(item instanceof Uint8Array) : !isCount(item, 2 ** 53))
       return { code: code.protocol_error }
     const bytes = wantsBytes ? (item as Uint8Array) : new Uint8Array(0)
@@ -88,6 +101,10 @@ function judge(message: readonly unknown[]): Verdict {
     if (name === "content" || name === "comparand") blame(bytes.length > contentLimit, code.entry_too_large)
     if (name === "expires") blame(count > expiresAtMsMax, code.invalid_argument)
     if (name === "slot") blame(count > 65535, code.invalid_argument)
+    if (name === "added") blame(count > plannedNodesMax, code.invalid_argument)
+    if (name === "force") blame(count > 1, code.invalid_argument)
+    if (name === "removed" || name === "value")
+      blame(bytes.length > reasonBytesMax || !isText(bytes), code.invalid_argument)
     if (name === "bytesMax") fields["bytesMax"] = Math.min(count, listPieceBytesMax)
   }
   return fault === 0 ? { code: 0, fields } : { code: fault }
@@ -106,7 +123,10 @@ function found(into: Request): Record<string, number | Uint8Array> {
     if (name === "client") fields[name] = bytes.slice(into.clientStart, into.clientStart + 16)
     if (name === "number") fields[name] = into.number
     if (name === "floor") fields[name] = into.floor
-    if (name === "alias" || name === "prefix") fields[name] = bytes.slice(into.aliasStart, into.aliasEnd)
+    if (name === "added" || name === "force") fields[name] = into.quantity
+    if (name === "value") fields[name] = bytes.slice(into.contentStart, into.contentEnd)
+    if (name === "alias" || name === "prefix" || name === "removed")
+      fields[name] = bytes.slice(into.aliasStart, into.aliasEnd)
     if (name === "content") fields[name] = bytes.slice(into.contentStart, into.contentEnd)
     if (name === "comparand") fields[name] = bytes.slice(into.comparandStart, into.comparandEnd)
     if (name === "expires") fields[name] = into.expiresMs

@@ -27,6 +27,10 @@ export const shapes: Readonly<Record<number, readonly string[]>> = (() => {
     [operation.node_topology]: [],
     [operation.stop_node]: ["alias"],
     [operation.cluster_status]: [],
+    [operation.cluster_plan]: ["added", "removed"],
+    [operation.cluster_remove_node]: ["alias", "force"],
+    [operation.cluster_recover]: ["alias"],
+    [operation.cluster_set]: ["alias", "value"],
   }
 })()
 
@@ -39,6 +43,13 @@ export function writeRequest(writer: RequestWriter, message: readonly Value[]): 
     const [prefix, slot, after, bytesMax] = parts as unknown as [Uint8Array, number, Uint8Array, number]
     return writer.prefixRequest(head[1], head[2], head[3], prefix, slot, after, bytesMax)
   }
+  const [first, second] = parts
+  if (opcode === operation.cluster_plan)
+    return writer.planRequest(head[1], head[2], head[3], rest[0] as number, second as Uint8Array)
+  if (opcode === operation.cluster_remove_node)
+    return writer.removeNodeRequest(head[1], head[2], head[3], first as Uint8Array, rest[1] as number)
+  if (opcode === operation.cluster_set)
+    return writer.setRequest(head[1], head[2], head[3], first as Uint8Array, second as Uint8Array)
   if (!isWrite(opcode as number)) {
     if (parts.length === 0) return writer.plainRequest(...head)
     return writer.aliasRequest(...head, parts[0] as Uint8Array)

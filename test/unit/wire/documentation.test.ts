@@ -47,6 +47,13 @@ const samples: Readonly<Record<string, unknown>> = {
   cursorAfter: new Uint8Array(0),
   bytesMax: 4096,
   reason: new TextEncoder().encode("maintenance"),
+  added: 1,
+  removed: new TextEncoder().encode("10.0.0.3:2836"),
+  node: new TextEncoder().encode("10.0.0.3:2836"),
+  force: 0,
+  nodes: new TextEncoder().encode("10.0.0.3:2836"),
+  setting: new TextEncoder().encode("replication_factor"),
+  value: new TextEncoder().encode("3"),
 }
 
 const into = new Request()

@@ -31,6 +31,7 @@ const golden = JSON.parse(text) as Golden[]
 const frozenPrefixes: readonly (readonly [count: number, digest: string])[] = [
   [51, "5d14274dd56b9d717af234df4f86fe2d06e56200b8f22d2ad8bacc71b2a98cbb"],
   [52, "b0f913db947e24dc90a3491de3c5e5ee6cbb206bd7f32788aaa14d079030a0e6"],
+  [58, "de00a66e2350d14258bbd8f4e3b4c398375c5f19ef78b2ab9f6f206dcc73246f"],
 ]
 
 // oxfmt-ignore
@@ -53,6 +54,10 @@ const frozenOpcodes = [
   "node_topology 16",
   "stop_node 17",
   "cluster_status 18",
+  "cluster_plan 19",
+  "cluster_remove_node 20",
+  "cluster_recover 21",
+  "cluster_set 22",
 ]
 
 // oxfmt-ignore
@@ -83,6 +88,8 @@ const frozenErrors = [
   "connection_lost 24",
   "internal_error 25",
   "cancelled 26",
+  "factor_would_fall 27",
+  "loss_not_accepted 28",
 ]
 
 const ofKind = (kind: Golden["kind"]) => golden.filter((entry) => entry.kind === kind)
