@@ -11,17 +11,14 @@
  * There is no queue without a bound: one client has at most 16,384 unanswered requests and refuses more with `overloaded`.
  * Who awaits what he asks for never comes near; who pours requests in awaits `writable()` first.
  */
-import { type Operation, operation } from "../core/entry/operation.ts"
-import {
-  dialTimeoutMsDefault,
-  reasonBytesMax,
-  requestTimeoutMsDefault,
-  requestTimeoutMsMax,
-} from "../core/lib/limits.ts"
+import { operation } from "../core/entry/operation.ts"
+import { dialTimeoutMsDefault, requestTimeoutMsDefault } from "../core/lib/limits.ts"
 import { code } from "../wire/errors.ts"
 import type { ListPiece, Reply } from "../wire/reply.ts"
+import type { LiveSetting } from "../wire/status.ts"
 import type { ValueMap } from "../wire/writer.ts"
 import { type Address, parseAddresses } from "./address.ts"
+import { Asker, checkTimeout } from "./asker.ts"
 import { AliasList, type AliasListOptions } from "./alias-list.ts"
 import {
   type Bytes,
@@ -29,55 +26,26 @@ import {
   encodeAlias,
   encodeContent,
   encodeDelta,
+  encodeLine,
   encodePrefix,
   encodeTime,
   type Time,
 } from "./encode.ts"
-import { invalidArgument, type QdbError } from "./error.ts"
+import type { QdbError } from "./error.ts"
 import { Machine, type RoutingFigures } from "./machine.ts"
-import { Pending, pendingState } from "./pending.ts"
+import { Pending } from "./pending.ts"
+import { hasMember, watchCluster } from "./cluster-watch.ts"
 import { removeAll, type RemoveAllOptions } from "./remove-all.ts"
 import { contentOf, documentOf, integerOf, listOf, nothingOf } from "./results.ts"
-import type { ClientRuntime } from "./runtime.ts"
+import type {
+  CasResult,
+  ConnectOptions,
+  PlanChange,
+  RemoveNodeOptions,
+  RequestOptions,
+  StoreOptions,
+} from "./options.ts"
 import { realRuntime } from "./transport.ts"
-
-export interface ConnectOptions {
-  /** `HOST[:PORT]` each (port 2836 unless said otherwise), tried in this order; 127.0.0.1 unless said otherwise. */
-  readonly daemons?: readonly string[]
-  /** What a request may take unless it says otherwise: 60,000; 300,000 at most. */
-  readonly timeoutMs?: number
-  /** What one address may take to answer, before the next is tried: 5,000. */
-  readonly dialTimeoutMs?: number
-  /**
-   * Whether to ask the cluster for its topology, to send each request to the node that serves it, and to go to any member
-   * when a connection is lost; yes unless said otherwise. So one address of a cluster is enough, also when that node fails
-   * later. If not, the client stays with the addresses that it was given, one connection at a time.
-   */
-  readonly learnAddresses?: boolean
-  /** Gives up connecting. */
-  readonly signal?: AbortSignal
-  /** Told to the node, for its log. */
-  readonly softwareVersion?: string
-  /** Clock, randomness and sockets; for tests. */
-  readonly runtime?: ClientRuntime
-}
-
-export interface RequestOptions {
-  readonly timeoutMs?: number
-  /** Gives the request up. Where it was sent already, its outcome is unknown (`definite` of the error is false). */
-  readonly signal?: AbortSignal
-}
-
-export interface StoreOptions extends RequestOptions {
-  /** When the entry expires; never unless said so. */
-  readonly expiresAt?: Time
-}
-
-export interface CasResult {
-  readonly swapped: boolean
-  /** The content that was stored before. */
-  readonly content: Uint8Array
-}
 
 const noOptions: RequestOptions = {}
 const none = new Uint8Array(0)
@@ -98,7 +66,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   })
   const { signal } = options
   const abort = () => machine.abort(signal?.reason)
-  const client = new Client(machine, timeoutMs)
+  const client = new Client(new Asker(machine, timeoutMs))
   await new Promise<void>((resolve, reject) => {
     machine.start(resolve, reject)
     if (signal?.aborted) abort()
@@ -108,63 +76,61 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
 }
 
 export class Client implements AsyncDisposable {
-  private readonly machine: Machine
-  private readonly timeoutMs: number
+  private readonly asker: Asker
 
   /** Use `connect`. */
-  constructor(machine: Machine, timeoutMs: number) {
-    this.machine = machine
-    this.timeoutMs = timeoutMs
+  constructor(asker: Asker) {
+    this.asker = asker
   }
 
   /** The node that everything goes to that no other node is better for; undefined while there is none. */
   get address(): Address | undefined {
-    return this.machine.address
+    return this.asker.machine.address
   }
 
   /** How well it knows its way: how many requests went to another node than the one that serves them. */
   get routing(): RoutingFigures {
-    return this.machine.figures
+    return this.asker.machine.figures
   }
 
   /** Requests that are not answered yet. */
   get pendingRequests(): number {
-    return this.machine.pendingRequests
+    return this.asker.machine.pendingRequests
   }
 
   /** @returns the entry's content; @throws `alias_not_found` */
   get(alias: Bytes, options: RequestOptions = noOptions): Promise<Uint8Array> {
-    return this.ask(operation.get, contentOf, options, () => encodeAlias(alias))
+    return this.asker.ask(operation.get, contentOf, options, () => encodeAlias(alias))
   }
 
   /** Creates an entry. @throws `alias_already_exists` */
   put(alias: Bytes, content: Bytes, options: StoreOptions = noOptions): Promise<void> {
-    return this.store(operation.put, nothingOf, alias, content, options)
+    return this.asker.store(operation.put, nothingOf, alias, content, options)
   }
 
   /** Creates an entry or replaces its content; its former expiry is forgotten. */
   update(alias: Bytes, content: Bytes, options: StoreOptions = noOptions): Promise<void> {
-    return this.store(operation.update, nothingOf, alias, content, options)
+    return this.asker.store(operation.update, nothingOf, alias, content, options)
   }
 
   /** @throws `alias_not_found` */
   remove(alias: Bytes, options: RequestOptions = noOptions): Promise<void> {
-    return this.ask(operation.remove, nothingOf, options, () => encodeAlias(alias))
+    return this.asker.ask(operation.remove, nothingOf, options, () => encodeAlias(alias))
   }
 
   /** Replaces an entry's content. @returns the content before; @throws `alias_not_found` */
   getUpdate(alias: Bytes, content: Bytes, options: StoreOptions = noOptions): Promise<Uint8Array> {
-    return this.store(operation.get_update, contentOf, alias, content, options)
+    return this.asker.store(operation.get_update, contentOf, alias, content, options)
   }
 
   /** Removes an entry. @returns its content; @throws `alias_not_found` */
   getRemove(alias: Bytes, options: RequestOptions = noOptions): Promise<Uint8Array> {
-    return this.ask(operation.get_remove, contentOf, options, () => encodeAlias(alias))
+    return this.asker.ask(operation.get_remove, contentOf, options, () => encodeAlias(alias))
   }
 
   /** Replaces an entry's content if it equals `comparand`. @throws `alias_not_found` */
   cas(alias: Bytes, content: Bytes, comparand: Bytes, options: StoreOptions = noOptions): Promise<CasResult> {
-    return this.run((resolve: (result: CasResult) => void, reject) => {
+    return this.asker.run((resolve: (result: CasResult) => void, reject) => {
       const stored = encodeContent(content)
       const compared = encodeContent(comparand, "comparand")
       checkTogether(stored, compared)
@@ -177,7 +143,7 @@ export class Client implements AsyncDisposable {
       const bytes = encodeAlias(alias)
       return new Pending(
         operation.cas,
-        this.timeoutOf(options),
+        this.asker.timeoutOf(options),
         succeed,
         fail,
         bytes,
@@ -190,24 +156,32 @@ export class Client implements AsyncDisposable {
 
   /** Removes an entry if its content equals `comparand`. @returns whether it did; @throws `alias_not_found` */
   removeIf(alias: Bytes, comparand: Bytes, options: RequestOptions = noOptions): Promise<boolean> {
-    return this.run((resolve: (removed: boolean) => void, reject) => {
+    return this.asker.run((resolve: (removed: boolean) => void, reject) => {
       const succeed = (reply: Reply) => resolve(nothingOf(reply) ?? true)
       const fail = (error: QdbError) =>
         error.code === code.unmatched_content ? resolve(false) : reject(error)
       const bytes = encodeAlias(alias)
       const compared = encodeContent(comparand, "comparand")
-      return new Pending(operation.remove_if, this.timeoutOf(options), succeed, fail, bytes, none, compared)
+      return new Pending(
+        operation.remove_if,
+        this.asker.timeoutOf(options),
+        succeed,
+        fail,
+        bytes,
+        none,
+        compared,
+      )
     }, options)
   }
 
   /** Sets when an entry expires; a time that has passed removes it. @throws `alias_not_found` */
   expiresAt(alias: Bytes, time: Time | "never", options: RequestOptions = noOptions): Promise<void> {
-    return this.ask(
+    return this.asker.ask(
       operation.expires_at,
       nothingOf,
       options,
       () => encodeAlias(alias),
-      none,
+      undefined,
       () => encodeTime(time),
     )
   }
@@ -215,12 +189,19 @@ export class Client implements AsyncDisposable {
   /** Lets an entry expire `deltaMs` from now, by the cluster's clock. @throws `alias_not_found` */
   expiresFromNow(alias: Bytes, deltaMs: number, options: RequestOptions = noOptions): Promise<void> {
     const delta = () => encodeDelta(deltaMs)
-    return this.ask(operation.expires_from_now, nothingOf, options, () => encodeAlias(alias), none, delta)
+    return this.asker.ask(
+      operation.expires_from_now,
+      nothingOf,
+      options,
+      () => encodeAlias(alias),
+      undefined,
+      delta,
+    )
   }
 
   /** @throws `alias_not_found` */
   async getExpiry(alias: Bytes, options: RequestOptions = noOptions): Promise<Date | "never"> {
-    const ms = await this.ask(operation.get_expiry, integerOf, options, () => encodeAlias(alias))
+    const ms = await this.asker.ask(operation.get_expiry, integerOf, options, () => encodeAlias(alias))
     return ms === 0 ? "never" : new Date(ms)
   }
 
@@ -236,49 +217,104 @@ export class Client implements AsyncDisposable {
   }
 
   nodeStatus(options: RequestOptions = noOptions): Promise<ValueMap> {
-    return this.ask(operation.node_status, documentOf, options)
+    return this.asker.ask(operation.node_status, documentOf, options)
   }
 
   nodeConfig(options: RequestOptions = noOptions): Promise<ValueMap> {
-    return this.ask(operation.node_config, documentOf, options)
+    return this.asker.ask(operation.node_config, documentOf, options)
   }
 
   nodeTopology(options: RequestOptions = noOptions): Promise<ValueMap> {
-    return this.ask(operation.node_topology, documentOf, options)
+    return this.asker.ask(operation.node_topology, documentOf, options)
   }
 
   clusterStatus(options: RequestOptions = noOptions): Promise<ValueMap> {
-    return this.ask(operation.cluster_status, documentOf, options)
+    return this.asker.ask(operation.cluster_status, documentOf, options)
+  }
+
+  /** What adding so many nodes, and removing those named, would move. */
+  clusterPlan(change: PlanChange, options: RequestOptions = noOptions): Promise<ValueMap> {
+    return this.asker.run((resolve: (plan: ValueMap) => void, reject) => {
+      const removed = (change.remove ?? []).join(",")
+      const bytes = removed === "" ? none : encodeLine(removed, "list of nodes")
+      const succeed = (reply: Reply) => resolve(documentOf(reply))
+      const request = new Pending(
+        operation.cluster_plan,
+        this.asker.timeoutOf(options),
+        succeed,
+        reject,
+        bytes,
+      )
+      request.quantity = change.add ?? 0
+      return request
+    }, options)
+  }
+
+  /** Changes a setting that all nodes agree on. */
+  clusterSet(setting: LiveSetting, value: string, options: RequestOptions = noOptions): Promise<void> {
+    const name = () => encodeLine(setting, "setting")
+    return this.asker.ask(operation.cluster_set, nothingOf, options, name, () => encodeLine(value, "value"))
+  }
+
+  /**
+   * Lets a member leave for good; resolves when the cluster has agreed to that (`clusterRemoved` waits for the rest).
+   * @throws `factor_would_fall` unless forced, `loss_not_accepted`
+   */
+  clusterRemoveNode(node: string, options: RemoveNodeOptions = noOptions): Promise<void> {
+    return this.asker.run((resolve: (nothing: void) => void, reject) => {
+      const succeed = (reply: Reply) => resolve(nothingOf(reply))
+      const bytes = encodeLine(node, "node")
+      const request = new Pending(
+        operation.cluster_remove_node,
+        this.asker.timeoutOf(options),
+        succeed,
+        reject,
+        bytes,
+      )
+      request.quantity = options.force === true ? 1 : 0
+      return request
+    }, options)
+  }
+
+  /** Accepts that what only these members held, which are down, is lost for ever. @returns what was given up */
+  clusterRecover(nodes: readonly string[], options: RequestOptions = noOptions): Promise<ValueMap> {
+    return this.asker.ask(operation.cluster_recover, documentOf, options, () =>
+      encodeLine(nodes.join(","), "list of nodes"),
+    )
+  }
+
+  /** Waits until the cluster is stable, or serving. @throws `unstable_cluster`, which says what it waits for */
+  clusterWait(wanted: "stable" | "serving", options: RequestOptions = noOptions): Promise<ValueMap> {
+    return this.watch((status) => status["state"] === "stable" || status["state"] === wanted, options)
+  }
+
+  /** Waits until no member has this node id or address any more. */
+  clusterRemoved(node: string, options: RequestOptions = noOptions): Promise<ValueMap> {
+    return this.watch((status) => !hasMember(status, node), options)
   }
 
   /** Stops the node that the client is connected to. It is asked once: sent again, another node could get it. */
   stopNode(reason: string, options: RequestOptions = noOptions): Promise<void> {
-    return this.ask(operation.stop_node, nothingOf, options, () => {
-      const bytes = encodeContent(reason)
-      if (bytes.length === 0) throw invalidArgument("The reason is empty.")
-      if (bytes.length > reasonBytesMax)
-        throw invalidArgument(`The reason is longer than ${reasonBytesMax} bytes.`)
-      return bytes
-    })
+    return this.asker.ask(operation.stop_node, nothingOf, options, () => encodeLine(reason, "reason"))
   }
 
   ping(options: RequestOptions = noOptions): Promise<void> {
-    return this.ask(operation.ping, nothingOf, options)
+    return this.asker.ask(operation.ping, nothingOf, options)
   }
 
   /** Resolves when one more request would be taken. */
   writable(): Promise<void> {
-    return new Promise((resolve) => this.machine.whenRoom(resolve))
+    return new Promise((resolve) => this.asker.machine.whenRoom(resolve))
   }
 
   /** Takes no more requests, waits for those under way, and closes the connection. */
   close(): Promise<void> {
-    return new Promise((resolve) => this.machine.close(resolve))
+    return new Promise((resolve) => this.asker.machine.close(resolve))
   }
 
   /** Gives all requests up, and closes the connection. */
   abort(reason?: unknown): void {
-    this.machine.abort(reason)
+    this.asker.machine.abort(reason)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -291,82 +327,29 @@ export class Client implements AsyncDisposable {
     after: Uint8Array,
     options: RequestOptions,
   ): Promise<ListPiece> {
-    return this.run((resolve: (piece: ListPiece) => void, reject) => {
+    return this.asker.run((resolve: (piece: ListPiece) => void, reject) => {
       const succeed = (reply: Reply) => resolve(listOf(reply))
-      const request = new Pending(operation.prefix_get, this.timeoutOf(options), succeed, reject, prefix)
+      const request = new Pending(
+        operation.prefix_get,
+        this.asker.timeoutOf(options),
+        succeed,
+        reject,
+        prefix,
+      )
       request.cursorSlot = slot
       request.cursorAfter = after
       return request
     }, options)
   }
 
-  private store<A>(
-    opcode: Operation,
-    read: (reply: Reply) => A,
-    alias: Bytes,
-    content: Bytes,
-    options: StoreOptions,
-  ): Promise<A> {
-    return this.run((resolve: (result: A) => void, reject) => {
-      const succeed = (reply: Reply) => resolve(read(reply))
-      const expiresMs = encodeTime(options.expiresAt)
-      const bytes = encodeContent(content)
-      return new Pending(
-        opcode,
-        this.timeoutOf(options),
-        succeed,
-        reject,
-        encodeAlias(alias),
-        bytes,
-        none,
-        expiresMs,
-      )
-    }, options)
+  private watch(isDone: (status: ValueMap) => boolean, options: RequestOptions): Promise<ValueMap> {
+    const { runtime } = this.asker.machine
+    return watchCluster(
+      (asked) => this.clusterStatus(asked),
+      runtime,
+      isDone,
+      this.asker.timeoutOf(options),
+      options.signal,
+    )
   }
-
-  private ask<A>(
-    opcode: Operation,
-    read: (reply: Reply) => A,
-    options: RequestOptions,
-    alias?: () => Uint8Array,
-    content: Uint8Array = none,
-    expiresMs?: () => number,
-  ): Promise<A> {
-    return this.run((resolve: (result: A) => void, reject) => {
-      const succeed = (reply: Reply) => resolve(read(reply))
-      const timeoutMs = this.timeoutOf(options)
-      return new Pending(opcode, timeoutMs, succeed, reject, alias?.(), content, none, expiresMs?.())
-    }, options)
-  }
-
-  /** What `make` throws rejects the promise, as everything else does. */
-  private run<A>(
-    make: (resolve: (result: A) => void, reject: (error: QdbError) => void) => Pending,
-    options: RequestOptions,
-  ): Promise<A> {
-    const { signal } = options
-    return new Promise<A>((resolve, reject) => {
-      const request = make(resolve, reject)
-      if (signal === undefined) this.machine.submit(request)
-      else this.submitAbortable(request, signal)
-    })
-  }
-
-  private submitAbortable(request: Pending, signal: AbortSignal): void {
-    const abort = () => this.machine.cancel(request, signal.reason)
-    this.machine.submit(request)
-    if (request.state === pendingState.settled) return
-    if (signal.aborted) return abort()
-    request.ended = () => signal.removeEventListener("abort", abort)
-    signal.addEventListener("abort", abort, { once: true })
-  }
-
-  private timeoutOf(options: RequestOptions): number {
-    return options.timeoutMs === undefined ? this.timeoutMs : checkTimeout(options.timeoutMs)
-  }
-}
-
-function checkTimeout(timeoutMs: number): number {
-  if (timeoutMs > 0 && timeoutMs <= requestTimeoutMsMax) return timeoutMs
-  throw invalidArgument(`A time-out is above 0 and at most ${requestTimeoutMsMax} ms.`)
 }

@@ -16,12 +16,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { LiveSetting } from "../wire/status.ts"
 import type { ValueMap } from "../wire/writer.ts"
 import type { Address } from "./address.ts"
-import { type CasResult, type Client, connect, type ConnectOptions } from "./client.ts"
+import { type Client, connect } from "./client.ts"
 import type { Bytes, Time } from "./encode.ts"
 import { QdbError } from "./error.ts"
 import type { RoutingFigures } from "./machine.ts"
+import type { CasResult, ConnectOptions, PlanChange } from "./options.ts"
 
 export interface CallOptions {
   readonly timeoutMs?: number
@@ -67,6 +69,15 @@ export interface QdbService {
   readonly nodeConfig: (options?: CallOptions) => Call<ValueMap>
   readonly nodeTopology: (options?: CallOptions) => Call<ValueMap>
   readonly clusterStatus: (options?: CallOptions) => Call<ValueMap>
+  readonly clusterPlan: (change: PlanChange, options?: CallOptions) => Call<ValueMap>
+  readonly clusterSet: (setting: LiveSetting, value: string, options?: CallOptions) => Call<void>
+  readonly clusterRemoveNode: (
+    node: string,
+    options?: CallOptions & { readonly force?: boolean },
+  ) => Call<void>
+  readonly clusterRecover: (nodes: readonly string[], options?: CallOptions) => Call<ValueMap>
+  readonly clusterWait: (wanted: "stable" | "serving", options?: CallOptions) => Call<ValueMap>
+  readonly clusterRemoved: (node: string, options?: CallOptions) => Call<ValueMap>
   readonly stopNode: (reason: string, options?: CallOptions) => Call<void>
   readonly ping: (options?: CallOptions) => Call<void>
   /** Waits until one more request would be taken. */
@@ -118,6 +129,15 @@ function serviceOf(client: Client): QdbService {
     nodeConfig: (options) => call((signal) => client.nodeConfig({ ...options, signal })),
     nodeTopology: (options) => call((signal) => client.nodeTopology({ ...options, signal })),
     clusterStatus: (options) => call((signal) => client.clusterStatus({ ...options, signal })),
+    clusterPlan: (change, options) => call((signal) => client.clusterPlan(change, { ...options, signal })),
+    clusterSet: (setting, value, options) =>
+      call((signal) => client.clusterSet(setting, value, { ...options, signal })),
+    clusterRemoveNode: (node, options) =>
+      call((signal) => client.clusterRemoveNode(node, { ...options, signal })),
+    clusterRecover: (nodes, options) =>
+      call((signal) => client.clusterRecover(nodes, { ...options, signal })),
+    clusterWait: (wanted, options) => call((signal) => client.clusterWait(wanted, { ...options, signal })),
+    clusterRemoved: (node, options) => call((signal) => client.clusterRemoved(node, { ...options, signal })),
     stopNode: (reason, options) => call((signal) => client.stopNode(reason, { ...options, signal })),
     ping: (options) => call((signal) => client.ping({ ...options, signal })),
     writable: Effect.promise(() => client.writable()),

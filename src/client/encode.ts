@@ -1,5 +1,11 @@
 /** What callers hand in, checked and as bytes. Everything refused here is `invalid_argument`, before anything is sent. */
-import { aliasBytesMax, contentBytesMax, expiresAtMsMax, frameBytesMax } from "../core/lib/limits.ts"
+import {
+  aliasBytesMax,
+  contentBytesMax,
+  expiresAtMsMax,
+  frameBytesMax,
+  reasonBytesMax,
+} from "../core/lib/limits.ts"
 import { invalidArgument, qdbError } from "./error.ts"
 
 /** Bytes as they are; strings as UTF-8. */
@@ -34,6 +40,15 @@ export function encodeContent(content: Bytes, what: "content" | "comparand" = "c
   const bytes = encode(content, what)
   if (bytes.length > contentBytesMax)
     throw tooLarge(`The ${what} has ${bytes.length} bytes; ${contentBytesMax} is the most.`)
+  return bytes
+}
+
+/** The reason of an order, names of nodes, or a setting: a line of text. */
+export function encodeLine(line: string, what: string): Uint8Array {
+  const bytes = encode(line, what)
+  if (bytes.length === 0) throw invalidArgument(`The ${what} is empty.`)
+  if (bytes.length > reasonBytesMax)
+    throw invalidArgument(`The ${what} is longer than ${reasonBytesMax} bytes.`)
   return bytes
 }
 

@@ -2,7 +2,7 @@
  * One request that its caller waits for: what to send, how often that was tried, and whom to tell. The same object lives
  * through all attempts, so that a retry is the same request under the same number.
  */
-import { isWrite, operation } from "../core/entry/operation.ts"
+import { isOrder, isWrite, operation } from "../core/entry/operation.ts"
 import type { Reply } from "../wire/reply.ts"
 import type { QdbError } from "./error.ts"
 import type { Lane } from "./lane.ts"
@@ -27,8 +27,9 @@ const headBytes = 96
 
 export class Pending {
   readonly opcode: number
-  /** The alias; of `prefix_get` the prefix; of `stop_node` the reason. */
+  /** The alias; of `prefix_get` the prefix; of `stop_node` the reason; of other orders nodes, or a setting's name. */
   readonly alias: Uint8Array
+  /** The content; of `cluster_set` the value. */
   readonly content: Uint8Array
   readonly comparand: Uint8Array
   readonly expiresMs: number
@@ -38,6 +39,8 @@ export class Pending {
   sequence = 0
   cursorSlot = 0
   cursorAfter: Uint8Array = none
+  /** Of `cluster_plan` how many nodes to add; of `cluster_remove_node` 1 = even if the factor falls. */
+  quantity = 0
 
   state: PendingState = pendingState.waiting
   /** The alias's, once it is known. */
@@ -104,6 +107,6 @@ export class Pending {
 
   /** Whether it can have had an effect that nobody has told us of. */
   get mayHaveHadEffect(): boolean {
-    return this.wasSent && (this.write || this.onlyOnce)
+    return this.wasSent && (this.write || isOrder(this.opcode))
   }
 }

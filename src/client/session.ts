@@ -301,11 +301,13 @@ export class Session implements LinkEvents {
     } else if (opcode === operation.prefix_get) {
       const { cursorSlot, cursorAfter } = request
       writer.prefixRequest(requestId, epoch, timeLeftMs, alias, cursorSlot, cursorAfter, listPieceBytesMax)
-    } else if (
-      opcode === operation.get ||
-      opcode === operation.get_expiry ||
-      opcode === operation.stop_node
-    ) {
+    } else if (opcode === operation.cluster_plan) {
+      writer.planRequest(requestId, epoch, timeLeftMs, request.quantity, alias)
+    } else if (opcode === operation.cluster_remove_node) {
+      writer.removeNodeRequest(requestId, epoch, timeLeftMs, alias, request.quantity)
+    } else if (opcode === operation.cluster_set) {
+      writer.setRequest(requestId, epoch, timeLeftMs, alias, request.content)
+    } else if (request.isKeyed || opcode === operation.stop_node || opcode === operation.cluster_recover) {
       writer.aliasRequest(opcode, requestId, epoch, timeLeftMs, alias)
     } else writer.plainRequest(opcode, requestId, epoch, timeLeftMs)
   }

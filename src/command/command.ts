@@ -17,17 +17,52 @@ import type { ErrorName } from "../wire/errors.ts"
  * - `delta`: one word: seconds from now
  * - `prefix`: one word, at least one byte
  * - `address`: one word: `HOST[:PORT]`
+ * - `node`: one word: a member's node id or its address
+ * - `nodes`: one word: several of those with commas between them
+ * - `setting`, `value`: one word: a setting of the cluster, and what it is to be
  * - `reason`: the rest of the line
  * - `command`: one word: a command's name
  */
 export type ArgumentKind =
-  "alias" | "content" | "comparand" | "expiry" | "delta" | "prefix" | "address" | "reason" | "command"
+  | "alias"
+  | "content"
+  | "comparand"
+  | "expiry"
+  | "delta"
+  | "prefix"
+  | "address"
+  | "node"
+  | "nodes"
+  | "setting"
+  | "value"
+  | "reason"
+  | "command"
 
 export interface Argument {
   readonly name: string
   readonly kind: ArgumentKind
   readonly optional: boolean
 }
+
+/** @param kind what it means; @param optional whether it may be left out */
+export function argument(name: string, kind: ArgumentKind, optional: boolean = false): Argument {
+  return { name, kind, optional }
+}
+
+/**
+ * What follows an option: nothing; a `duration` (`20s`, `500ms`, `2m`, or seconds); a `count`; `nodes`, as the argument.
+ */
+export type OptionKind = "flag" | "duration" | "count" | "nodes"
+
+/** A word that begins with two hyphens, anywhere behind the command's name. Commands that have any take no content. */
+export interface CommandOption {
+  readonly name: OptionName
+  readonly kind: OptionKind
+  /** A phrase: what it does. */
+  readonly summary: string
+}
+
+export type OptionName = "--stable" | "--serving" | "--timeout" | "--wait" | "--force" | "--add" | "--remove"
 
 /** `read`, `write`, `list` and `node` are the wire's classes (`core/entry/operation.ts`); `shell` never leaves the shell. */
 export type CommandClass = "read" | "write" | "list" | "node" | "shell"
@@ -58,6 +93,7 @@ export interface Command {
   readonly name: CommandName
   readonly class: CommandClass
   readonly arguments: readonly Argument[]
+  readonly options?: readonly CommandOption[]
   /** One line, in the imperative, without a full stop. */
   readonly summary: string
   /** Sentences. */
@@ -90,6 +126,11 @@ export type CommandName =
   | "node_config"
   | "node_topology"
   | "cluster_status"
+  | "cluster_wait"
+  | "cluster_plan"
+  | "cluster_remove_node"
+  | "cluster_recover"
+  | "cluster_set"
   | "stop_node"
   | "help"
   | "version"
@@ -106,8 +147,11 @@ export function trailingArgument(command: Command): Argument | undefined {
   return last !== undefined && restOfLine.has(last.kind) ? last : undefined
 }
 
-/** @returns `cas <alias> <content> <comparand>`; optional arguments in brackets */
+/** @returns `cas <alias> <content> <comparand>`; options, and arguments that may be left out, in brackets */
 export function usageOf(command: Command): string {
   const words = command.arguments.map((a) => (a.optional ? `[<${a.name}>]` : `<${a.name}>`))
-  return [command.name, ...words].join(" ")
+  const options = (command.options ?? []).map((o) =>
+    o.kind === "flag" ? `[${o.name}]` : `[${o.name} <${o.kind}>]`,
+  )
+  return [command.name, ...words, ...options].join(" ")
 }

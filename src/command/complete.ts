@@ -1,7 +1,8 @@
 /**
- * Completion of what is typed so far: the name of a command, or behind `help` that of a topic. Aliases are not completed:
+ * Completion of what is typed so far: the name of a command, behind `help` that of a topic, options, and settings. Aliases are not completed:
  * that would ask the cluster at each press of a key, and its answer changes under one's fingers.
  */
+import { liveSettings } from "../wire/status.ts"
 import { commandOf, commands } from "./table.ts"
 
 export interface Completion {
@@ -20,6 +21,17 @@ export function complete(line: string): Completion {
     return { candidates: namesWith(word).map((n) => (takesArguments(n) ? `${n} ` : n)), word }
   }
   if (before.length === 1 && before[0] === "help") return { candidates: namesWith(word), word }
+  const command = commandOf(before[0] as string)
+  if (before.length === 1 && command?.arguments[0]?.kind === "setting") {
+    return {
+      candidates: liveSettings.filter((name) => name.startsWith(word)).map((name) => `${name} `),
+      word,
+    }
+  }
+  if (command?.options !== undefined && word.startsWith("-")) {
+    const open = command.options.filter((o) => o.name.startsWith(word) && !before.includes(o.name))
+    return { candidates: open.map((o) => (o.kind === "flag" ? o.name : `${o.name} `)).sort(), word }
+  }
   return { candidates: [], word }
 }
 
@@ -31,5 +43,6 @@ function namesWith(begin: string): string[] {
 }
 
 function takesArguments(name: string): boolean {
-  return (commandOf(name)?.arguments.length ?? 0) > 0
+  const command = commandOf(name)
+  return command !== undefined && command.arguments.length + (command.options ?? []).length > 0
 }

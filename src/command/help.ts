@@ -8,14 +8,26 @@ const columnsMax = 100
 
 /** @returns a line a command, ended by a line end each */
 export function helpList(): string {
-  const width = Math.max(...commands.map((c) => usageOf(c).length))
-  const lines = commands.map((c) => `${usageOf(c).padEnd(width)}  ${c.summary}`)
+  // Options are told by the help of the command itself.
+  const usages = commands.map((c) => usageOf({ ...c, options: [] }))
+  const width = Math.max(...usages.map((usage) => usage.length))
+  const lines = commands.map((c, i) => `${usages[i]?.padEnd(width)}  ${c.summary}`)
   return [...lines, "", "help <command> tells more about one."].join("\n") + "\n"
 }
 
 /** @returns all there is to know about one command */
 export function helpOf(command: Command): string {
   const lines = [usageOf(command), "", ...wrap(command.description, columnsMax)]
+  if (command.options !== undefined) {
+    lines.push("", "Options:")
+    for (const { name, kind, summary } of command.options) {
+      lines.push(
+        ...wrap(`${kind === "flag" ? name : `${name} <${kind}>`}: ${summary}`, columnsMax - 2).map(
+          (l) => `  ${l}`,
+        ),
+      )
+    }
+  }
   if (command.errors.length > 0) {
     lines.push("", "Errors:")
     for (const name of command.errors) {

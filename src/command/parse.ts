@@ -12,8 +12,10 @@
  * caller may hand in text (one code unit a character) or bytes (one code unit a byte, latin1) and encodes the parts alike.
  */
 import { aliasBytesMax } from "../core/lib/limits.ts"
-import type { Argument, Command } from "./command.ts"
+import type { Argument, Command, OptionName } from "./command.ts"
 import { trailingArgument, usageOf } from "./command.ts"
+import { quote } from "./quote.ts"
+import { takeOptions } from "./take-options.ts"
 import { suggestionFor } from "./suggest.ts"
 import { commandOf } from "./table.ts"
 import { parseDelta, parseExpiry } from "./time.ts"
@@ -38,6 +40,11 @@ export interface Invocation {
   expiresMs: number
   address: string | undefined
   reason: string
+  /** A node, or several; a setting and its value. */
+  target: string
+  value: string
+  /** Durations in milliseconds. */
+  options: ReadonlyMap<OptionName, string | number>
   /** The command that help is asked for. */
   topic: Command | undefined
 }
@@ -48,11 +55,17 @@ export type ParseResult =
 
 /** @param line without its line end; a one-shot command may hold line ends in its content */
 export function parseLine(line: string, input: Input): ParseResult {
-  const scanner = new Scanner(line)
+  let scanner = new Scanner(line)
   const name = scanner.word()
   const command = commandOf(name)
   if (command === undefined) return unknownCommand(name)
   const invocation = emptyInvocation(command)
+  if (command.options !== undefined) {
+    const taken = takeOptions(command.options, scanner.rest())
+    if (!taken.ok) return { ok: false, message: taken.wrong, command }
+    invocation.options = taken.value.options
+    scanner = new Scanner(taken.value.words)
+  }
   const trailing = trailingArgument(command)
   for (const argument of command.arguments) {
     const wrong =
@@ -178,6 +191,14 @@ function takeWord(argument: Argument, word: string, input: Input, into: Invocati
     case "address":
       into.address = word
       return undefined
+    case "node":
+    case "nodes":
+    case "setting":
+      into.target = word
+      return undefined
+    case "value":
+      into.value = word
+      return undefined
     case "command":
       into.topic = commandOf(word)
       return into.topic === undefined ? unknownMessage(word) : undefined
@@ -212,11 +233,6 @@ function unknownMessage(name: string): string {
   return `${quote(name)} is not a command; ${hint}`
 }
 
-/** @returns the text for a message: shortened, so that a mistyped content does not fill the screen */
-function quote(text: string): string {
-  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text)
-}
-
 function emptyInvocation(command: Command): Invocation {
   return {
     command,
@@ -228,6 +244,9 @@ function emptyInvocation(command: Command): Invocation {
     expiresMs: 0,
     address: undefined,
     reason: "",
+    target: "",
+    value: "",
+    options: new Map(),
     topic: undefined,
   }
 }

@@ -1,22 +1,16 @@
 /**
  * All commands of `qdbsh`. The order is that of the help and the manual: what one needs first comes first.
  *
- * The names and their meaning are quasardb's; `get_remove` and `cluster_status` were in its interface for programs but not
- * in its shell of that time.
+ * The names and their meaning are quasardb's, but for those of a cluster's operator (`cluster-commands.ts`); `get_remove` was
+ * in its interface for programs but not in its shell of that time.
  */
-import type { Argument, ArgumentKind, Command, CommandName } from "./command.ts"
-
-const argument = (name: string, kind: ArgumentKind, optional: boolean = false): Argument => ({
-  name,
-  kind,
-  optional,
-})
+import { clusterCommands } from "./cluster-commands.ts"
+import { argument, type Command, type CommandName } from "./command.ts"
 
 const alias = argument("alias", "alias")
 const content = argument("content", "content")
 const comparand = argument("comparand", "comparand")
 const expiry = argument("expiry", "expiry")
-const address = argument("address", "address", true)
 
 /** The sentence that belongs to each command that stores a content. */
 const resetsExpiry = "The entry has no expiry afterwards, whatever it had before."
@@ -197,73 +191,7 @@ export const commands: readonly Command[] = [
     errors: [],
     otherNames: ["cluster_purge", "flush", "flushall", "clear", "truncate"],
   },
-  {
-    name: "cluster_status",
-    class: "node",
-    arguments: [],
-    summary: "print whether the cluster is stable, and what it waits for",
-    description:
-      "Prints the state of the cluster as JSON: its members, whether every entry is served and has its replicas, what moves, " +
-      "and in words what is wrong.",
-    since: "0.1.0",
-    reply: "document",
-    examples: [{ input: "cluster_status" }],
-    errors: [],
-    otherNames: ["status", "info"],
-  },
-  {
-    name: "node_status",
-    class: "node",
-    arguments: [address],
-    summary: "print a node's status",
-    description: "Prints the status of a node as JSON: by default of the node the shell is connected to.",
-    since: "0.1.0",
-    reply: "document",
-    examples: [{ input: "node_status 192.168.1.2:2836" }],
-    errors: ["connection_refused"],
-    otherNames: ["stats"],
-  },
-  {
-    name: "node_config",
-    class: "node",
-    arguments: [address],
-    summary: "print a node's configuration",
-    description:
-      "Prints the configuration a node runs with as JSON: by default of the node the shell is connected to.",
-    since: "0.1.0",
-    reply: "document",
-    examples: [{ input: "node_config" }],
-    errors: ["connection_refused"],
-    otherNames: ["config"],
-  },
-  {
-    name: "node_topology",
-    class: "node",
-    arguments: [address],
-    summary: "print a node's neighbours on the ring",
-    description:
-      "Prints what a node knows of the ring as JSON, its predecessor and successor first: by default of the node the shell " +
-      "is connected to.",
-    since: "0.1.0",
-    reply: "document",
-    examples: [{ input: "node_topology" }],
-    errors: ["connection_refused"],
-    otherNames: ["topology", "ring"],
-  },
-  {
-    name: "stop_node",
-    class: "node",
-    arguments: [address, argument("reason", "reason")],
-    summary: "stop a node",
-    description:
-      "Stops a node, by default the one the shell is connected to, after it has handed its work over. The reason, which must " +
-      "be given, goes to that node's log. The first word is taken for an address only if it is HOST:PORT or an IP address.",
-    since: "0.1.0",
-    reply: "silent",
-    examples: [{ input: "stop_node 192.168.1.2:2836 new memory is here" }],
-    errors: ["connection_refused", "operation_disabled"],
-    otherNames: ["node_stop", "shutdown"],
-  },
+  ...clusterCommands,
   {
     name: "help",
     class: "shell",

@@ -68,6 +68,14 @@ export function parseDelta(text: string): Parsed<number> {
   return bounded(ms)
 }
 
+/** @returns milliseconds of `20s`, `500ms`, `2m`, or a number of seconds */
+export function parseDuration(text: string): Parsed<number> {
+  const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)?$/.exec(text)
+  if (match === null) return wrong("is not a time: write 20s, 500ms or 2m")
+  const units = { ms: 1, s: 1000, m: 60_000 } as const
+  return bounded(Math.round(Number(match[1]) * units[(match[2] ?? "s") as keyof typeof units]))
+}
+
 function secondsToMs(text: string): number | undefined {
   const match = seconds.exec(text)
   if (match === null) return undefined

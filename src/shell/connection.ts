@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { makeQdb, type QdbService } from "../client/effect.ts"
 import type { QdbError } from "../client/error.ts"
+import { clusterWatchMs } from "../core/lib/limits.ts"
 import type { Options } from "./options.ts"
 import { version } from "./version.ts"
 
@@ -17,6 +18,10 @@ export class Connection extends Context.Service<
     /** Connects at the first use; later uses give the same. */
     readonly main: Effect.Effect<QdbService, QdbError>
     /** A connection to one address; without one the main one. */
+    /** The main one, tried until some daemon is up or `performance.now()` is so late. */
+    readonly patient: (endMs: number) => Effect.Effect<QdbService, QdbError>
+    /** What a request may take unless it says otherwise. */
+    readonly timeoutMs: number
     readonly at: (address: string | undefined) => Effect.Effect<QdbService, QdbError, Scope.Scope>
   }
 >()("qdb/shell/Connection") {
@@ -29,9 +34,24 @@ export class Connection extends Context.Service<
       Connection,
       Effect.gen(function* () {
         const scope = yield* Effect.scope
-        const main = yield* Effect.cached(Scope.provide(connectTo(options.daemons, stays), scope))
+        let made: QdbService | undefined
+        const main = Effect.suspend(() => {
+          if (made !== undefined) return Effect.succeed(made)
+          return Scope.provide(connectTo(options.daemons, stays), scope).pipe(
+            Effect.tap((qdb) => Effect.sync(() => (made = qdb))),
+          )
+        })
         return {
           main,
+          timeoutMs: options.timeoutMs,
+          patient: (endMs) => {
+            const again: Effect.Effect<QdbService, QdbError> = Effect.catch(main, (error) =>
+              error.name !== "connection_refused" || performance.now() >= endMs
+                ? Effect.fail(error)
+                : Effect.andThen(Effect.sleep(clusterWatchMs), again),
+            )
+            return again
+          },
           at: (address) => (address === undefined ? main : connectTo([address], false)),
         }
       }),

@@ -1,6 +1,7 @@
 /** A parsed command to the cluster: what each one asks of the client, and what came of it. */
 import * as Effect from "effect/Effect"
 import type { Invocation } from "../command/parse.ts"
+import type { LiveSetting } from "../wire/status.ts"
 import { helpList, helpOf } from "../command/help.ts"
 import type { QdbService } from "../client/effect.ts"
 import { invalidArgument, type QdbError } from "../client/error.ts"
@@ -30,6 +31,7 @@ export function execute(
   return Effect.scoped(
     Effect.gen(function* () {
       const connection = yield* Connection
+      if (command.name === "cluster_wait") return yield* waitForCluster(connection, invocation)
       const qdb = yield* connection.at(invocation.address)
       return yield* ask(qdb, invocation, args, onProgress)
     }),
@@ -49,7 +51,7 @@ function shellOutcome(invocation: Invocation): Outcome {
 
 function ask(
   qdb: QdbService,
-  { command, expiresMs }: Invocation,
+  { command, expiresMs, target, value, options }: Invocation,
   { alias, prefix, content, comparand, reason }: Arguments,
   onProgress: (removed: number) => void,
 ): Effect.Effect<Outcome, QdbError> {
@@ -91,13 +93,54 @@ function ask(
       return Effect.map(qdb.nodeTopology(), documentOutcome)
     case "cluster_status":
       return Effect.map(qdb.clusterStatus(), documentOutcome)
+    case "cluster_plan": {
+      const removed = options.get("--remove")
+      const added = options.get("--add")
+      return Effect.map(
+        qdb.clusterPlan({
+          ...(typeof added === "number" ? { add: added } : {}),
+          ...(typeof removed === "string" ? { remove: removed.split(",") } : {}),
+        }),
+        documentOutcome,
+      )
+    }
+    case "cluster_set":
+      // A name that is none is the node's to refuse: it may be newer.
+      return Effect.as(qdb.clusterSet(target as LiveSetting, value), done)
+    case "cluster_remove_node": {
+      const removal = qdb.clusterRemoveNode(target, { force: options.has("--force") })
+      if (!options.has("--wait")) return Effect.as(removal, done)
+      return Effect.as(Effect.andThen(removal, qdb.clusterRemoved(target, timeoutOf(options))), done)
+    }
+    case "cluster_recover":
+      return Effect.map(qdb.clusterRecover(target.split(",")), documentOutcome)
     case "stop_node":
       return Effect.as(qdb.stopNode(reason), done)
+    case "cluster_wait":
     case "help":
     case "version":
     case "exit":
       return Effect.fail(invalidArgument(`${command.name} is not asked of a node.`))
   }
+}
+
+/** Who waits for a cluster also waits for its first daemon; both together take the time that was given. */
+function waitForCluster(
+  connection: Connection["Service"],
+  { options }: Invocation,
+): Effect.Effect<Outcome, QdbError> {
+  const wanted = options.has("--serving") && !options.has("--stable") ? "serving" : "stable"
+  const endMs = performance.now() + (timeoutOf(options).timeoutMs ?? connection.timeoutMs)
+  const leftMs = () => Math.max(1, endMs - performance.now())
+  return connection.patient(endMs).pipe(
+    Effect.flatMap((qdb) => qdb.clusterWait(wanted, { timeoutMs: leftMs() })),
+    Effect.as(done),
+  )
+}
+
+function timeoutOf(options: Invocation["options"]): { readonly timeoutMs?: number } {
+  const timeoutMs = options.get("--timeout")
+  return typeof timeoutMs === "number" ? { timeoutMs } : {}
 }
 
 function contentOutcome(content: Uint8Array): Outcome {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import { isOrder, operation } from "../core/entry/operation.ts"
 import { commandOf } from "../command/table.ts"
 import { type QdbError, qdbError } from "../client/error.ts"
 import { Connection } from "./connection.ts"
@@ -95,9 +96,14 @@ function runInterruptibly(
   })
 }
 
+/** 0 for what is no operation of the wire. */
+function opcodeOf(name: string): number {
+  return (operation as Readonly<Record<string, number>>)[name] ?? 0
+}
+
 function interrupted(line: string): QdbError {
   const command = commandOf(line.trim().split(" ")[0] ?? "")
-  const changes = command?.class === "write" || command?.name === "stop_node"
+  const changes = command?.class === "write" || (command !== undefined && isOrder(opcodeOf(command.name)))
   if (changes) return qdbError("cancelled")
   const rest = command?.name === "remove_all" ? " Entries that had been removed stay removed." : ""
   return qdbError("cancelled", { message: `The command was cancelled.${rest}` })

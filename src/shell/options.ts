@@ -49,7 +49,7 @@ Options:
   --timeout SECONDS                        what one request may take: 60 unless given, 300 at most
   --json                                   print each result as a line of JSON
   --no-color                               no colours, as with NO_COLOR in the environment
-  --yes                                    let remove_all go on without asking
+  --yes                                    let remove_all and cluster_recover go on without asking
   -h, --help                               this text
   -v, --version                            the version
 
@@ -101,8 +101,11 @@ function finish(
   if (timeoutMs === undefined) {
     return wrong(`--timeout is a number of seconds above 0 and at most ${requestTimeoutMsMax / 1000}`)
   }
-  // The one command with an option of its own has no arguments, so the option may stand behind it.
-  const yesBehind = words.length === 2 && words[0] === "remove_all" && words[1] === "--yes"
+  // These two take no content, so the option may stand behind them.
+  const asks =
+    (words[0] === "remove_all" && words.length === 2) ||
+    (words[0] === "cluster_recover" && words.length === 3)
+  const yesBehind = asks && words.at(-1) === "--yes"
   return {
     kind: "run",
     options: {
@@ -111,7 +114,7 @@ function finish(
       json: found.has("--json"),
       color: !found.has("--no-color") && !env["NO_COLOR"] && env["TERM"] !== "dumb",
       yes: found.has("--yes") || yesBehind,
-      words: yesBehind ? words.slice(0, 1) : words,
+      words: yesBehind ? words.slice(0, -1) : words,
     },
   }
 }

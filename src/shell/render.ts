@@ -4,9 +4,10 @@
  */
 import { formatExpiry } from "../command/time.ts"
 import type { QdbError } from "../client/error.ts"
-import type { Value } from "../wire/writer.ts"
+import type { Value, ValueMap } from "../wire/writer.ts"
 import { decode, safeContent, safeLine, safeText } from "./escape.ts"
 import type { Outcome } from "./outcome.ts"
+import { renderCluster } from "./render-cluster.ts"
 
 /**
  * `raw`: a content is written as it is and nothing is added to it; `lines`: as it is, and a line end behind it, since further
@@ -33,9 +34,9 @@ export function renderOutcome(outcome: Outcome, style: OutputStyle): Uint8Array 
     case "expiry":
       return encoder.encode(`${formatExpiry(outcome.expiresAtMs)}\n`)
     case "document": {
-      const readable = style === "terminal"
-      const text = JSON.stringify(jsonOf(outcome.document), undefined, readable ? 2 : undefined)
-      return encoder.encode(`${readable ? safeText(text) : text}\n`)
+      if (style !== "terminal") return encoder.encode(`${JSON.stringify(jsonOf(outcome.document))}\n`)
+      const laidOut = renderCluster(outcome.document)
+      return encoder.encode(safeText(laidOut ?? `${readableJson(outcome.document)}\n`))
     }
     case "removed":
       return encoder.encode(style === "terminal" ? `${outcome.count} entries removed\n` : "")
@@ -83,6 +84,20 @@ function jsonValueOf(outcome: Outcome): unknown {
     case "text":
       return { ok: true, text: outcome.text }
   }
+}
+
+/** More numbers than this in one list say nothing to a person; they are counted. */
+const numbersShown = 16
+
+/** JSON over several lines, with long lists of numbers told by their length. */
+function readableJson(document: ValueMap): string {
+  const short = (value: unknown): unknown => {
+    const isLong = Array.isArray(value) && value.length > numbersShown
+    return isLong && value.every((v) => typeof v === "number")
+      ? `${value.length} numbers; --json shows them`
+      : value
+  }
+  return JSON.stringify(jsonOf(document), (_, value: unknown) => short(value), 2)
 }
 
 /** Bytes become text or base64; everything else is JSON already. */

@@ -9,6 +9,7 @@ import { contentBytesMax } from "../core/lib/limits.ts"
 import { type QdbError, qdbError } from "../client/error.ts"
 import { Connection } from "./connection.ts"
 import { type Arguments, execute } from "./execute.ts"
+import { safeLine } from "./escape.ts"
 import type { Options } from "./options.ts"
 import { exitStatus, type Outcome, statusOf } from "./outcome.ts"
 import {
@@ -52,8 +53,9 @@ export function runLine(
   }
   const { invocation } = parsed
   return Effect.gen(function* () {
-    if (invocation.command.name === "remove_all" && !shell.options.yes) {
-      const refused = yield* confirmRemoveAll(shell, mode)
+    const warning = warningOf(invocation)
+    if (warning !== undefined && !shell.options.yes) {
+      const refused = yield* confirmed(shell, mode, warning)
       if (refused !== undefined) return refused
     }
     if (invocation.fromInput !== undefined) {
@@ -113,17 +115,44 @@ function readArguments(
   )
 }
 
+/** What has to be confirmed before it is done. */
+interface Warning {
+  readonly command: string
+  readonly what: string
+  readonly question: string
+  readonly ifNot: string
+}
+
+function warningOf({ command, target }: Invocation): Warning | undefined {
+  if (command.name === "remove_all") {
+    return {
+      command: "remove_all",
+      what: "removes all entries of the cluster",
+      question: "Remove all entries of the cluster?",
+      ifNot: "nothing was removed",
+    }
+  }
+  if (command.name !== "cluster_recover") return undefined
+  return {
+    command: `cluster_recover ${target}`,
+    what: "gives up entries for ever",
+    question: `Give up for ever what only ${safeLine(target)} held?`,
+    ifNot: "nothing was given up",
+  }
+}
+
 /** @returns the status to end with, or undefined to go on */
-function confirmRemoveAll(shell: Shell, mode: LineMode): Effect.Effect<number | undefined> {
+function confirmed(shell: Shell, mode: LineMode, warning: Warning): Effect.Effect<number | undefined> {
   if (mode.confirm === undefined) {
-    const message = "remove_all removes all entries of the cluster; where nobody can be asked it needs --yes"
-    shell.terminal.writeError(renderUsage(message, "qdbsh --yes remove_all", errorStyle(shell)))
+    const [name] = warning.command.split(" ")
+    const message = `${name} ${warning.what}; where nobody can be asked it needs --yes`
+    shell.terminal.writeError(renderUsage(message, `qdbsh --yes ${warning.command}`, errorStyle(shell)))
     return Effect.succeed(exitStatus.usage)
   }
-  return mode.confirm("Remove all entries of the cluster? Type yes to go on: ").pipe(
+  return mode.confirm(`${warning.question} Type yes to go on: `).pipe(
     Effect.map((yes) => {
       if (yes) return undefined
-      shell.terminal.writeError("nothing was removed\n")
+      shell.terminal.writeError(`${warning.ifNot}\n`)
       return exitStatus.failed
     }),
   )

@@ -153,6 +153,43 @@ export interface NodeTopology extends ValueMap {
   readonly primaries: readonly number[]
 }
 
+/** What `cluster_set` may change while a cluster runs. */
+export const liveSettings = ["replication_factor", "repair_grace_seconds", "suspect_ms"] as const
+export type LiveSetting = (typeof liveSettings)[number]
+
+/** What adding and removing nodes would move: the answer to `cluster_plan`. */
+export interface ClusterPlan extends ValueMap {
+  /** The view that it begins with. */
+  readonly epoch: number
+  /** Replicas of each slot that there would be: the factor, or as many as there are members. */
+  readonly factor: { readonly wanted: number; readonly reached: number }
+  readonly slots: number
+  readonly members: readonly PlannedMember[]
+  /** Replicas that would be copied, and primaries that would move without a copy. */
+  readonly copies: number
+  readonly handOvers: number
+  /** Copies by the members that would make and receive them. */
+  readonly moves: readonly { readonly from: string; readonly to: string; readonly slots: number }[]
+  /** What is to be said against it, a sentence each. */
+  readonly warnings: readonly string[]
+}
+
+export interface PlannedMember extends ValueMap {
+  /** Empty for one that is to be added. */
+  readonly nodeId: string
+  readonly address: string
+  readonly change: "stays" | "joins" | "leaves"
+  readonly before: { readonly primary: number; readonly replica: number }
+  readonly after: { readonly primary: number; readonly replica: number }
+}
+
+/** What `cluster_recover` gave up. */
+export interface ClusterRecovery extends ValueMap {
+  /** Slots that begin anew; entries that were in them are lost. */
+  readonly slots: number
+  readonly epoch: number
+}
+
 export type ClusterState = "stable" | "serving" | "unstable"
 export type MemberState = "up" | "suspect" | "down" | "joining" | "leaving"
 

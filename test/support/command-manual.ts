@@ -16,7 +16,9 @@ const classTitles: Readonly<Record<CommandClass, string>> = {
 
 /** @returns a table of all commands, then a section each */
 export function commandManual(): string {
-  const rows = commands.map((c) => `| [\`${code(usageOf(c))}\`](#${c.name}) | ${c.summary} |`)
+  const rows = commands.map(
+    (c) => `| [\`${code(usageOf({ ...c, options: [] }))}\`](#${c.name}) | ${c.summary} |`,
+  )
   const table = ["| command | |", "|---|---|", ...rows].join("\n")
   return `${table}\n\n${commands.map(section).join("\n")}`
 }
@@ -26,6 +28,12 @@ function section(command: Command): string {
   lines.push(
     ...wrap(`${command.description} ${classTitles[command.class]} Since ${command.since}.`, columnsMax),
   )
+  if (command.options !== undefined) {
+    lines.push("")
+    for (const { name, kind, summary } of command.options) {
+      lines.push(`- \`${kind === "flag" ? name : `${name} <${kind}>`}\`: ${summary}`)
+    }
+  }
   if (command.errors.length > 0) {
     const names = command.errors.map((name) => `[\`${name}\`](#errors)`)
     lines.push("", ...wrap(`Errors: ${names.join(", ")}.`, columnsMax))

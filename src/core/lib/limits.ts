@@ -254,6 +254,8 @@ export const retryDelayMsMax = 2_000
 export const refusalsMax = 5
 /** Addresses of one client. */
 export const clientAddressesMax = 64
+/** How often a client that waits for a cluster to become stable asks for its state. */
+export const clusterWatchMs = 200
 /** Removals that `removeAll` has under way at once. */
 export const removalsMax = 128
 

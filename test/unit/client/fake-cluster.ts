@@ -41,6 +41,7 @@ export interface Decoded {
   readonly content: string
   readonly comparand: string
   readonly expiresMs: number
+  readonly quantity: number
   readonly cursorSlot: number
   readonly cursorAfter: string
 }
@@ -265,6 +266,8 @@ export class FakePeer {
         this.cluster.stopped.push(`${this.node}: ${alias}`)
         return writer.okReply(requestId)
       case operation.ping:
+      case operation.cluster_set:
+      case operation.cluster_remove_node:
         return writer.okReply(requestId)
       default: {
         const known = this.cluster.documents.get(opcode) ?? { node: this.node, opcode }
@@ -320,6 +323,7 @@ function decoded(request: Request): Decoded {
     content: part(request.contentStart, request.contentEnd),
     comparand: part(request.comparandStart, request.comparandEnd),
     expiresMs: request.expiresMs,
+    quantity: request.quantity,
     cursorSlot: request.cursorSlot,
     cursorAfter: part(request.cursorStart, request.cursorEnd),
   }

@@ -1,6 +1,7 @@
 /** What the tests of the client's machine share: a client in a virtual world, and what is asked of both. */
 import { expect } from "vitest"
-import { type Client, connect, type ConnectOptions } from "../../../src/client/client.ts"
+import { type Client, connect } from "../../../src/client/client.ts"
+import type { ConnectOptions } from "../../../src/client/options.ts"
 import { QdbError } from "../../../src/client/error.ts"
 import { type Action, FakeCluster } from "./fake-cluster.ts"
 import { VirtualWorld } from "./virtual-world.ts"

@@ -1,6 +1,7 @@
 /** How a client finds its way in a cluster that changes, in virtual time. */
 import { describe, expect, it } from "vitest"
-import { type Client, connect, type ConnectOptions } from "../../../src/client/client.ts"
+import { type Client, connect } from "../../../src/client/client.ts"
+import type { ConnectOptions } from "../../../src/client/options.ts"
 import { isWrite, operation } from "../../../src/core/entry/operation.ts"
 import { code } from "../../../src/wire/errors.ts"
 import { FakeCluster } from "./fake-cluster.ts"

@@ -166,6 +166,57 @@ describe("a line", () => {
   })
 })
 
+describe("options of a command", () => {
+  it("stand anywhere behind its name, with = or a space before their value", () => {
+    for (const line of [
+      "cluster_remove_node a:1 --wait --timeout 20s",
+      "cluster_remove_node --wait --timeout=20s a:1",
+      "cluster_remove_node  --timeout 20 a:1  --wait ",
+    ]) {
+      const { target, options } = parsed(line)
+      expect([target, [...options].sort()], line).toEqual([
+        "a:1",
+        [
+          ["--timeout", 20_000],
+          ["--wait", ""],
+        ],
+      ])
+    }
+    expect([...parsed("cluster_plan --add 3 --remove a:1,b:1").options]).toEqual([
+      ["--add", 3],
+      ["--remove", "a:1,b:1"],
+    ])
+    expect(parsed("cluster_wait").options.size).toBe(0)
+    expect(parsed("cluster_set replication_factor 3")).toMatchObject({
+      target: "replication_factor",
+      value: "3",
+    })
+  })
+
+  it("that are wrong say so", () => {
+    expect(wrong("cluster_wait --stabel")).toContain(
+      '"--stabel" is not an option here; it has --stable, --serving, --timeout',
+    )
+    expect(wrong("cluster_wait --timeout")).toContain("needs a value")
+    expect(wrong("cluster_wait --timeout 1h")).toContain(
+      '--timeout "1h" is not a time: write 20s, 500ms or 2m',
+    )
+    expect(wrong("cluster_wait --timeout 0")).toContain("above 0 and at most 300 s")
+    expect(wrong("cluster_wait --timeout 301")).toContain("above 0 and at most 300 s")
+    expect(wrong("cluster_wait --stable=yes")).toContain("takes no value")
+    expect(wrong("cluster_wait --stable --stable")).toContain("stands twice")
+    expect(wrong("cluster_wait stable")).toContain("too many arguments")
+    for (const count of ["0", "1025", "-1", "x", "1.5"])
+      expect(wrong(`cluster_plan --add ${count}`)).toContain("is not a count from 1 to 1024")
+    expect(wrong("cluster_remove_node --wait")).toBe("the node is missing")
+    expect(wrong("cluster_set replication_factor")).toBe("the value is missing")
+  })
+
+  it("are content like any other to a command that has none", () => {
+    expect(parsed("put a --wait").content).toBe("--wait")
+  })
+})
+
 describe("one-shot arguments", () => {
   const joined = (...words: string[]) => {
     const result = joinArguments(words)

@@ -13,7 +13,8 @@ describe("the command table", () => {
   it("has quasardb's commands, and no name twice", () => {
     const documented =
       "put update get remove remove_all remove_if cas get_update expires_at expires_from_now get_expiry prefix_get " +
-      "node_status node_config node_topology stop_node help version exit get_remove cluster_status"
+      "node_status node_config node_topology stop_node help version exit get_remove cluster_status cluster_wait " +
+      "cluster_plan cluster_set cluster_remove_node cluster_recover"
     expect(commands.map((c) => c.name).sort()).toEqual(documented.split(" ").sort())
     const words = commands.flatMap((c) => [c.name, ...c.otherNames])
     expect(new Set(words).size).toBe(words.length)
@@ -60,7 +61,9 @@ describe("help", () => {
   it("lists every command on a line that fits a terminal", () => {
     const lines = helpList().split("\n")
     for (const command of commands) {
-      expect(lines.some((l) => l.startsWith(usageOf(command)) && l.endsWith(command.summary))).toBe(true)
+      expect(
+        lines.some((l) => l.startsWith(usageOf({ ...command, options: [] })) && l.endsWith(command.summary)),
+      ).toBe(true)
     }
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(100)
   })
@@ -74,6 +77,9 @@ describe("help", () => {
     ]) {
       expect(text).toContain(part)
     }
+    const remove = helpOf(commandOf("cluster_remove_node"))
+    expect(remove).toContain("cluster_remove_node <node> [--force] [--wait] [--timeout <duration>]\n")
+    expect(remove).toContain("  --wait: until the node has left\n")
     expect(helpOf(commandOf("node_status"))).toContain("node_status [<address>]")
     for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(100)
   })
@@ -91,6 +97,12 @@ describe("completion", () => {
     expect(complete("help ").candidates.length).toBe(commands.length)
     expect(complete("help get x").candidates).toEqual([])
     expect(complete("get ").candidates).toEqual([])
+    expect(complete("cluster_set re").candidates).toEqual(["replication_factor ", "repair_grace_seconds "])
+    expect(complete("cluster_set x ").candidates).toEqual([])
+    expect(complete("cluster_wait --s").candidates).toEqual(["--serving", "--stable"])
+    expect(complete("cluster_wait --stable --").candidates).toEqual(["--serving", "--timeout "])
+    expect(complete("put a --").candidates).toEqual([])
+    expect(complete("cluster_w").candidates).toEqual(["cluster_wait "])
     expect(complete("zzz").candidates).toEqual([])
   })
 })

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { formatExpiry, parseDelta, parseExpiry } from "../../../src/command/time.ts"
+import { formatExpiry, parseDelta, parseDuration, parseExpiry } from "../../../src/command/time.ts"
 import { expiresAtMsMax } from "../../../src/core/lib/limits.ts"
 
 const expiry = (text: string) => {
@@ -78,6 +78,22 @@ describe("an expiry", () => {
       }),
       { seed: 4, numRuns: 500 },
     )
+  })
+})
+
+describe("a duration", () => {
+  it("is a number with a unit, or of seconds", () => {
+    for (const [text, ms] of [
+      ["20s", 20_000],
+      ["20", 20_000],
+      ["500ms", 500],
+      ["2m", 120_000],
+      ["1.5s", 1500],
+    ] as const) {
+      expect(parseDuration(text), text).toEqual({ ok: true, value: ms })
+    }
+    for (const text of ["", "s", "-1s", "1h", "1 s", "1.2345s", "9999999999s", "NaN"])
+      expect(parseDuration(text).ok, text).toBe(false)
   })
 })
 

@@ -55,9 +55,14 @@ describe("the options of qdbsh", () => {
     expect(options(["-"]).words).toEqual(["-"])
   })
 
-  it("let --yes stand behind remove_all only", () => {
+  it("let --yes stand behind what would ask, and only there", () => {
     expect(options(["remove_all", "--yes"])).toMatchObject({ yes: true, words: ["remove_all"] })
     expect(options(["--yes", "remove_all"])).toMatchObject({ yes: true, words: ["remove_all"] })
+    expect(options(["cluster_recover", "a:1", "--yes"])).toMatchObject({
+      yes: true,
+      words: ["cluster_recover", "a:1"],
+    })
+    expect(options(["cluster_recover", "--yes"])).toMatchObject({ yes: false })
     expect(options(["put", "--yes"])).toMatchObject({ yes: false, words: ["put", "--yes"] })
   })
 

@@ -13,7 +13,7 @@ import {
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const shown = (outcome: Outcome, style: OutputStyle) =>
-  Buffer.from(renderOutcome(outcome, style)).toString("latin1")
+  Buffer.from(renderOutcome(outcome, style)).toString(style === "terminal" ? "utf8" : "latin1")
 const json = (outcome: Outcome) => JSON.parse(Buffer.from(renderJson(outcome, false)).toString()) as unknown
 const binary = new Uint8Array([0, 0xff, 0x0a, 0x1b])
 
@@ -67,6 +67,103 @@ describe("an outcome", () => {
     expect(shown(document, "terminal")).toBe(
       '{\n  "a": 1,\n  "b": [\n    "x\\x9b"\n  ],\n  "c": {\n    "base64": "AP8KGw=="\n  }\n}\n',
     )
+  })
+
+  it("is a table, where it is the state of a cluster, on a terminal only", () => {
+    const members = [
+      {
+        nodeId: "1-0-0-0",
+        address: "10.0.0.1:2836",
+        state: "up",
+        voter: true,
+        slots: { primary: 2048, replica: 2048 },
+        version: "0.1.0",
+      },
+      {
+        nodeId: "2-0-0-0",
+        address: "10.0.0.2:2836",
+        state: "down",
+        voter: false,
+        slots: { primary: 0, replica: 7 },
+        version: "\x1b[2J",
+      },
+    ]
+    const move = { slot: 3, from: "", to: "1-0-0-0", progress: 0.256 }
+    const status = {
+      state: "serving",
+      reasons: ["10.0.0.2:2836 is down"],
+      clusterId: "c",
+      epoch: 12,
+      members,
+      factor: { wanted: 2, reached: 1 },
+      moves: [move, { ...move, from: "2-0-0-0" }, ...Array.from({ length: 9 }, () => move)],
+    }
+    const document: Outcome = { kind: "document", document: status }
+    expect(JSON.parse(shown(document, "raw"))).toEqual(status)
+    expect(shown(document, "terminal").split("\n")).toEqual([
+      "cluster c, view 12: serving",
+      "replication factor 2, reached 1",
+      "- 10.0.0.2:2836 is down",
+      "",
+      "node id  address        state  votes  primaries  replicas  version",
+      "1-0-0-0  10.0.0.1:2836  up     yes    2048       2048      0.1.0",
+      "2-0-0-0  10.0.0.2:2836  down   no     0          7         \\x1b[2J",
+      "",
+      "11 moves:",
+      "slot 3  made anew     to 1-0-0-0  25 %",
+      "slot 3  from 2-0-0-0  to 1-0-0-0  25 %",
+      ...Array.from({ length: 8 }, () => "slot 3  made anew     to 1-0-0-0  25 %"),
+      "and 1 more",
+      "",
+    ])
+    const broken: Outcome = {
+      kind: "document",
+      document: { ...status, members: [{}], factor: 7, moves: null },
+    }
+    expect(shown(broken, "terminal")).toContain("?        ?        ?      no     ?          ?         ?")
+  })
+
+  it("is a table, where it is a plan", () => {
+    const share = (primary: number, replica: number) => ({ primary, replica })
+    const plan = {
+      epoch: 5,
+      factor: { wanted: 2, reached: 2 },
+      slots: 4096,
+      members: [
+        {
+          nodeId: "1-0-0-0",
+          address: "10.0.0.1:2836",
+          change: "stays",
+          before: share(4096, 0),
+          after: share(2048, 2048),
+        },
+        { nodeId: "", address: "", change: "joins", before: share(0, 0), after: share(2048, 2048) },
+      ],
+      copies: 4096,
+      handOvers: 2048,
+      moves: [],
+      warnings: ["it has no zone"],
+    }
+    expect(shown({ kind: "document", document: plan }, "terminal")).toBe(
+      [
+        "from view 5: 4096 copies of slots to make, 2048 primaries to hand over; 4096 slots",
+        "replication factor 2, reached 2",
+        "- it has no zone",
+        "",
+        "node id  address        change  primaries    replicas",
+        "1-0-0-0  10.0.0.1:2836  stays   4096 → 2048  0 → 2048",
+        "(new)                   joins   0 → 2048     0 → 2048",
+        "",
+      ].join("\n"),
+    )
+  })
+
+  it("counts long lists of numbers on a terminal", () => {
+    const document: Outcome = { kind: "document", document: { primaries: Array(4096).fill(0), few: [1, 2] } }
+    expect(shown(document, "terminal")).toBe(
+      '{\n  "primaries": "4096 numbers; --json shows them",\n  "few": [\n    1,\n    2\n  ]\n}\n',
+    )
+    expect(shown(document, "lines").length).toBeGreaterThan(8192)
   })
 
   it("is one line of JSON", () => {

@@ -6,6 +6,7 @@ import { type Options, parseOptions } from "../../../src/shell/options.ts"
 import { type LineMode, runLine } from "../../../src/shell/run-line.ts"
 import { runScript } from "../../../src/shell/script.ts"
 import type { Terminal } from "../../../src/shell/terminal.ts"
+import { operation } from "../../../src/core/entry/operation.ts"
 import { code } from "../../../src/wire/errors.ts"
 import { FakeCluster } from "../client/fake-cluster.ts"
 import { FakeServer } from "../client/fake-server.ts"
@@ -92,7 +93,16 @@ async function one(
   mode: LineMode = oneShot,
 ) {
   const server = await start(cluster)
-  const options = optionsOf([`--daemon=${server.address}`, "--timeout=0.5"])
+  return oneAt(server.address, line, input, mode)
+}
+
+async function oneAt(
+  address: string,
+  line: string,
+  input: readonly (string | Uint8Array)[] = [],
+  mode: LineMode = oneShot,
+) {
+  const options = optionsOf([`--daemon=${address}`, "--timeout=0.5"])
   const terminal = new TestTerminal(input)
   const program = runLine({ options, terminal }, line, mode).pipe(Effect.provide(Connection.layer(options)))
   const status = await Effect.runPromise(program)
@@ -238,6 +248,95 @@ describe("a one-shot command", () => {
       1,
       'error: "a:b:c" is not an address: write HOST:PORT, or [IPV6]:PORT. (invalid_argument)',
     ])
+  })
+
+  it("waits for a cluster, and says what that waits for", async () => {
+    const cluster = new FakeCluster()
+    const states = ["unstable", "serving", "stable"]
+    const reasons = ["10.0.0.3:2836 is not up"]
+    cluster.documents.set(operation.cluster_status, () => ({
+      state: states.length > 1 ? (states.shift() as string) : "stable",
+      reasons,
+    }))
+    expect((await one("cluster_wait --serving --timeout 5s", [], cluster)).status).toBe(0)
+    expect(states).toEqual(["stable"])
+    cluster.documents.set(operation.cluster_status, () => ({ state: "serving", reasons }))
+    const late = await one("cluster_wait --stable --timeout 300ms", [], cluster)
+    expect([late.status, late.output.length]).toEqual([1, 0])
+    expect(late.errors).toContain("not as wanted after")
+    expect(late.errors).toContain("10.0.0.3:2836 is not up. (unstable_cluster)")
+  })
+
+  it("waits for a daemon that is not up yet, but not longer than it should", async () => {
+    const free = await start(new FakeCluster())
+    const { port, address } = free
+    await free.stop()
+    const waiting = oneAt(address, `cluster_wait --timeout 250ms`)
+    const none = await waiting
+    expect([none.status, none.errors.includes(address)]).toEqual([3, true])
+    const patient = oneAt(address, `cluster_wait --timeout 20s`)
+    const cluster = new FakeCluster()
+    cluster.documents.set(operation.cluster_status, { state: "stable", reasons: [] })
+    servers.push(await FakeServer.start(cluster, port))
+    expect((await patient).status).toBe(0)
+  })
+
+  it("gives orders to the cluster", async () => {
+    const cluster = new FakeCluster()
+    const orders: unknown[] = []
+    cluster.behaviour = (r) => {
+      if (r.opcode >= operation.cluster_plan) orders.push([r.opcode, r.alias, r.content, r.quantity])
+      return { do: "answer" }
+    }
+    await one("cluster_plan --add 2 --remove a:1,b:1", [], cluster)
+    await one("cluster_set replication_factor 3", [], cluster)
+    await one("cluster_remove_node a:1", [], cluster)
+    await one("cluster_remove_node a:1 --force", [], cluster)
+    await one("cluster_recover a:1,b:1", [], cluster, { ...oneShot, confirm: () => Effect.succeed(true) })
+    expect(orders).toEqual([
+      [operation.cluster_plan, "a:1,b:1", "", 2],
+      [operation.cluster_set, "replication_factor", "3", 0],
+      [operation.cluster_remove_node, "a:1", "", 0],
+      [operation.cluster_remove_node, "a:1", "", 1],
+      [operation.cluster_recover, "a:1,b:1", "", 0],
+    ])
+    cluster.behaviour = () => ({ do: "refuse", code: code.factor_would_fall })
+    const refused = await one("cluster_remove_node a:1", [], cluster)
+    expect([refused.status, refused.errors.split("\n")]).toEqual([
+      1,
+      [
+        "error: With fewer nodes the replication factor could not be kept. (factor_would_fall)",
+        "hint: Add a node first, lower the factor with cluster_set, or say --force.",
+        "",
+      ],
+    ])
+  })
+
+  it("waits until a node has left", async () => {
+    const cluster = new FakeCluster()
+    let asked = 0
+    cluster.documents.set(operation.cluster_status, () => ({
+      members: ++asked < 3 ? [{ nodeId: "1-0-0-0", address: "a:1" }] : [],
+      state: "stable",
+      reasons: [],
+    }))
+    expect((await one("cluster_remove_node a:1 --wait --timeout 5s", [], cluster)).status).toBe(0)
+    expect(asked).toBe(3)
+    asked = -1000
+    const late = await one("cluster_remove_node 1-0-0-0 --wait --timeout 300ms", [], cluster)
+    expect([late.status, late.errors.includes("unstable_cluster")]).toEqual([1, true])
+  })
+
+  it("needs a yes to give entries up", async () => {
+    const cluster = new FakeCluster()
+    const refused = await one("cluster_recover a:1", [], cluster, {
+      ...oneShot,
+      confirm: () => Effect.succeed(false),
+    })
+    expect([refused.status, refused.errors]).toEqual([1, "nothing was given up\n"])
+    const silent = await one("cluster_recover a:1", [], cluster)
+    expect([silent.status, silent.errors.includes("qdbsh --yes cluster_recover a:1")]).toEqual([2, true])
+    expect(cluster.log.filter((l) => l.request.opcode === operation.cluster_recover)).toEqual([])
   })
 
   it("asks before it removes everything, where it can", async () => {
