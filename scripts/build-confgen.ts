@@ -43,6 +43,8 @@ export async function buildConfgen(): Promise<string> {
     "img-src data:",
     "base-uri 'none'",
     "form-action 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
   ].join("; ")
   const pieces: Readonly<Record<string, string>> = { POLICY: policy, STYLE: style, SCRIPT: safe }
   return readFileSync(`${folder}page.html`, "utf8").replace(

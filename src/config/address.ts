@@ -132,11 +132,19 @@ export function isWildcard(host: string): boolean {
   return isIPv4(host) ? host === "0.0.0.0" : isIPv6(host) && groupsOf(host).every((g) => g === 0)
 }
 
+/** @returns whether the host stands for a group of machines, which nobody can listen on or connect to */
+export function isMulticast(host: string): boolean {
+  if (isIPv4(host)) return Number(host.split(".")[0]) >= 224
+  return isIPv6(host) && (groupsOf(host)[0] as number) >= 0xff00
+}
+
 /** @returns whether only the machine itself can reach the host */
 export function isLoopback(host: string): boolean {
   if (isIPv4(host)) return host.startsWith("127.")
   if (isIPv6(host)) {
     const groups = groupsOf(host)
+    const [mapped, high] = [groups[5] as number, groups[6] as number]
+    if (groups.slice(0, 5).every((g) => g === 0) && mapped === 0xffff) return high >> 8 === 127
     return groups.every((g, i) => g === (i === 7 ? 1 : 0))
   }
   const key = hostKey(host)

@@ -1,4 +1,5 @@
 /** `answers.json`: answers kept beside the files they made, so that a cluster can be grown. Strict, as all files of qdb. */
+import { createScanner } from "jsonc-parser"
 import { defaultAnswers } from "./answers.ts"
 import type { Answers, Field } from "./answers.ts"
 import { suggest } from "./suggest.ts"
@@ -17,7 +18,7 @@ export function parseAnswersFile(text: string): AnswersFile {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return { wrong: ["is not a section of answers"] }
-  const wrong: string[] = []
+  const wrong = repeatedKeys(text).map((key) => `${JSON.stringify(key)} stands twice`)
   const answers: Record<string, unknown> = { ...defaultAnswers }
   for (const [key, item] of Object.entries(value)) {
     if (!Object.hasOwn(defaultAnswers, key)) {
@@ -32,6 +33,28 @@ export function parseAnswersFile(text: string): AnswersFile {
     else answers[key] = read
   }
   return wrong.length > 0 ? { wrong } : { answers: answers as unknown as Answers }
+}
+
+// jsonc-parser's `SyntaxKind` is a const enum, which erasable TypeScript cannot import.
+const [openBrace, closeBrace, openBracket, closeBracket, colon, literal, endOfFile] = [1, 2, 3, 4, 6, 10, 17]
+
+/** `JSON.parse` takes the last of two values for a key without a word. @param text valid JSON */
+function repeatedKeys(text: string): readonly string[] {
+  const scanner = createScanner(text, true)
+  const seen = new Set<string>()
+  const repeated: string[] = []
+  let depth = 0
+  let last = ""
+  for (let kind = scanner.scan() as number; kind !== endOfFile; kind = scanner.scan() as number) {
+    if (kind === openBrace || kind === openBracket) depth++
+    else if (kind === closeBrace || kind === closeBracket) depth--
+    else if (kind === literal) last = scanner.getTokenValue()
+    else if (kind === colon && depth === 1) {
+      if (seen.has(last)) repeated.push(last)
+      seen.add(last)
+    }
+  }
+  return repeated
 }
 
 function readItem(field: Field, item: unknown): unknown {

@@ -1,7 +1,7 @@
 /** The generated files as one: the configuration itself, or a zip archive with fixed times and order. */
 import { strToU8, zipSync } from "fflate"
 import type { Answers, Plan } from "./answers.ts"
-import { generateFiles } from "./generate.ts"
+import { configFiles, generateFiles } from "./generate.ts"
 import type { GeneratedFile } from "./generate.ts"
 
 export interface Download {
@@ -21,9 +21,14 @@ export function zipFiles(files: readonly GeneratedFile[]): Uint8Array {
   return zipSync(Object.fromEntries(files.map(({ name, text }) => [name, [strToU8(text), options]])))
 }
 
+/** @returns the files that are saved: for one host its configuration alone, else all of them */
+export function savedFiles(answers: Answers, plan: Plan, license: string): readonly GeneratedFile[] {
+  return plan.hosts.length === 1 ? configFiles(plan) : generateFiles(answers, plan, license)
+}
+
 /** @returns what is saved: `HOST.conf` for one host, else the archive */
 export function download(answers: Answers, plan: Plan, license: string): Download {
-  const files = generateFiles(answers, plan, license)
+  const files = savedFiles(answers, plan, license)
   const [only, ...more] = files
   if (only !== undefined && more.length === 0)
     return { name: only.name, mediaType: "application/json", bytes: strToU8(only.text) }

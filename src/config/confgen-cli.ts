@@ -1,21 +1,24 @@
 /** `qdbd confgen`: the generator on the command line, with the page's questions, answers and bytes. */
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { readFileSync, statSync } from "node:fs"
+import { resolve } from "node:path"
 import { parseArgs } from "node:util"
+import { configFileBytesMax } from "../core/lib/limits.ts"
 import { parseAnswersFile } from "./answers-file.ts"
 import { defaultAnswers, fieldLabels, readAnswers } from "./answers.ts"
-import type { Answers, Field, Plan, Remark } from "./answers.ts"
-import { archiveName, download, zipFiles } from "./archive.ts"
+import type { Answers, Field, Remark } from "./answers.ts"
+import { archiveName, download } from "./archive.ts"
 import type { CommandIo } from "./command-io.ts"
 import { communityLicense } from "./community-license.ts"
-import { generateFiles } from "./generate.ts"
+import { outputFiles, takenPaths, writeFiles } from "./confgen-output.ts"
+import type { Made, OutputFile } from "./confgen-output.ts"
+import { grownAnswers } from "./generate.ts"
 import { askAnswers } from "./questions.ts"
 import { printable } from "./problem.ts"
 import { suggest } from "./suggest.ts"
 
 const usage = `Usage: qdbd confgen --host HOST [--host HOST …] [flags]
 
-Makes the configuration files of a whole cluster. One host: HOST.conf; several: a zip archive. On a terminal, without flags,
+Makes the configuration files of a whole cluster. One host: HOST.conf; several: a zip archive. On a terminal, without hosts,
 it asks. The page at /confgen of a node's HTTP address does the same.
 
   --host=HOST[:PORT]     a node; repeat it for each (port 2836 if none is given)
@@ -80,14 +83,16 @@ export async function run(argv: readonly string[], io: CommandIo): Promise<0 | 1
       io.stdout(usage)
       return 0
     }
-    const asks = argv.length === 0 && io.ask !== undefined
-    const answers = asks ? await askAnswers(io.ask, io.stderr) : answersOf(values, io)
+    const ask = asksFor(values) ? io.ask : undefined
+    const answers = ask === undefined ? answersOf(values, io) : await askAnswers(ask, io.stderr)
     if (answers === undefined)
       throw new Stop(2, "the input ended before all was answered; nothing is written")
     const { plan, faults, notices } = readAnswers(answers)
     for (const remark of notices) io.stderr(`note: ${remarkText(remark, answers)}\n`)
     if (plan === undefined) throw new Stop(2, faults.map((remark) => remarkText(remark, answers)).join("\n"))
-    write(answers, plan, values, io)
+    const license =
+      values["license-file"] === undefined ? communityLicense : readText(values["license-file"], io)
+    await write({ answers, plan, license }, values, { ...io, ask })
     return 0
   } catch (error) {
     if (!(error instanceof Stop)) throw error
@@ -123,11 +128,10 @@ function answersOf(values: Values, io: CommandIo): Answers {
     throw new Stop(2, "--add adds to an existing set: name its answers with --from answers.json")
   const base = from ?? { ...defaultAnswers, hosts: [] }
   const hosts = values.host ?? base.hosts
-  const kept = values.host === undefined ? base.places.slice(0, hosts.length) : []
-  return {
+  const answers: Answers = {
     ...base,
-    hosts: [...hosts, ...(values.add ?? [])],
-    places: kept,
+    hosts,
+    places: values.host === undefined ? base.places : [],
     ram: values.ram ?? base.ram,
     disk: values.disk ?? base.disk,
     cores: values.cores ?? base.cores,
@@ -137,6 +141,7 @@ function answersOf(values: Values, io: CommandIo): Answers {
     persistence: values.transient === undefined ? base.persistence : values.transient ? "transient" : "disk",
     logLevel: values["log-level"] ?? base.logLevel,
   }
+  return values.add === undefined ? answers : grownAnswers(answers, values.add)
 }
 
 function readFrom(name: string, io: CommandIo): Answers {
@@ -147,8 +152,14 @@ function readFrom(name: string, io: CommandIo): Answers {
 
 function readText(name: string, io: CommandIo): string {
   try {
-    return readFileSync(resolve(io.cwd, name), "utf8")
+    const path = resolve(io.cwd, name)
+    const status = statSync(path)
+    if (!status.isFile()) throw new Stop(2, `${name}: is no file`)
+    if (status.size > configFileBytesMax)
+      throw new Stop(2, `${name}: is larger than ${configFileBytesMax} bytes`)
+    return readFileSync(path, "utf8")
   } catch (error) {
+    if (error instanceof Stop) throw error
     throw new Stop(2, `${name}: cannot be read: ${(error as Error).message}`)
   }
 }
@@ -171,52 +182,33 @@ function remarkText({ field, index, text }: Remark, answers: Answers): string {
   return `${fieldLabels[field]}${node} (--${flagNames[field] ?? field})${shown}: ${text}`
 }
 
-function write(answers: Answers, plan: Plan, values: Values, io: CommandIo): void {
-  const license =
-    values["license-file"] === undefined ? communityLicense : readText(values["license-file"], io)
-  const { name, bytes } = download(answers, plan, license)
-  const output = values.output ?? name
-  if (output === "-") {
-    io.stdout(bytes)
-    return
-  }
-  const path = resolve(io.cwd, output)
-  const isFolder = /[/\\]$/.test(output) || (existsSync(path) && statSync(path).isDirectory())
-  const files = isFolder
-    ? folderFiles(path, answers, plan, license)
-    : [{ path, bytes: asNamed(output, name, bytes, answers, plan, license) }]
-  const taken = files.filter((file) => existsSync(file.path))
-  if (taken.length > 0 && values.force !== true) {
-    throw new Stop(1, `${taken.map((file) => file.path).join(", ")}: exists already; --force replaces it`)
-  }
-  try {
-    for (const file of files) {
-      mkdirSync(dirname(file.path), { recursive: true })
-      writeFileSync(file.path, file.bytes)
-    }
-  } catch (error) {
-    throw new Stop(1, `cannot be written: ${(error as Error).message}`)
-  }
-  for (const file of files) io.stderr(`wrote ${file.path}\n`)
+/** Answers from flags are not mixed with answers to questions; where to put the files may be told by flags as well. */
+function asksFor(values: Values): boolean {
+  const told = Object.keys(values).filter((name) => !["output", "force", "license-file"].includes(name))
+  return told.length === 0
 }
 
-/** Whoever names a zip for a single host gets one. */
-function asNamed(
-  output: string,
-  name: string,
-  bytes: Uint8Array,
-  answers: Answers,
-  plan: Plan,
-  license: string,
-): Uint8Array {
-  return output.endsWith(".zip") && !name.endsWith(".zip")
-    ? zipFiles(generateFiles(answers, plan, license))
-    : bytes
-}
+type Asking = Omit<CommandIo, "ask"> & { readonly ask: CommandIo["ask"] | undefined }
 
-function folderFiles(folder: string, answers: Answers, plan: Plan, license: string) {
-  return generateFiles(answers, plan, license).map(({ name, text }) => ({
-    path: join(folder, name),
-    bytes: Buffer.from(text),
-  }))
+/** Nothing that exists is replaced unasked; whoever has answered all questions is asked, and loses no answer. */
+async function write(made: Made, { output, force }: Values, io: Asking): Promise<void> {
+  if (output === "-") return io.stdout(download(made.answers, made.plan, made.license).bytes)
+  let name = output
+  let files: readonly OutputFile[]
+  for (;;) {
+    const found = outputFiles(made, name, io.cwd)
+    if ("wrong" in found) throw new Stop(2, `--output ${JSON.stringify(name)}: ${found.wrong}`)
+    files = found
+    const taken = takenPaths(files)
+    if (taken.length === 0 || force === true) break
+    const text = `${taken.join(", ")}: exists already`
+    if (io.ask === undefined) throw new Stop(1, `${text}; --force replaces it`)
+    const line = await io.ask(`${text}; another name, or empty to replace it: `)
+    if (line === undefined) throw new Stop(1, "the input ended; nothing is written")
+    if (line.trim() === "") break
+    name = line.trim()
+  }
+  const wrong = writeFiles(files)
+  if (wrong !== undefined) throw new Stop(1, wrong)
+  for (const { path } of files) io.stderr(`wrote ${path}\n`)
 }

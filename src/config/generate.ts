@@ -6,10 +6,12 @@
  * evenly spaced place on the ring. Paths are relative to the file, so that a folder holds all of a node. Only what the
  * answers decide is written, which keeps the files readable; `--print-config` shows the rest.
  */
-import { hostKey } from "./address.ts"
-import { addressOf, fileNameOf } from "./answers.ts"
-import type { Answers, Host, Plan } from "./answers.ts"
+import type { Address } from "./address.ts"
+import { readAnswers } from "./answers.ts"
+import type { Answers, Plan } from "./answers.ts"
+import { addressOf, fileNameOf, machineOf, ownSuffix } from "./hosts.ts"
 import { placeText } from "./places.ts"
+import type { Host } from "./places.ts"
 import type { SettingPath, SettingValue } from "./config.ts"
 import { configFileText } from "./print.ts"
 import { readmeText } from "./readme.ts"
@@ -46,18 +48,11 @@ export function workerCount(cores: number): number {
 export function nodeSettings(plan: Plan, index: number): NodeSettings {
   const host = plan.hosts[index] as Host
   const { address, place } = host
-  // Nodes that share a machine share neither directory nor port.
-  const before = plan.hosts
-    .slice(0, index)
-    .filter((other) => hostKey(other.address.host) === hostKey(address.host)).length
-  const shared =
-    plan.hosts.filter((other) => hostKey(other.address.host) === hostKey(address.host)).length > 1
-  const own = (name: string, extension = "") =>
-    shared ? `${name}-${address.port}${extension}` : `${name}${extension}`
+  const suffix = ownSuffix(address)
   return {
     "global.depot.max_bytes": plan.transient ? 0 : plan.diskBytes,
     "global.depot.replication_factor": plan.replication,
-    "global.depot.root": own("db"),
+    "global.depot.root": `db${suffix}`,
     "global.depot.sync": plan.sync,
     "global.depot.transient": plan.transient,
     "global.limiter.max_bytes": entryBytes(plan.ramBytes),
@@ -65,8 +60,8 @@ export function nodeSettings(plan: Plan, index: number): NodeSettings {
       .filter((other) => other !== host)
       .map((other) => addressOf(other.address)),
     "local.chord.node_id": placeText(place),
-    "local.http.listen_on": addressOf({ ...address, port: httpPortOf(plan, address.host, before) }),
-    "local.logger.dump_file": own("qdb_error_dump", ".txt"),
+    "local.http.listen_on": addressOf(httpAddress(plan, index)),
+    "local.logger.dump_file": `qdb_error_dump${suffix}.txt`,
     "local.logger.log_level": plan.logLevel,
     "local.network.listen_on": addressOf(address),
     "local.network.partitions_count": workerCount(plan.cores),
@@ -75,46 +70,52 @@ export function nodeSettings(plan: Plan, index: number): NodeSettings {
   }
 }
 
-/** @returns the port of the `before`-th HTTP listener of a machine: from 8080 on, but for the ports of its nodes */
-function httpPortOf(plan: Plan, host: string, before: number): number {
-  const used = new Set(
-    plan.hosts
-      .filter((other) => hostKey(other.address.host) === hostKey(host))
-      .map((other) => other.address.port),
-  )
-  let left = before
+/** @returns where a node serves HTTP: on its own host; where several share one, from 8080 on, but for the nodes' own ports */
+export function httpAddress({ hosts }: Pick<Plan, "hosts">, index: number): Address {
+  const { address } = hosts[index] as Host
+  const sharing = hosts.filter((other) => machineOf(other.address.host) === machineOf(address.host))
+  const used = new Set(sharing.map((other) => other.address.port))
+  let before = sharing.indexOf(hosts[index] as Host)
   for (let port = httpPort; ; port++) {
-    if (!used.has(port) && left-- === 0) return port
+    if (!used.has(port) && before-- === 0) return { ...address, port }
   }
 }
 
 /** @returns the answers with every place filled in: what a cluster is grown from */
-export function settledAnswers(answers: Answers, plan: Plan): Answers {
+export function settledAnswers(answers: Answers, { hosts }: Pick<Plan, "hosts">): Answers {
   return {
     ...answers,
     hosts: answers.hosts.map((host) => host.trim()),
-    places: plan.hosts.map(({ place }) => placeText(place)),
+    places: hosts.map(({ place }) => placeText(place)),
   }
 }
 
-/** @returns one file for one host; for several a file each, the license, the answers and a README, in the archive's order */
+/**
+ * @returns the answers of a cluster that exists with hosts to be added: who is there keeps the place that these answers gave
+ *   it, written down or not. Answers that have a fault are only put together; the fault is found when they are read.
+ */
+export function grownAnswers(answers: Answers, added: readonly string[]): Answers {
+  const { parts } = readAnswers(answers)
+  const settled = parts.hosts === undefined ? answers : settledAnswers(answers, { hosts: parts.hosts })
+  return { ...settled, hosts: [...settled.hosts, ...added] }
+}
+
+/** @returns a file for each node, the license, the answers and a README, in the archive's order */
 export function generateFiles(answers: Answers, plan: Plan, license: string): readonly GeneratedFile[] {
-  const files = plan.hosts.map((host, index) => ({
+  const configs = configFiles(plan)
+  const names = configs.map(({ name }) => name)
+  return [
+    { name: "README.txt", text: readmeText(plan, names) },
+    ...configs,
+    { name: licenseName, text: license },
+    { name: answersName, text: `${JSON.stringify(settledAnswers(answers, plan), null, 2)}\n` },
+  ]
+}
+
+/** @returns the configuration of each node */
+export function configFiles(plan: Plan): readonly GeneratedFile[] {
+  return plan.hosts.map((host, index) => ({
     name: `${fileNameOf(host.address)}.conf`,
     text: configFileText(nodeSettings(plan, index)),
   }))
-  if (files.length === 1) return files
-  const text = `${JSON.stringify(settledAnswers(answers, plan), null, 2)}\n`
-  return [
-    {
-      name: "README.txt",
-      text: readmeText(
-        plan,
-        files.map((file) => file.name),
-      ),
-    },
-    ...files,
-    { name: licenseName, text: license },
-    { name: answersName, text },
-  ]
 }

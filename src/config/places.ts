@@ -3,10 +3,18 @@
  * three nodes, so that there is room between any two; a node that is added later takes the middle of the widest gap, and
  * nobody else's place changes (a data directory keeps the id it was made with).
  */
+import type { Address } from "./address.ts"
+
 export interface Place {
   /** From 1. */
   readonly index: number
   readonly count: number
+}
+
+/** A node of a cluster that is to be: where it listens, and where it is on the ring. */
+export interface Host {
+  readonly address: Address
+  readonly place: Place
 }
 
 /** Five times a node can be put between two before N must grow. */

@@ -1,6 +1,6 @@
 /** `README.txt` of a generated cluster: the commands that come next, with this cluster's names in them. */
-import { addressOf } from "./answers.ts"
 import type { Plan } from "./answers.ts"
+import { addressOf } from "./hosts.ts"
 import { placeText } from "./places.ts"
 
 /** @param names of the configuration files, in the plan's order */
@@ -15,7 +15,8 @@ export function readmeText(plan: Plan, names: readonly string[]): string {
     plan.replication === 1
       ? "one copy of each entry, no replicas"
       : `${plan.replication} copies of each entry`
-  return `A qdb cluster of ${names.length} nodes, ${copies}
+  const one = names.length === 1
+  return `A qdb cluster of ${one ? "one node" : `${names.length} nodes`}, ${copies}
 
   ${"file".padEnd(width(names))}  ${"address".padEnd(width(addresses))}  place on the ring
 ${rows.join("")}
@@ -26,11 +27,14 @@ ${rows.join("")}
 
   qdbd -c ${names[0]} --check-config
 
-3. Start the daemons, each on its node, in any order. The cluster begins
-   when all of them are up:
+3. ${
+    one
+      ? "Start the daemon"
+      : "Start the daemons, each on its node, in any order. The cluster begins\n   when all of them are up"
+  }:
 
 ${starts.join("")}
-4. See that it is stable, and use it; any node will do:
+4. See that it is stable, and use it${one ? "" : "; any node will do"}:
 
   qdbsh --daemon=${addresses[0]} cluster_status
   qdbsh --daemon=${addresses.at(-1)}
@@ -38,7 +42,7 @@ ${starts.join("")}
 To add a node later, keep answers.json and give the new node a file of its
 own. Nobody else's place changes, and nodes that run need no restart:
 
-  qdbd confgen --from answers.json --add HOST -o cluster.zip
+  qdbd confgen --from answers.json --add HOST -o grown/
 `
 }
 

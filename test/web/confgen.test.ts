@@ -3,21 +3,23 @@
  * alone, a screen reader's view of it, small and dark screens, and nothing that leaves the page.
  */
 import { unzipSync } from "fflate"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import type { Browser, BrowserContextOptions, Download, Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { defaultAnswers, readAnswers } from "../../src/config/answers.ts"
 import type { Answers } from "../../src/config/answers.ts"
-import { download } from "../../src/config/archive.ts"
-import { communityLicense } from "../../src/config/community-license.ts"
 import { run } from "../../src/config/confgen-cli.ts"
-import { answersFromHash, hashFromAnswers } from "../../src/web/confgen/state.ts"
+import { Prng } from "../../src/core/lib/prng.ts"
+import { answersFromHash, hashFromAnswers, strangersInHash } from "../../src/web/confgen/state.ts"
+import { downloadOf, randomAnswers, refusedAnswers, tutorialAnswers } from "../support/confgen.ts"
+import { Daemon, freePort, temporaryDirectory } from "../support/daemon.ts"
+import { qdbdPath } from "../support/executables.ts"
 import { artefact, launch, missingBrowser } from "./browser.ts"
 
 const top = fileURLToPath(new URL("../../", import.meta.url))
@@ -43,6 +45,11 @@ describe("answers in the address", () => {
     expect(round(answers)).toEqual(answers)
     expect(hashFromAnswers(defaultAnswers)).toBe("#")
     expect(round(defaultAnswers)).toEqual(defaultAnswers)
+  })
+
+  test("name what is none of them", () => {
+    expect(strangersInHash(hashFromAnswers({ ...defaultAnswers, places: ["1/1"] }))).toEqual([])
+    expect(strangersInHash("#ram=1g&replicaton=2&host=a&RAM=2g")).toEqual(["replicaton", "RAM"])
   })
 
   test("are bounded", () => {
@@ -85,7 +92,7 @@ describe("in a browser", () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  async function visit(hash = "", options: BrowserContextOptions = {}): Promise<Page> {
+  async function visit(hash = "", options: BrowserContextOptions = {}, at = `file://${file}`): Promise<Page> {
     const context = await browser.newContext({ acceptDownloads: true, ...options })
     const page = await context.newPage()
     open.push(page)
@@ -94,7 +101,7 @@ describe("in a browser", () => {
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") complaints.push(message.text())
     })
-    await page.goto(`file://${file}${hash}`)
+    await page.goto(`${at}${hash}`)
     await page.getByRole("heading", { level: 1 }).waitFor()
     return page
   }
@@ -105,19 +112,8 @@ describe("in a browser", () => {
     return readFileSync(path)
   }
 
-  const tutorial: Answers = {
-    ...defaultAnswers,
-    ram: "16 GiB",
-    disk: "1 TB",
-    cores: "8",
-    hosts: ["192.168.1.1", "192.168.1.2", "192.168.1.3"],
-    replication: "2",
-  }
-  const expected = (answers: Answers) => {
-    const { plan, faults } = readAnswers(answers)
-    if (plan === undefined) throw new Error(JSON.stringify(faults))
-    return Buffer.from(download(answers, plan, communityLicense).bytes)
-  }
+  const tutorial = tutorialAnswers
+  const expected = (answers: Answers) => Buffer.from(downloadOf(answers).bytes)
 
   test("is one file under 60 KB compressed, the same each time", () => {
     expect(gzipSync(html).length).toBeLessThan(60_000)
@@ -159,17 +155,14 @@ describe("in a browser", () => {
     expect(await run([...argv.split(" "), "--ram", "16 GiB", "--disk", "1 TB"], io)).toBe(0)
     expect(readFileSync(join(folder, "cli.zip")).equals(bytes)).toBe(true)
 
-    // The daemon accepts each file.
+    // The compiled daemon accepts each file.
     const content = Object.entries(unzipSync(new Uint8Array(bytes)))
     for (const [name, text] of content) writeFileSync(join(folder, name), text)
     const names = content.map(([name]) => name).filter((name) => name.endsWith(".conf"))
     expect(names).toEqual(["192.168.1.1.conf", "192.168.1.2.conf", "192.168.1.3.conf"])
     for (const name of names) {
-      const checked = spawnSync(bun, [join(top, "src/qdbd.ts"), "-c", name, "--check-config"], {
-        cwd: folder,
-        encoding: "utf8",
-      })
-      expect({ name, status: checked.status, error: checked.stderr }).toMatchObject({ status: 0 })
+      const checked = spawnSync(qdbdPath, ["-c", name, "--check-config"], { cwd: folder, encoding: "utf8" })
+      expect({ name, status: checked.status, error: checked.stderr }).toEqual({ name, status: 0, error: "" })
     }
   })
 
@@ -236,6 +229,41 @@ describe("in a browser", () => {
     expect(await axeFindings(page)).toEqual([])
   })
 
+  test("every answer that is refused, is refused on the page with the same reason", async () => {
+    const page = await visit()
+    page.on("download", () => complaints.push("a file was made"))
+    const button = page.getByRole("button", { name: "Generate Configuration File" })
+    await button.click()
+    for (const [changes, remark] of refusedAnswers) {
+      const hash = hashFromAnswers({ ...tutorial, ...changes })
+      await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
+      const reason = `${remark.slice(remark.indexOf(": ") + 2)}.`
+      await page.getByRole("alert").getByRole("link", { name: reason }).first().waitFor()
+      await button.click()
+      // Beside the question too, tied to its control; what is said of all hosts stands below them.
+      const isOfAll = /^(?:hosts|places):/.test(remark)
+      const control = page.locator("[aria-invalid=true]").first()
+      const about = isOfAll ? "hosts-about" : await control.getAttribute("aria-describedby")
+      expect(await page.locator(`#${about}`).textContent()).toContain(reason)
+    }
+  }, 60_000)
+
+  test("30 random answers: the bytes of a direct call", async () => {
+    const page = await visit()
+    const prng = new Prng(6)
+    const button = page.getByRole("button", { name: "Generate Configuration File" })
+    for (let round = 0; round < 30; round++) {
+      const answers = randomAnswers(prng)
+      await page.evaluate(`location.hash = ${JSON.stringify(hashFromAnswers(answers))}`)
+      await expect.poll(() => page.getByLabel(/Hostname/).count()).toBe(answers.hosts.length)
+      await expect.poll(() => page.locator("#hosts-0").inputValue()).toBe(answers.hosts[0])
+      const saving = page.waitForEvent("download")
+      await button.click()
+      const bytes = await bytesOf(await saving)
+      expect({ answers, same: bytes.equals(expected(answers)) }).toEqual({ answers, same: true })
+    }
+  }, 60_000)
+
   test("reasons appear while one types, not before", async () => {
     const page = await visit()
     expect(await page.locator(".fault").count()).toBe(0)
@@ -277,6 +305,48 @@ describe("in a browser", () => {
       .toEqual(["1/96", "65/96", "17/96"])
   })
 
+  test("places are given out anew on request, and the focus is not lost", async () => {
+    const kept = { ...tutorial, hosts: ["a", "b", "c", "d"], places: ["1/96", "33/96", "65/96"] }
+    const page = await visit(hashFromAnswers(kept))
+    const ring = page.getByRole("img", { name: /^Places on the ring/ })
+    expect(await ring.getAttribute("aria-label")).toContain("node 4 at 17/96")
+    await page.getByRole("button", { name: "Space them evenly, for a new cluster" }).click()
+    await page.locator("#hosts-0:focus").waitFor()
+    expect(await ring.getAttribute("aria-label")).toContain("node 4 at 97/128")
+    await expect.poll(() => answersFromHash(new URL(page.url()).hash).places).toEqual([])
+  })
+
+  test("an address with a slip in it says so", async () => {
+    const page = await visit("#host=a&host=b&replicaton=2")
+    expect(await page.getByRole("alert").textContent()).toContain('"replicaton"')
+    expect(await page.getByLabel("Replication Factor").inputValue()).toBe("1")
+  })
+
+  test("each answer is explained by itself, from the beginning", async () => {
+    const page = await visit()
+    const told = () => page.locator(".follows code").allTextContents()
+    expect(await told()).not.toContain("local.chord.node_id")
+    await page.getByLabel("Available RAM").fill("16 GiB")
+    await page.getByText("becomes 14 GiB: memory for entries").waitFor()
+    await page.getByLabel("Hostname / IP").fill("a")
+    await expect
+      .poll(told)
+      .toEqual([
+        "global.limiter.max_bytes",
+        "global.depot.max_bytes",
+        "local.network.partitions_count",
+        "local.network.listen_on",
+        "local.chord.bootstrapping_peers",
+        "local.chord.node_id",
+        "local.http.listen_on",
+        "global.depot.replication_factor",
+        "global.depot.sync",
+        "global.depot.transient",
+        "local.logger.log_level",
+        "local.network.server_sessions",
+      ])
+  })
+
   test("the preview shows what differs, and every file", async () => {
     const page = await visit(hashFromAnswers(tutorial))
     const rows = await page.locator("table tbody th").allTextContents()
@@ -289,6 +359,13 @@ describe("in a browser", () => {
     await page.locator("summary", { hasText: "192.168.1.2.conf" }).click()
     const text = await page.locator("pre").nth(2).textContent()
     expect(JSON.parse(text ?? "").local.network.listen_on).toBe("192.168.1.2:2836")
+    const marked = await page.locator("pre").nth(2).locator("mark").allTextContents()
+    expect(marked.map((line) => line.trim())).toEqual([
+      '"bootstrapping_peers": ["192.168.1.1:2836", "192.168.1.3:2836"],',
+      '"node_id": "33/96"',
+      '"listen_on": "192.168.1.2:8080"',
+      '"listen_on": "192.168.1.2:2836",',
+    ])
     await page.screenshot({ path: artefact("confgen-preview.png"), fullPage: true })
   })
 
@@ -301,34 +378,99 @@ describe("in a browser", () => {
     return result.violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html}`)
   }
 
-  test.each([
-    ["light", 1200, "light"],
-    ["dark", 1200, "dark"],
-    ["small", 360, "light"],
-    ["small-dark", 360, "dark"],
-  ] as const)("axe finds nothing: %s", async (name, width, colorScheme) => {
-    const page = await visit(hashFromAnswers({ ...tutorial, sync: false, sessions: "20000" }), {
-      viewport: { width, height: 800 },
-      colorScheme,
-    })
-    await page.locator("summary").first().click()
-    expect(await axeFindings(page)).toEqual([])
-    const wide = (await page.evaluate("document.documentElement.scrollWidth")) as number
-    expect(wide).toBeLessThanOrEqual(width)
-    await page.screenshot({ path: artefact(`confgen-${name}.png`), fullPage: true })
-  })
+  const states = {
+    noted: hashFromAnswers({ ...tutorial, sync: false, sessions: "20000" }),
+    refused: "#ram=16&host=192.168.1.1&host=192.168.1.1&host=127.0.0.1&replication=4&sessions=3&sesions=4",
+    grown: hashFromAnswers({
+      ...tutorial,
+      hosts: [...tutorial.hosts, "192.168.1.4"],
+      places: ["1/96", "33/96", "65/96"],
+    }),
+    empty: "",
+  }
+  const looks = ["light", "dark"] as const
+  const widths = [1200, 360, 320]
+
+  // By hand: `test.each` of a product reads worse than the product.
+  for (const [state, hash] of Object.entries(states)) {
+    for (const colorScheme of looks) {
+      test(`axe finds nothing, and nothing is cut off: ${state}, ${colorScheme}`, async () => {
+        const page = await visit(hash, { colorScheme })
+        if (state === "noted") await page.locator("summary").nth(1).click()
+        if (state === "refused") await page.getByRole("button", { name: "Generate Configuration" }).click()
+        for (const width of widths) {
+          await page.setViewportSize({ width, height: 800 })
+          // Narrower than that nothing changes but the line breaks.
+          if (width >= 360)
+            expect({ width, findings: await axeFindings(page) }).toEqual({ width, findings: [] })
+          const wide = (await page.evaluate("document.documentElement.scrollWidth")) as number
+          expect(wide).toBeLessThanOrEqual(width)
+          await page.screenshot({
+            path: artefact(`confgen-${state}-${colorScheme}-${width}.png`),
+            fullPage: true,
+          })
+        }
+      })
+    }
+  }
 
   test("the policy lets nothing else run", async () => {
     const page = await visit("#host=%3Cscript%3Ealert(1)%3C/script%3E")
     expect(await page.getByLabel("Hostname / IP").inputValue()).toBe("<script>alert(1)</script>")
     const blocked = (await page.evaluate(`new Promise((resolve) => {
-      addEventListener("securitypolicyviolation", (event) => resolve(event.violatedDirective))
+      const blocked = []
+      addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+        blocked.push(effectiveDirective)
+        if (blocked.length === 3) resolve(blocked.toSorted())
+      })
       const script = document.createElement("script")
-      script.textContent = "window.broken = true"
+      try {
+        script.textContent = "window.broken = true"
+      } catch {}
       document.body.append(script)
-    })`)) as string
-    expect(blocked).toBe("script-src-elem")
+      const style = document.createElement("style")
+      style.textContent = "body { display: none }"
+      document.body.append(style)
+      fetch("https://example.org/").catch(() => undefined)
+    })`)) as string[]
+    expect(blocked).toEqual(["connect-src", "require-trusted-types-for", "style-src-elem"])
     expect(await page.evaluate("window.broken")).toBeUndefined()
     complaints.length = 0 // the browser's own complaint about what was just tried
+  })
+
+  test("served by the compiled daemon, which a file of the page's own starts", async () => {
+    const [port, httpPort] = [await freePort(), await freePort()]
+    const answers = { ...defaultAnswers, hosts: [`127.0.0.1:${port}`] }
+    const directory = temporaryDirectory()
+    const own = downloadOf(answers)
+    writeFileSync(join(directory.path, own.name), own.bytes)
+    copyFileSync(join(top, "qdb_license.txt"), join(directory.path, "qdb_license.txt"))
+    const args = ["-c", own.name, "--http", `127.0.0.1:${httpPort}`]
+    const daemon = new Daemon(
+      spawn(qdbdPath, args, { cwd: directory.path, stdio: ["ignore", "pipe", "pipe"] }),
+      port,
+    )
+    try {
+      await daemon.logged(/ ready on /)
+      const origin = `http://127.0.0.1:${httpPort}`
+      const response = await fetch(`${origin}/confgen`)
+      expect((await response.text()) === html).toBe(true)
+      expect(response.headers.get("content-security-policy")).toMatch(
+        /^default-src 'none'; .*frame-ancestors 'none'$/,
+      )
+      const page = await visit(hashFromAnswers(tutorial), {}, `${origin}/confgen`)
+      const saving = page.waitForEvent("download")
+      await page.getByRole("button", { name: "Generate Configuration File" }).click()
+      expect((await bytesOf(await saving)).equals(expected(tutorial))).toBe(true)
+      // The page alone, once.
+      expect(requests.splice(0).filter((url) => url.startsWith("http"))).toEqual([
+        `${origin}/confgen${hashFromAnswers(tutorial)}`,
+      ])
+      expect(existsSync(join(directory.path, `db-127.0.0.1-${port}`))).toBe(true)
+      expect(await daemon.stop()).toBe(0)
+    } finally {
+      daemon.child.kill("SIGKILL")
+      directory.remove()
+    }
   })
 })

@@ -6,17 +6,19 @@
 import { h } from "preact"
 import type { ComponentChildren } from "preact"
 import { useEffect, useMemo, useRef, useState } from "preact/hooks"
-import { fieldLabels, readAnswers } from "../../config/answers.ts"
+import { readAnswers } from "../../config/answers.ts"
 import type { Answers, Remark } from "../../config/answers.ts"
-import { download } from "../../config/archive.ts"
+import { download, savedFiles } from "../../config/archive.ts"
 import type { Download } from "../../config/archive.ts"
 import { communityLicense } from "../../config/community-license.ts"
 import { explain } from "../../config/explain.ts"
-import { generateFiles, settledAnswers } from "../../config/generate.ts"
+import { settledAnswers } from "../../config/generate.ts"
 import { logLevels } from "../../config/schema.ts"
-import { CheckField, fieldId, HostFields, SelectField, TextField } from "./fields.ts"
+import { controlId, labelOf } from "./field.ts"
+import { CheckField, SelectField, TextField } from "./fields.ts"
+import { HostFields } from "./hosts.ts"
 import { Preview } from "./preview.ts"
-import { answersFromHash, hashFromAnswers } from "./state.ts"
+import { answersFromHash, hashFromAnswers, strangersInHash } from "./state.ts"
 
 export function Page({ save }: { readonly save: (file: Download) => void }): ComponentChildren {
   const [answers, setAnswers] = useState(() => answersFromHash(window.location.hash))
@@ -24,9 +26,10 @@ export function Page({ save }: { readonly save: (file: Download) => void }): Com
   const [tried, setTried] = useState(false)
   const [said, setSaid] = useState("")
   const summary = useRef<HTMLDivElement>(null)
-  const { plan, faults, notices } = useMemo(() => readAnswers(answers), [answers])
+  const [strangers, setStrangers] = useState(() => strangersInHash(window.location.hash))
+  const { plan, parts, faults, notices } = useMemo(() => readAnswers(answers), [answers])
   const files = useMemo(
-    () => (plan === undefined ? [] : generateFiles(answers, plan, communityLicense)),
+    () => (plan === undefined ? [] : savedFiles(answers, plan, communityLicense)),
     [answers, plan],
   )
 
@@ -36,7 +39,10 @@ export function Page({ save }: { readonly save: (file: Download) => void }): Com
       window.history.replaceState(null, "", hash)
   }, [answers])
   useEffect(() => {
-    const changed = () => setAnswers(answersFromHash(window.location.hash))
+    const changed = () => {
+      setAnswers(answersFromHash(window.location.hash))
+      setStrangers(strangersInHash(window.location.hash))
+    }
     window.addEventListener("hashchange", changed)
     return () => window.removeEventListener("hashchange", changed)
   }, [])
@@ -50,13 +56,13 @@ export function Page({ save }: { readonly save: (file: Download) => void }): Com
   const add = (event: Event) => {
     event.preventDefault()
     change({ hosts: added.hosts })
-    focusSoon(fieldId("hosts", answers.hosts.length))
+    focusSoon(controlId({ field: "hosts", index: answers.hosts.length }))
   }
   const remove = (index: number) => {
     const without = <T>(items: readonly T[]) => items.filter((_, i) => i !== index)
     change({ hosts: without(answers.hosts), places: without(answers.places) })
     setTouched(new Set([...touched].filter((id) => !id.startsWith("hosts-"))))
-    focusSoon(fieldId("hosts", Math.max(0, index - 1)))
+    focusSoon(controlId({ field: "hosts", index: Math.max(0, index - 1) }))
   }
   const generate = (event: Event) => {
     event.preventDefault()
@@ -72,20 +78,28 @@ export function Page({ save }: { readonly save: (file: Download) => void }): Com
     const next =
       plan.hosts.length > 1
         ? `${files.length} files; README.txt says how to go on`
-        : `start the node with: qdbd -c ${file.name}`
+        : `put it beside qdbd and qdb_license.txt, and start the node with: qdbd -c ${file.name}`
     setSaid(`${file.name} is saved: ${next}.`)
   }
   const shown = (fault: Remark) =>
-    tried ||
-    (fault.text !== "is empty" &&
-      touched.has(fieldId(fault.field === "places" ? "hosts" : fault.field, fault.index))) ||
-    alwaysShown.has(fault.field)
-  const explanations = useMemo(() => (plan === undefined ? [] : explain(plan)), [plan])
+    tried || (fault.text !== "is empty" && touched.has(controlId(fault))) || alwaysShown.has(fault.field)
+  const explanations = useMemo(() => explain(parts), [parts])
   const props = { answers, change, touch, notices, explanations, faults: faults.filter(shown) }
 
   return h("main", null, [
-    h("h1", null, "Configuration generator"),
-    h("p", null, "Makes the configuration files of a whole qdb cluster. Nothing you enter leaves this page."),
+    h("header", null, [
+      h("h1", null, "Configuration generator"),
+      h(
+        "p",
+        null,
+        "Makes the configuration files of a whole qdb cluster. Nothing you enter leaves this page; its address keeps the answers.",
+      ),
+    ]),
+    strangers.length > 0 &&
+      h("p", { class: "strangers", role: "alert" }, [
+        `The address of this page names ${strangers.map((name) => JSON.stringify(name)).join(", ")}, `,
+        "which is none of the answers. It is left out; are the answers below what was meant?",
+      ]),
     tried && faults.length > 0 && h(Summary, { faults, forward: summary }),
     h("form", { onSubmit: generate, noValidate: true }, [
       h("fieldset", null, [
@@ -113,7 +127,8 @@ export function Page({ save }: { readonly save: (file: Download) => void }): Com
       ]),
       h("fieldset", null, [
         h("legend", null, "About the Machines"),
-        h(HostFields, { ...props, add, addHref: hashFromAnswers(added), remove }),
+        h("p", null, "A host for each node. What follows holds for all of them."),
+        h(HostFields, { ...props, read: parts.hosts, add, addHref: hashFromAnswers(added), remove }),
         h(TextField, {
           ...props,
           field: "replication",
@@ -136,15 +151,17 @@ export function Page({ save }: { readonly save: (file: Download) => void }): Com
         }),
         h(TextField, { ...props, field: "sessions", hint: "Per node, 50 at least.", numeric: true }),
       ]),
-      h("p", { class: "go" }, h("button", { type: "submit" }, "Generate Configuration File")),
-      h("p", { role: "status", class: "said" }, said),
+      h("div", { class: "go" }, [
+        h("button", { type: "submit" }, "Generate Configuration File"),
+        h("p", { role: "status", class: "said" }, said),
+      ]),
     ]),
     h(Preview, { plan, files }),
   ])
 }
 
 /** The number of nodes changes what these mean without anybody touching them. */
-const alwaysShown: ReadonlySet<string> = new Set(["replication", "logLevel"])
+const alwaysShown: ReadonlySet<string> = new Set(["replication", "logLevel", "persistence", "places"])
 
 function focusSoon(id: string): void {
   setTimeout(() => document.getElementById(id)?.focus())
@@ -157,14 +174,14 @@ function Summary({
   readonly faults: readonly Remark[]
   readonly forward: { current: HTMLDivElement | null }
 }): ComponentChildren {
-  const items = faults.map(({ field, index, text }) => {
-    const id = fieldId(field === "places" ? "hosts" : field, index)
-    const label = index === undefined ? fieldLabels[field] : `${fieldLabels[field]} of node ${index + 1}`
+  const items = faults.map((fault) => {
+    const id = controlId(fault)
+    const text = `${labelOf(fault)} ${fault.text}.`
     const go = (event: Event) => {
       event.preventDefault()
       document.getElementById(id)?.focus()
     }
-    return h("li", { key: `${id} ${text}` }, h("a", { href: `#${id}`, onClick: go }, `${label} ${text}.`))
+    return h("li", { key: text }, h("a", { href: `#${id}`, onClick: go }, text))
   })
   return h("div", { ref: forward, class: "summary", role: "alert", tabIndex: -1 }, [
     h("h2", null, "No file was made"),

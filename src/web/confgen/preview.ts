@@ -2,11 +2,11 @@
 /** What will be saved: in which keys the nodes differ, and every file as it will be. */
 import { h } from "preact"
 import type { ComponentChildren } from "preact"
-import { addressOf, fileNameOf } from "../../config/answers.ts"
 import type { Plan } from "../../config/answers.ts"
 import type { SettingPath } from "../../config/config.ts"
 import { nodeSettings } from "../../config/generate.ts"
 import type { GeneratedFile } from "../../config/generate.ts"
+import { addressOf, fileNameOf } from "../../config/hosts.ts"
 
 /** More are in the archive all the same; a table of a hundred columns helps nobody. */
 const shownNodes = 12
@@ -36,13 +36,24 @@ export function Preview({
   return h("section", { "aria-labelledby": "preview" }, [
     h("h2", { id: "preview" }, "Preview"),
     plan.hosts.length > 1 && h(Differences, { plan }),
-    ...files.map(({ name, text }) =>
-      h("details", { key: name }, [
-        h("summary", null, name),
-        h("pre", { tabIndex: 0, "aria-label": name }, text),
+    ...files.map((file) =>
+      h("details", { key: file.name }, [
+        h("summary", null, file.name),
+        h("pre", { tabIndex: 0, role: "region", "aria-label": file.name }, marked(file, files)),
       ]),
     ),
   ])
+}
+
+/** @returns the text, with the lines marked that differ between the nodes: all files have the same keys, in one order */
+function marked({ name, text }: GeneratedFile, files: readonly GeneratedFile[]): ComponentChildren {
+  const configs = files.filter((file) => file.name.endsWith(".conf"))
+  if (!name.endsWith(".conf") || configs.length === 1) return text
+  const others = configs.map((file) => file.text.split("\n"))
+  return text.split(/(?<=\n)/).map((line, index) => {
+    const isShared = others.every((lines) => lines[index] === line.trimEnd())
+    return isShared ? line : h("mark", { key: index }, line)
+  })
 }
 
 function Differences({ plan }: { readonly plan: Plan }): ComponentChildren {
@@ -56,7 +67,7 @@ function Differences({ plan }: { readonly plan: Plan }): ComponentChildren {
     h(
       "p",
       null,
-      `Only these keys differ between the nodes${more > 0 ? `; ${more} more nodes are not shown` : ""}.`,
+      `Only these keys differ between the nodes${more > 0 ? `; ${more} more nodes are not shown` : ""}. In the files below, the lines that differ are marked.`,
     ),
     h(
       "div",
