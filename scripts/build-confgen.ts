@@ -46,10 +46,11 @@ export async function buildConfgen(): Promise<string> {
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
   ].join("; ")
+  // Spaces around a piece would be part of what the browser takes the hash of; a formatter may put some there.
   const pieces: Readonly<Record<string, string>> = { POLICY: policy, STYLE: style, SCRIPT: safe }
   return readFileSync(`${folder}page.html`, "utf8").replace(
-    /\b(?:POLICY|STYLE|SCRIPT)\b/g,
-    (name) => pieces[name] as string,
+    /\s*\b(POLICY|STYLE|SCRIPT)\b\s*/g,
+    (_, name: string) => pieces[name] as string,
   )
 }
 

@@ -1,30 +1,22 @@
 /**
  * The generator's page in a real browser, opened from disk: the tutorial's nine steps as they are written, the keyboard
- * alone, a screen reader's view of it, small and dark screens, and nothing that leaves the page.
+ * alone, and the same bytes and the same refusals as the other faces.
  */
 import { unzipSync } from "fflate"
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
-import { tmpdir } from "node:os"
+import { spawnSync } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
-import { spawn, spawnSync } from "node:child_process"
-import { fileURLToPath } from "node:url"
-import type { Browser, BrowserContextOptions, Download, Page } from "playwright-core"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { defaultAnswers, readAnswers } from "../../src/config/answers.ts"
 import type { Answers } from "../../src/config/answers.ts"
 import { run } from "../../src/config/confgen-cli.ts"
 import { Prng } from "../../src/core/lib/prng.ts"
 import { answersFromHash, hashFromAnswers, strangersInHash } from "../../src/web/confgen/state.ts"
 import { downloadOf, randomAnswers, refusedAnswers, tutorialAnswers } from "../support/confgen.ts"
-import { Daemon, freePort, temporaryDirectory } from "../support/daemon.ts"
 import { qdbdPath } from "../support/executables.ts"
-import { artefact, launch, missingBrowser } from "./browser.ts"
-
-const top = fileURLToPath(new URL("../../", import.meta.url))
-const bun = join(top, "node_modules/bun/bin/bun.exe")
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
+import { axeFindings, buildPage, builtPage } from "./built-page.ts"
+import { artefact } from "./browser.ts"
 
 describe("answers in the address", () => {
   const round = (answers: Answers) => answersFromHash(hashFromAnswers(answers))
@@ -58,74 +50,20 @@ describe("answers in the address", () => {
 })
 
 describe("in a browser", () => {
-  beforeEach((context) => {
-    if (missingBrowser !== undefined) context.skip(missingBrowser)
-  })
-  let folder: string
-  let file: string
-  let html: string
-  let browser: Browser
-  const open: Page[] = []
-  const requests: string[] = []
-  const complaints: string[] = []
-
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "qdb-page-"))
-    file = join(folder, "confgen.html")
-    const built = spawnSync(bun, ["scripts/build-confgen.ts", file], { cwd: top, encoding: "utf8" })
-    if (built.status !== 0) throw new Error(built.stderr)
-    html = readFileSync(file, "utf8")
-    if (missingBrowser === undefined) browser = await launch()
-  }, 60_000)
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((page) => page.context().close()))
-    expect(complaints.splice(0)).toEqual([])
-    // Nothing but the page itself is ever asked for.
-    expect(
-      requests
-        .splice(0)
-        .filter((url) => !url.startsWith("file:") && !url.startsWith("data:") && !url.startsWith("blob:")),
-    ).toEqual([])
-  })
-  afterAll(async () => {
-    await browser?.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-
-  async function visit(hash = "", options: BrowserContextOptions = {}, at = `file://${file}`): Promise<Page> {
-    const context = await browser.newContext({ acceptDownloads: true, ...options })
-    const page = await context.newPage()
-    open.push(page)
-    page.on("request", (request) => requests.push(request.url()))
-    page.on("pageerror", (error) => complaints.push(String(error)))
-    page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text())
-    })
-    await page.goto(`${at}${hash}`)
-    await page.getByRole("heading", { level: 1 }).waitFor()
-    return page
-  }
-
-  async function bytesOf(saved: Download): Promise<Buffer> {
-    const path = join(folder, "saved")
-    await saved.saveAs(path)
-    return readFileSync(path)
-  }
-
+  const built = builtPage()
   const tutorial = tutorialAnswers
   const expected = (answers: Answers) => Buffer.from(downloadOf(answers).bytes)
 
   test("is one file under 60 KB compressed, the same each time", () => {
-    expect(gzipSync(html).length).toBeLessThan(60_000)
-    const again = spawnSync(bun, ["scripts/build-confgen.ts", join(folder, "again.html")], { cwd: top })
-    expect(again.status).toBe(0)
-    expect(readFileSync(join(folder, "again.html"), "utf8") === html).toBe(true)
+    expect(gzipSync(built.html).length).toBeLessThan(60_000)
+    buildPage(join(built.folder, "again.html"))
+    expect(readFileSync(join(built.folder, "again.html"), "utf8") === built.html).toBe(true)
     // Names of namespaces are not fetched; sources and links would be.
-    expect(html).not.toMatch(/\b(?:src|href)="(?!data:)/)
+    expect(built.html).not.toMatch(/\b(?:src|href)="(?!data:)/)
   })
 
   test("the tutorial's steps 1 to 9", async () => {
-    const page = await visit() // 1. Access the confgen.
+    const page = await built.visit() // 1. Access the confgen.
     // 2. Enter the RAM, disk space, and number of cores available.
     await page.getByLabel("Available RAM").fill("16 GiB")
     await page.getByLabel("Disk Allocation").fill("1 TB")
@@ -143,7 +81,7 @@ describe("in a browser", () => {
     await page.getByRole("button", { name: "Generate Configuration File" }).click() // 8.
     const saved = await saving // 9. Save the compressed file.
     expect(saved.suggestedFilename()).toBe("cluster.zip")
-    const bytes = await bytesOf(saved)
+    const bytes = await built.bytesOf(saved)
     expect(bytes.equals(expected(tutorial))).toBe(true)
     expect(await page.getByRole("status").textContent()).toContain("cluster.zip is saved: 6 files")
 
@@ -151,23 +89,26 @@ describe("in a browser", () => {
     const argv =
       "--host 192.168.1.1 --host 192.168.1.2 --host 192.168.1.3 --replication 2 --cores 8 --sessions 2000 -o cli.zip"
     const silent = () => {}
-    const io = { stdout: silent, stderr: silent, env: {}, cwd: folder, nowMs: 0 }
+    const io = { stdout: silent, stderr: silent, env: {}, cwd: built.folder, nowMs: 0 }
     expect(await run([...argv.split(" "), "--ram", "16 GiB", "--disk", "1 TB"], io)).toBe(0)
-    expect(readFileSync(join(folder, "cli.zip")).equals(bytes)).toBe(true)
+    expect(readFileSync(join(built.folder, "cli.zip")).equals(bytes)).toBe(true)
 
     // The compiled daemon accepts each file.
     const content = Object.entries(unzipSync(new Uint8Array(bytes)))
-    for (const [name, text] of content) writeFileSync(join(folder, name), text)
+    for (const [name, text] of content) writeFileSync(join(built.folder, name), text)
     const names = content.map(([name]) => name).filter((name) => name.endsWith(".conf"))
     expect(names).toEqual(["192.168.1.1.conf", "192.168.1.2.conf", "192.168.1.3.conf"])
     for (const name of names) {
-      const checked = spawnSync(qdbdPath, ["-c", name, "--check-config"], { cwd: folder, encoding: "utf8" })
+      const checked = spawnSync(qdbdPath, ["-c", name, "--check-config"], {
+        cwd: built.folder,
+        encoding: "utf8",
+      })
       expect({ name, status: checked.status, error: checked.stderr }).toEqual({ name, status: 0, error: "" })
     }
   })
 
   test("with the keyboard alone", async () => {
-    const page = await visit()
+    const page = await built.visit()
     const focused = () =>
       page.evaluate("document.activeElement?.id || document.activeElement?.textContent") as Promise<string>
     const type = async (id: string, text: string) => {
@@ -194,23 +135,23 @@ describe("in a browser", () => {
     await type("sessions", "2000")
     const saving = page.waitForEvent("download")
     await page.keyboard.press("Enter")
-    expect((await bytesOf(await saving)).equals(expected(tutorial))).toBe(true)
+    expect((await built.bytesOf(await saving)).equals(expected(tutorial))).toBe(true)
   })
 
   test("one host: its file, without an archive", async () => {
-    const page = await visit("#host=node-1")
+    const page = await built.visit("#host=node-1")
     const saving = page.waitForEvent("download")
     await page.getByRole("button", { name: "Generate Configuration File" }).click()
     const saved = await saving
     expect(saved.suggestedFilename()).toBe("node-1.conf")
-    expect((await bytesOf(saved)).equals(expected({ ...defaultAnswers, hosts: ["node-1"] }))).toBe(true)
+    expect((await built.bytesOf(saved)).equals(expected({ ...defaultAnswers, hosts: ["node-1"] }))).toBe(true)
   })
 
   test("what is wrong is refused with its reason, and makes no file", async () => {
-    const page = await visit(
+    const page = await built.visit(
       "#ram=16&host=192.168.1.1&host=192.168.1.1&host=127.0.0.1&replication=4&sessions=3",
     )
-    page.on("download", () => complaints.push("a file was made"))
+    page.on("download", () => built.complaints.push("a file was made"))
     await page.getByRole("button", { name: "Generate Configuration File" }).click()
     const alert = page.getByRole("alert")
     const { faults } = readAnswers(
@@ -230,8 +171,8 @@ describe("in a browser", () => {
   })
 
   test("every answer that is refused, is refused on the page with the same reason", async () => {
-    const page = await visit()
-    page.on("download", () => complaints.push("a file was made"))
+    const page = await built.visit()
+    page.on("download", () => built.complaints.push("a file was made"))
     const button = page.getByRole("button", { name: "Generate Configuration File" })
     await button.click()
     for (const [changes, remark] of refusedAnswers) {
@@ -249,7 +190,7 @@ describe("in a browser", () => {
   }, 60_000)
 
   test("30 random answers: the bytes of a direct call", async () => {
-    const page = await visit()
+    const page = await built.visit()
     const prng = new Prng(6)
     const button = page.getByRole("button", { name: "Generate Configuration File" })
     for (let round = 0; round < 30; round++) {
@@ -259,13 +200,13 @@ describe("in a browser", () => {
       await expect.poll(() => page.locator("#hosts-0").inputValue()).toBe(answers.hosts[0])
       const saving = page.waitForEvent("download")
       await button.click()
-      const bytes = await bytesOf(await saving)
+      const bytes = await built.bytesOf(await saving)
       expect({ answers, same: bytes.equals(expected(answers)) }).toEqual({ answers, same: true })
     }
   }, 60_000)
 
   test("reasons appear while one types, not before", async () => {
-    const page = await visit()
+    const page = await built.visit()
     expect(await page.locator(".fault").count()).toBe(0)
     await page.getByLabel("Available RAM").fill("16")
     await page.getByLabel("Disk Allocation").focus()
@@ -275,7 +216,7 @@ describe("in a browser", () => {
   })
 
   test("the address keeps the answers, and the places once they are given out", async () => {
-    const page = await visit()
+    const page = await built.visit()
     await page.getByLabel("Available RAM").fill("16 GiB")
     await page.getByLabel("Hostname / IP").fill("a1")
     for (const n of [2, 3]) {
@@ -293,7 +234,7 @@ describe("in a browser", () => {
     await page.getByLabel("Hostname / IP of node 4").fill("a4")
     const second = page.waitForEvent("download")
     await page.getByRole("button", { name: "Generate Configuration File" }).click()
-    const files = unzipSync(new Uint8Array(await bytesOf(await second)))
+    const files = unzipSync(new Uint8Array(await built.bytesOf(await second)))
     const ids = [1, 2, 3, 4].map(
       (n) => JSON.parse(new TextDecoder().decode(files[`a${n}.conf`])).local.chord.node_id,
     )
@@ -307,7 +248,7 @@ describe("in a browser", () => {
 
   test("places are given out anew on request, and the focus is not lost", async () => {
     const kept = { ...tutorial, hosts: ["a", "b", "c", "d"], places: ["1/96", "33/96", "65/96"] }
-    const page = await visit(hashFromAnswers(kept))
+    const page = await built.visit(hashFromAnswers(kept))
     const ring = page.getByRole("img", { name: /^Places on the ring/ })
     expect(await ring.getAttribute("aria-label")).toContain("node 4 at 17/96")
     await page.getByRole("button", { name: "Space them evenly, for a new cluster" }).click()
@@ -317,13 +258,13 @@ describe("in a browser", () => {
   })
 
   test("an address with a slip in it says so", async () => {
-    const page = await visit("#host=a&host=b&replicaton=2")
+    const page = await built.visit("#host=a&host=b&replicaton=2")
     expect(await page.getByRole("alert").textContent()).toContain('"replicaton"')
     expect(await page.getByLabel("Replication Factor").inputValue()).toBe("1")
   })
 
   test("each answer is explained by itself, from the beginning", async () => {
-    const page = await visit()
+    const page = await built.visit()
     const told = () => page.locator(".follows code").allTextContents()
     expect(await told()).not.toContain("local.chord.node_id")
     await page.getByLabel("Available RAM").fill("16 GiB")
@@ -348,7 +289,7 @@ describe("in a browser", () => {
   })
 
   test("the preview shows what differs, and every file", async () => {
-    const page = await visit(hashFromAnswers(tutorial))
+    const page = await built.visit(hashFromAnswers(tutorial))
     const rows = await page.locator("table tbody th").allTextContents()
     expect(rows).toEqual([
       "local.chord.bootstrapping_peers",
@@ -367,110 +308,5 @@ describe("in a browser", () => {
       '"listen_on": "192.168.1.2:2836",',
     ])
     await page.screenshot({ path: artefact("confgen-preview.png"), fullPage: true })
-  })
-
-  async function axeFindings(page: Page): Promise<string[]> {
-    // The policy lets no foreign script run, so the checker comes in through the debugger.
-    await page.evaluate(axe)
-    const result = (await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")) as {
-      violations: { id: string; impact: string; nodes: { html: string }[] }[]
-    }
-    return result.violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html}`)
-  }
-
-  const states = {
-    noted: hashFromAnswers({ ...tutorial, sync: false, sessions: "20000" }),
-    refused: "#ram=16&host=192.168.1.1&host=192.168.1.1&host=127.0.0.1&replication=4&sessions=3&sesions=4",
-    grown: hashFromAnswers({
-      ...tutorial,
-      hosts: [...tutorial.hosts, "192.168.1.4"],
-      places: ["1/96", "33/96", "65/96"],
-    }),
-    empty: "",
-  }
-  const looks = ["light", "dark"] as const
-  const widths = [1200, 360, 320]
-
-  // By hand: `test.each` of a product reads worse than the product.
-  for (const [state, hash] of Object.entries(states)) {
-    for (const colorScheme of looks) {
-      test(`axe finds nothing, and nothing is cut off: ${state}, ${colorScheme}`, async () => {
-        const page = await visit(hash, { colorScheme })
-        if (state === "noted") await page.locator("summary").nth(1).click()
-        if (state === "refused") await page.getByRole("button", { name: "Generate Configuration" }).click()
-        for (const width of widths) {
-          await page.setViewportSize({ width, height: 800 })
-          // Narrower than that nothing changes but the line breaks.
-          if (width >= 360)
-            expect({ width, findings: await axeFindings(page) }).toEqual({ width, findings: [] })
-          const wide = (await page.evaluate("document.documentElement.scrollWidth")) as number
-          expect(wide).toBeLessThanOrEqual(width)
-          await page.screenshot({
-            path: artefact(`confgen-${state}-${colorScheme}-${width}.png`),
-            fullPage: true,
-          })
-        }
-      })
-    }
-  }
-
-  test("the policy lets nothing else run", async () => {
-    const page = await visit("#host=%3Cscript%3Ealert(1)%3C/script%3E")
-    expect(await page.getByLabel("Hostname / IP").inputValue()).toBe("<script>alert(1)</script>")
-    const blocked = (await page.evaluate(`new Promise((resolve) => {
-      const blocked = []
-      addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
-        blocked.push(effectiveDirective)
-        if (blocked.length === 3) resolve(blocked.toSorted())
-      })
-      const script = document.createElement("script")
-      try {
-        script.textContent = "window.broken = true"
-      } catch {}
-      document.body.append(script)
-      const style = document.createElement("style")
-      style.textContent = "body { display: none }"
-      document.body.append(style)
-      fetch("https://example.org/").catch(() => undefined)
-    })`)) as string[]
-    expect(blocked).toEqual(["connect-src", "require-trusted-types-for", "style-src-elem"])
-    expect(await page.evaluate("window.broken")).toBeUndefined()
-    complaints.length = 0 // the browser's own complaint about what was just tried
-  })
-
-  test("served by the compiled daemon, which a file of the page's own starts", async () => {
-    const [port, httpPort] = [await freePort(), await freePort()]
-    const answers = { ...defaultAnswers, hosts: [`127.0.0.1:${port}`] }
-    const directory = temporaryDirectory()
-    const own = downloadOf(answers)
-    writeFileSync(join(directory.path, own.name), own.bytes)
-    copyFileSync(join(top, "qdb_license.txt"), join(directory.path, "qdb_license.txt"))
-    const args = ["-c", own.name, "--http", `127.0.0.1:${httpPort}`]
-    const daemon = new Daemon(
-      spawn(qdbdPath, args, { cwd: directory.path, stdio: ["ignore", "pipe", "pipe"] }),
-      port,
-    )
-    try {
-      await daemon.logged(/ ready on /)
-      const origin = `http://127.0.0.1:${httpPort}`
-      const response = await fetch(`${origin}/confgen`)
-      expect((await response.text()) === html).toBe(true)
-      expect(response.headers.get("content-security-policy")).toMatch(
-        /^default-src 'none'; .*frame-ancestors 'none'$/,
-      )
-      const page = await visit(hashFromAnswers(tutorial), {}, `${origin}/confgen`)
-      const saving = page.waitForEvent("download")
-      await page.getByRole("button", { name: "Generate Configuration File" }).click()
-      expect((await bytesOf(await saving)).equals(expected(tutorial))).toBe(true)
-      // The page alone, once.
-      expect(requests.splice(0).filter((url) => url.startsWith("http"))).toEqual([
-        `${origin}/confgen${hashFromAnswers(tutorial)}`,
-      ])
-      expect(existsSync(join(directory.path, `db-127.0.0.1-${port}`))).toBe(true)
-      expect(await daemon.stop()).toBe(0)
-    } finally {
-      daemon.child.kill("SIGKILL")
-      directory.remove()
-    }
   })
 })
