@@ -4,24 +4,27 @@
  * that no longer applies fails, so the list cannot rot.
  */
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-
-interface Edit {
-  /** Below `src/core/`. */
-  readonly file: string
-  readonly find: string
-  readonly replace: string
-}
-
-interface Mutant {
-  readonly name: string
-  readonly edits: readonly Edit[]
-}
+import { StalePatch, withPatchedCore } from "../support/patched-core.ts"
+import type { Edit, Mutant } from "../support/patched-core.ts"
 
 const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace })
+
+/** A node is known by its node id, so a directory that was wiped is taken for the one before. */
+const wipedIsOld: readonly Edit[] = [
+  edit("member/receive.ts", '(to !== "" && to !== self.storageId)', 'to === "nobody"'),
+  edit(
+    "member/joining.ts",
+    "const member = memberOf(known, self.storageId)",
+    "const member = known.members.find((other) => other.nodeId === self.nodeId)",
+  ),
+  edit("member/joining.ts", "return member.boot > self.boot", "return member.boot > 1e9"),
+  edit(
+    "member/member.ts",
+    "assert(memberOf(view, this.self.storageId) !== undefined,",
+    "assert(view !== undefined,",
+  ),
+]
 
 export const mutants: readonly Mutant[] = [
   {
@@ -139,7 +142,7 @@ export const mutants: readonly Mutant[] = [
       edit(
         "member/plan-voters.ts",
         "const voters = [...present, candidate.storageId]",
-        "const voters = candidates.map((member) => member.storageId).slice(0, wanted)",
+        "const voters = members.filter((m) => m.standing === 'up' && !present.includes(m.storageId)).map((m) => m.storageId).slice(0, wanted)",
       ),
     ],
   },
@@ -282,6 +285,60 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "lease checked before the read",
+    edits: [
+      edit("member/member.ts", "    this.out = []\n", "    this.out = []\n    this.checked = now\n"),
+      edit(
+        "member/member.ts",
+        "this.seat !== undefined && this.seat.mayAnswer(slot, now)",
+        "this.seat !== undefined && this.seat.mayAnswer(slot, this.checked ?? now)",
+      ),
+    ],
+  },
+  {
+    name: "a wiped storage votes",
+    edits: [
+      ...wipedIsOld,
+      edit(
+        "member/seat.ts",
+        "return this.view.voters.includes(this.self.storageId)",
+        "return this.view.members.some((m) => m.nodeId === this.self.nodeId && this.view.voters.includes(m.storageId))",
+      ),
+      edit(
+        "member/agreement.ts",
+        "seat.proposer.onPromise(from.storageId, ",
+        "seat.proposer.onPromise(seat.view.members.find((m) => m.nodeId === from.nodeId)?.storageId, ",
+      ),
+      edit(
+        "member/agreement.ts",
+        "seat.proposer.onAccepted(from.storageId, ",
+        "seat.proposer.onAccepted(seat.view.members.find((m) => m.nodeId === from.nodeId)?.storageId, ",
+      ),
+    ],
+  },
+  {
+    name: "a wiped storage keeps its in-sync place",
+    edits: [
+      ...wipedIsOld,
+      edit(
+        "member/seat.ts",
+        "return memberOf(this.view, this.self.storageId)?.boot === this.self.boot",
+        "return this.view.members.some((m) => m.nodeId === this.self.nodeId)",
+      ),
+      edit(
+        "member/seat.ts",
+        "primaryOf(assignment) !== this.self.storageId) return false",
+        "this.view.members.find((m) => m.nodeId === this.self.nodeId)?.storageId !== primaryOf(assignment)) return false",
+      ),
+      edit(
+        "member/renewal.ts",
+        "const member = memberOf(seat.view, from.storageId)",
+        "const member = seat.view.members.find((m) => m.nodeId === from.nodeId)",
+      ),
+      edit("member/renewal.ts", "|| from.boot < member.boot) return", ") return"),
+    ],
+  },
+  {
     name: "one seed, two traces",
     edits: [
       edit("member/agreement.ts", "seat.draw.between(100, 1000)", "(100 + Math.floor(Math.random() * 900))"),
@@ -297,10 +354,9 @@ const wallMinutes = 1
  * @returns whether all were caught
  */
 export async function runMutants(only: string): Promise<boolean> {
-  const root = fileURLToPath(new URL("../../", import.meta.url))
   let missed = 0
   // Seeds that fail without a patch show nothing about one.
-  const unpatched = run(root, [], [], ["--wall-minutes", "10"])
+  const unpatched = run([], [], ["--wall-minutes", "10"])
   const failing = unpatched.lines.filter((line) => line.violation !== undefined)
   for (const { seed, violation } of failing)
     console.log(`the unpatched core FAILS seed ${seed}: ${firstLine(violation?.text ?? "")}`)
@@ -309,7 +365,7 @@ export async function runMutants(only: string): Promise<boolean> {
   for (const mutant of mutants) {
     if (!mutant.name.includes(only)) continue
     const startedMs = Date.now()
-    const outcome = tryMutant(root, mutant, skip)
+    const outcome = tryMutant(mutant, skip)
     if (!outcome.caught) missed++
     const seconds = ((Date.now() - startedMs) / 1000).toFixed(1)
     console.log(`${outcome.caught ? "caught" : "MISSED"}  ${mutant.name} (${seconds} s): ${outcome.text}`)
@@ -326,12 +382,11 @@ interface Line {
 }
 
 function tryMutant(
-  root: string,
   mutant: Mutant,
   skip: readonly number[],
 ): { readonly caught: boolean; readonly text: string } {
   const flags = ["--stop-at-first", "--wall-minutes", String(wallMinutes)]
-  const { lines, error } = run(root, mutant.edits, skip, flags)
+  const { lines, error } = run(mutant.edits, skip, flags)
   for (const { seed, violation, repeated } of lines) {
     if (violation !== undefined) return { caught: true, text: `seed ${seed}: ${firstLine(violation.text)}` }
     if (repeated === false) return { caught: true, text: `seed ${seed}: two runs, two traces` }
@@ -341,36 +396,27 @@ function tryMutant(
 
 /** Runs seeds on a copy of the sources to which the edits were applied. */
 function run(
-  root: string,
   edits: readonly Edit[],
   skip: readonly number[],
   flags: readonly string[],
 ): { readonly lines: readonly Line[]; readonly error: string | undefined } {
-  const directory = mkdtempSync(join(tmpdir(), "qdb-mutant-"))
+  const parts = ["src/wire", "test/simulation", "test/support/patched-core.ts", "scripts/simulate.ts"]
+  const own = ["--worker", "--repeat-every", "5", "--seeds", String(seedsMax), "--skip", skip.join()]
   try {
-    for (const part of ["src/core", "src/wire", "test/simulation", "scripts/simulate.ts"])
-      cpSync(join(root, part), join(directory, part), { recursive: true })
-    for (const { file, find, replace } of edits) {
-      const path = join(directory, "src/core", file)
-      const text = readFileSync(path, "utf8")
-      if (!text.includes(find)) return { lines: [], error: `the patch of ${file} no longer applies: ${find}` }
-      writeFileSync(
-        path,
-        text.replaceAll(find, () => replace),
-      )
-    }
-    const own = ["--worker", "--repeat-every", "5", "--seeds", String(seedsMax), "--skip", skip.join()]
-    const done = spawnSync(process.execPath, [join(directory, "scripts/simulate.ts"), ...own, ...flags], {
-      encoding: "utf8",
-      maxBuffer: 256 * 1024 * 1024,
-    })
+    const done = withPatchedCore(edits, parts, (directory) =>
+      spawnSync(process.execPath, [join(directory, "scripts/simulate.ts"), ...own, ...flags], {
+        encoding: "utf8",
+        maxBuffer: 256 * 1024 * 1024,
+      }),
+    )
     const lines = done.stdout
       .split("\n")
       .filter((line) => line.startsWith("{"))
       .map((line) => JSON.parse(line) as Line)
     return { lines, error: done.status === 0 ? undefined : done.stderr.slice(0, 500) }
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
+  } catch (error) {
+    if (error instanceof StalePatch) return { lines: [], error: error.message }
+    throw error
   }
 }
 

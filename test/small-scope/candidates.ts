@@ -11,22 +11,8 @@ import type { View } from "../../src/core/view/view.ts"
 import type { Observed } from "./invariants.ts"
 import type { CandidateKind } from "./scope.ts"
 
-const cache = new Map<string, readonly Proposal[]>()
-
+/** Each with its evidence, of whatever epoch. */
 export function candidatesOf(
-  view: View,
-  kinds: readonly CandidateKind[],
-  observed: Observed,
-  boots: readonly number[],
-): readonly Proposal[] {
-  const { certificates, releases } = observed
-  const key = JSON.stringify([view, kinds, certificates, releases, boots])
-  let proposals = cache.get(key)
-  if (proposals === undefined) cache.set(key, (proposals = make(view, kinds, observed, boots)))
-  return proposals
-}
-
-function make(
   view: View,
   kinds: readonly CandidateKind[],
   { certificates, releases }: Observed,

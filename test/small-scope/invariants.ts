@@ -26,7 +26,7 @@ export function brokenStep(
 ): { readonly observed: Observed; readonly violation: string | undefined } {
   const same = observed.decided.find((other) => other.epoch === view.epoch)
   if (same !== undefined) {
-    const isSame = JSON.stringify(same) === JSON.stringify(view)
+    const isSame = same === view || JSON.stringify(same) === JSON.stringify(view)
     return { observed, violation: isSame ? undefined : `I1: two views of epoch ${view.epoch}` }
   }
   const before = observed.decided.find((other) => other.epoch === view.epoch - 1)

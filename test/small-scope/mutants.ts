@@ -4,16 +4,10 @@
  * those that only exploration can be sure to reach.
  */
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { mutants as simulated } from "../simulation/mutants.ts"
-
-interface Mutant {
-  readonly name: string
-  readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[]
-}
+import { StalePatch, withPatchedCore } from "../support/patched-core.ts"
+import type { Mutant } from "../support/patched-core.ts"
 
 /** By mutant: the scope that catches it. */
 const scopeOf: Readonly<Record<string, string>> = {
@@ -75,37 +69,29 @@ const own: readonly Mutant[] = [
 ]
 
 /** All that exploration is held against. */
-export const mutants: readonly Mutant[] = [...simulated, ...own].filter((mutant) => mutant.name in scopeOf)
+export const mutants: readonly Mutant[] = Object.keys(scopeOf).map((name) => {
+  const mutant = [...simulated, ...own].find((other) => other.name === name)
+  if (mutant === undefined) throw new Error(`no seeded bug is called ${name}`)
+  return mutant
+})
 
 /** @returns what exploration of a patched copy of the core says */
 export function tryMutant(mutant: Mutant): { readonly isCaught: boolean; readonly text: string } {
-  const root = fileURLToPath(new URL("../../", import.meta.url))
-  const directory = mkdtempSync(join(tmpdir(), "qdb-mutant-"))
+  const scope = scopeOf[mutant.name] as string
   try {
-    for (const part of ["src/core", "test/small-scope"]) {
-      cpSync(join(root, part), join(directory, part), { recursive: true })
-    }
-    for (const { file, find, replace } of mutant.edits) {
-      const path = join(directory, "src/core", file)
-      const text = readFileSync(path, "utf8")
-      if (!text.includes(find))
-        return { isCaught: false, text: `the patch of ${file} no longer applies: ${find}` }
-      writeFileSync(
-        path,
-        text.replaceAll(find, () => replace),
-      )
-    }
-    const scope = scopeOf[mutant.name] as string
-    const run = spawnSync(process.execPath, [join(directory, "test/small-scope/run.ts"), scope], {
-      encoding: "utf8",
-      maxBuffer: 64 * 1024 * 1024,
-    })
+    const run = withPatchedCore(mutant.edits, ["test/small-scope"], (directory) =>
+      spawnSync(process.execPath, [join(directory, "test/small-scope/run.ts"), scope], {
+        encoding: "utf8",
+        maxBuffer: 64 * 1024 * 1024,
+      }),
+    )
     const found = /VIOLATED (.*)/.exec(run.stdout)?.[1] ?? /STUCK (.*)/.exec(run.stdout)?.[1]
     if (found === undefined)
       return { isCaught: false, text: `${scope}: ${run.stdout}${run.stderr}`.slice(0, 500) }
     return { isCaught: true, text: `${scope}: ${found.slice(0, 140)}` }
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
+  } catch (error) {
+    if (error instanceof StalePatch) return { isCaught: false, text: error.message }
+    throw error
   }
 }
 

@@ -56,42 +56,67 @@ export class SeatSteps {
   protected readonly messages = new Names(this.shared)
   private readonly steps = new Map<number, Step>()
   private readonly pruned = new Map<number, boolean>()
+  private readonly targets: number[] = []
+  private readonly proposed: ({ readonly ballot: string; readonly value: string } | null | undefined)[] = []
 
   constructor(scope: Scope) {
     this.scope = scope
   }
 
-  /** The messages that can still make a difference: the rest would only multiply states. */
-  protected live(numbers: readonly number[], state: State): number[] {
-    const unique = [...new Set(numbers)].sort((a, b) => a - b)
-    return unique.filter((number) => {
+  /** The messages that can still make a difference: the rest would only multiply states. Sorted, as `before` is. */
+  protected live(before: readonly number[], sent: readonly number[], state: State): readonly number[] {
+    let all = before
+    for (const number of sent) if (!all.includes(number)) all = [...all, number].sort((a, b) => a - b)
+    return all.every((number) => this.matters(number, state))
+      ? all
+      : all.filter((number) => this.matters(number, state))
+  }
+
+  private matters(number: number, state: State): boolean {
+    const target = this.targetOf(number)
+    if (target === -1) return false
+    const key = (state[target] as number) * 2 ** 20 + number
+    let isSpent = this.pruned.get(key)
+    if (isSpent === undefined) {
       const message = this.messages.value(number) as PeerMessage
-      const target = [0, 1, 2].find((i) => storageOf(i) === message.to)
-      if (target === undefined) return false
-      const id = state[target] as number
-      const key = id * 2 ** 20 + number
-      let isSpent = this.pruned.get(key)
-      if (isSpent === undefined) {
-        isSpent = this.isSpent(message, this.nodes.value(id) as Snapshot)
-        this.pruned.set(key, isSpent)
-      }
-      return !isSpent
-    })
+      isSpent = this.isSpent(message, this.nodes.value(state[target] as number) as Snapshot)
+      this.pruned.set(key, isSpent)
+    }
+    return !isSpent
+  }
+
+  /** @returns the node that the message is for, -1 = none of the three */
+  protected targetOf(number: number): number {
+    const { to } = this.messages.value(number) as PeerMessage
+    return (this.targets[number] ??= [0, 1, 2].findIndex((i) => storageOf(i) === to))
   }
 
   /** @returns whether a ballot that carried one value before, as far as messages tell, carries another now */
   protected twoValues(sent: readonly number[], before: readonly number[]): string | undefined {
     for (const number of sent) {
-      const { body } = this.messages.value(number) as PeerMessage
-      if (body.kind !== "accept") continue
+      const proposed = this.proposedIn(number)
+      if (proposed === undefined) continue
       for (const other of before) {
-        const old = (this.messages.value(other) as PeerMessage).body
-        if (old.kind !== "accept" || JSON.stringify(old.ballot) !== JSON.stringify(body.ballot)) continue
-        if (JSON.stringify(old.proposal) !== JSON.stringify(body.proposal))
+        const old = this.proposedIn(other)
+        if (old !== undefined && old.ballot === proposed.ballot && old.value !== proposed.value)
           return "I4: a ballot carries two values"
       }
     }
     return undefined
+  }
+
+  /** What an `accept` asks for: instance and ballot, and the value. Other messages ask for nothing. */
+  private proposedIn(number: number): { readonly ballot: string; readonly value: string } | undefined {
+    let proposed = this.proposed[number]
+    if (proposed === undefined) {
+      const { body } = this.messages.value(number) as PeerMessage
+      proposed =
+        body.kind === "accept"
+          ? { ballot: JSON.stringify([body.instance, body.ballot]), value: JSON.stringify(body.proposal) }
+          : null
+      this.proposed[number] = proposed
+    }
+    return proposed ?? undefined
   }
 
   private isSpent({ body }: PeerMessage, { seat }: Snapshot): boolean {
@@ -159,13 +184,18 @@ export class SeatSteps {
       if (effect.kind === "persist") {
         snapshot.writes.push(effect.records)
         if (this.scope.disk === "prompt") this.perform(snapshot, seat, { kind: "persisted" })
-      } else if (effect.kind === "view") entered = effect.view
+      } else if (effect.kind === "view") entered = this.canonical(effect.view)
       else if (effect.kind === "send") {
         violation ??= brokenBySend(snapshot, effect.message)
         if (this.isKept(effect)) messages.push(this.messages.of(Object.freeze(effect.message)))
       }
     }
     return { node: this.nodes.of(this.normal(snapshot)), messages, entered, violation }
+  }
+
+  /** One object for equal views, so that they can be compared by reference. */
+  private canonical(view: View): View {
+    return this.shared.value(this.shared.of(view)) as View
   }
 
   private isKept(effect: Extract<MemberEffect, { kind: "send" }>): boolean {

@@ -10,6 +10,8 @@
 import type { PeerMessage } from "../../src/core/member/event.ts"
 import { askForLeases } from "../../src/core/member/renewal.ts"
 import { Seat } from "../../src/core/member/seat.ts"
+import type { Proposal } from "../../src/core/view/ballot.ts"
+import type { View } from "../../src/core/view/view.ts"
 import { candidatesOf } from "./candidates.ts"
 import type { State, Transition, World } from "./explore.ts"
 import { brokenBySend, brokenStep, type Observed } from "./invariants.ts"
@@ -35,6 +37,7 @@ export class SeatWorld extends SeatSteps implements World {
   private readonly sets = new Names()
   private readonly observed = new Names(this.shared)
   private readonly grants = new Map<number, readonly [number, number, string | undefined]>()
+  private readonly proposable = new Map<string, readonly Proposal[]>()
   private readonly serving = new Map<number, boolean>()
   private readonly timed = new Map<number, boolean>()
 
@@ -59,7 +62,7 @@ export class SeatWorld extends SeatSteps implements World {
       suspendsLeft: suspends,
       certified: 0,
     }
-    return Int32Array.from([...nodes, this.observed.of(freeze(observed)), this.sets.of([])])
+    return Int32Array.from([...nodes, this.observed.of(freeze(observed)), this.sets.of(Object.freeze([]))])
   }
 
   check(state: State): string | undefined {
@@ -82,8 +85,8 @@ export class SeatWorld extends SeatSteps implements World {
         this.act(state, i, event, after, set, label, emit)
       }
       for (const number of set) {
+        if (this.targetOf(number) !== i) continue
         const message = this.messages.value(number) as PeerMessage
-        if (message.to !== storageOf(i)) continue
         does({ kind: "deliver", message }, observed, () => `node ${i} receives ${tell(message)}`)
       }
       if (snapshot.writes.length > 0) {
@@ -124,15 +127,23 @@ export class SeatWorld extends SeatSteps implements World {
     const { view } = snapshot.seat
     if (observed.proposalsLeft === 0 || view.epoch > this.scope.viewsMax) return
     if (snapshot.seat.proposer.attempt !== undefined) return
-    const boots = [0, 1, 2].map((k) => (this.nodes.value(state[k] as number) as Snapshot).boot)
     const after = this.derive(state, "propose", () => ({
       ...observed,
       proposalsLeft: observed.proposalsLeft - 1,
     }))
-    for (const proposal of candidatesOf(view, this.scope.candidates, observed, boots)) {
+    for (const proposal of this.candidates(state, view, observed)) {
       const label = () => `node ${i} proposes view ${view.epoch + 1}: ${JSON.stringify(proposal)}`
       does({ kind: "propose", proposal }, after, label)
     }
+  }
+
+  private candidates(state: State, view: View, observed: Observed): readonly Proposal[] {
+    const boots = [0, 1, 2].map((k) => (this.nodes.value(state[k] as number) as Snapshot).boot)
+    const key = `${this.shared.of(view)} ${state[3]} ${boots.join()}`
+    let proposals = this.proposable.get(key)
+    if (proposals === undefined)
+      this.proposable.set(key, (proposals = candidatesOf(view, this.scope.candidates, observed, boots)))
+    return proposals
   }
 
   /** What the observer knows after something that he counts. */
@@ -321,7 +332,7 @@ export class SeatWorld extends SeatSteps implements World {
     const next = state.slice()
     next[i] = step.node
     next[3] = this.observed.of(freeze(observed))
-    next[4] = this.sets.of(this.live(step.messages.length === 0 ? set : [...set, ...step.messages], next))
+    next[4] = this.sets.of(Object.freeze(this.live(set, step.messages, next)))
     if (violation === undefined && next.every((x, k) => x === state[k])) return
     emit({ next, violation, label })
   }
