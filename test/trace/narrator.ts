@@ -7,6 +7,9 @@ import type { MemberEffect, PeerMessage } from "../../src/core/member/event.ts"
 import type { View } from "../../src/core/view/view.ts"
 import { Network, type Machine } from "../unit/member/network.ts"
 
+/** Messages that are sent again until something comes of them. */
+const isRepeated = / welcome|accept view|refused for now/
+
 const quiet = new Set(["heartbeat", "heartbeatReply", "hello", "call", "behind", "poll", "pollReply", "join"])
 
 export class Story {
@@ -93,7 +96,7 @@ export class Story {
       .replaceAll(/[0-9a-f]{32}/g, (id) => id.slice(0, 4))
       .replaceAll(/0{40,}/g, "")
     // What is asked or answered over and over is told once.
-    if (line === this.last || (line.includes("welcome") && this.told.has(line))) return
+    if (line === this.last || (isRepeated.test(line) && this.told.has(line))) return
     this.last = line
     this.told.add(line)
     this.lines.push(`${seconds} ${line}`)

@@ -31,6 +31,17 @@ export const scenarios: Readonly<Record<string, (story: Story) => void>> = {
     story.start(alone)
     story.pass(3_000)
   },
+  "bootstrap-lists-differ": (story) => {
+    const [first, second, third] = [story.machine(1, [2, 3]), story.machine(2, [1]), story.machine(3, [1, 2])]
+    story.chapter("three nodes start, and the list of n2 does not name n3: all say both lists and wait")
+    story.start(first, second, third)
+    story.pass(3_000)
+    story.chapter("n2 starts again with the same list as the others")
+    story.kill(second)
+    second.peers = [first.address, third.address]
+    story.start(second)
+    story.pass(10_000, () => story.network.allServe())
+  },
   "bootstrap-wiped-founder": (story) => {
     const machines = [story.machine(1, [2, 3]), story.machine(2, [1, 3]), story.machine(3, [1, 2])] as const
     story.chapter("three founders have recorded each other; none has proposed")
@@ -72,6 +83,22 @@ export const scenarios: Readonly<Record<string, (story: Story) => void>> = {
     story.chapter("and comes back")
     story.start(second)
     story.pass(3_000)
+  },
+  "restart-of-all": (story) => {
+    const machines = three(story)
+    story.pass(1_000)
+    story.chapter(
+      "all three are killed, and n1 comes back alone: it acts on nothing before it heard another voter",
+    )
+    for (const machine of machines) story.kill(machine)
+    story.pass(500)
+    story.start(machines[0])
+    story.pass(2_000)
+    story.chapter("n2 comes back, then n3; each is a primary again when a view names its present boot")
+    story.start(machines[1])
+    story.pass(3_000)
+    story.start(machines[2])
+    story.pass(5_000)
   },
   eviction: (story) => {
     const [first] = three(story)

@@ -165,6 +165,8 @@ export const foreignPeersMax = 256
 export const learnersPerViewMax = 64
 /** Nodes outside that a voter remembers to have asked for membership. */
 export const joinersMax = 1024
+/** Addresses asked at a time by a node that looks for a cluster of which it knows many: each may answer with a view. */
+export const askedInTurnMax = 8
 /** What the coordinator waits for more changes before it proposes, where nothing failed. */
 export const gatherMs = 100
 /** A voter of rank r proposes what stayed wanted for r times this. */

@@ -49,13 +49,7 @@ export function tickActive(member: Member, now: Now): void {
   member.coordinator.tick(seat, member.roll, member.poll, now, member.out)
   if (seat.leaseUntilMs() < now.monotonicMs - lostMs) {
     const addresses = seat.view.members.map((other) => other.address)
-    member.finder.tick(
-      member.self,
-      [...state.peers, ...addresses].slice(0, 64),
-      member.hello(),
-      now,
-      member.out,
-    )
+    member.finder.tick(member.self, [], [...state.peers, ...addresses], member.hello(), now, member.out)
   }
 }
 
@@ -78,7 +72,7 @@ function handOver(member: Member, seat: Seat, now: Now): void {
   const { state } = member
   const isInTouch = now.monotonicMs < seat.leaseUntilMs()
   if (!isInTouch || state.handOvers.length > 0 || seat.isAdopting) return
-  const wants = handOvers(seat, state.stopping)
+  const wants = handOvers(seat, state.stopping, member.coordinator.mayRepair(seat, now))
   if (wants.length === 0) return
   state.handOvers = wants
   for (const want of wants) member.release(want)

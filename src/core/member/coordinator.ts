@@ -59,11 +59,11 @@ export class Coordinator {
       now.monotonicMs + (plan.isUrgent ? 0 : gatherMs) + rankOf(seat, roll, now) * rankDelayMs
     if (!mustFinish && now.monotonicMs < this.state.proposeAtMs) return
     this.say(seat, plan, out)
-    propose(seat, plan.proposal, now)
+    propose(seat, plan.proposal(), now)
   }
 
-  /** Everybody is back, or the grace period is over. */
-  private mayRepair(seat: Seat, now: Now): boolean {
+  /** Everybody is back, or the grace period is over: replicas and primaries may go elsewhere. */
+  mayRepair(seat: Seat, now: Now): boolean {
     if (now.monotonicMs >= this.state.repairAtMs) return true
     return seat.view.members.every((member) => member.standing !== "down")
   }

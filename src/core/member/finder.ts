@@ -6,7 +6,7 @@
  * ago, delayed on the network, must not pass for what is there now. A founder concludes from an answer that a storage is
  * gone, so that is no nicety.
  */
-import { heartbeatMs } from "../lib/limits.ts"
+import { askedInTurnMax, heartbeatMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Address, View } from "../view/view.ts"
 import type { Hello, Identity, MemberEffect, PeerMessage } from "./event.ts"
@@ -24,6 +24,8 @@ export interface Answer {
 export interface FinderState {
   nextNumber: number
   askAtMs: number
+  /** Where among those who are asked in turn it goes on. */
+  askFrom: number
   answers: Map<Address, Answer>
 }
 
@@ -39,13 +41,22 @@ export class Finder {
 
   static started(now: Now, boot: number): Finder {
     // Numbers of one boot do not recur in the next.
-    return new Finder({ nextNumber: boot * 2 ** 24 + 1, askAtMs: now.monotonicMs, answers: new Map() })
+    return new Finder({
+      nextNumber: boot * 2 ** 24 + 1,
+      askAtMs: now.monotonicMs,
+      askFrom: 0,
+      answers: new Map(),
+    })
   }
 
-  /** Asks, where it is time to. */
+  /**
+   * Asks, where it is time to: all of `always`, and of the others some in turn. Who is in a cluster answers with its view, so
+   * with a thousand nodes everybody must not ask everybody.
+   */
   tick(
     self: Identity,
-    addresses: readonly Address[],
+    always: readonly Address[],
+    others: readonly Address[],
     hello: Omit<Hello, "number" | "isAnswer">,
     now: Now,
     out: MemberEffect[],
@@ -53,11 +64,19 @@ export class Finder {
     if (now.monotonicMs < this.state.askAtMs) return
     this.state.askAtMs = now.monotonicMs + heartbeatMs
     const number = this.state.nextNumber++
-    for (const address of new Set(addresses)) {
+    for (const address of new Set([...always, ...this.nextOf(others)])) {
       if (address === self.address) continue
       const body = { kind: "hello", hello: { ...hello, number, isAnswer: false } } as const
       out.push({ kind: "send", address, message: { clusterId: "", from: self, to: "", epoch: 0, body } })
     }
+  }
+
+  private nextOf(addresses: readonly Address[]): readonly Address[] {
+    const all = [...new Set(addresses)]
+    if (all.length <= askedInTurnMax) return all
+    const { askFrom } = this.state
+    this.state.askFrom = (askFrom + askedInTurnMax) % all.length
+    return Array.from({ length: askedInTurnMax }, (_, i) => all[(askFrom + i) % all.length] as Address)
   }
 
   /** Keeps the answer to one of its questions. */

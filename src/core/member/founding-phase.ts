@@ -15,7 +15,7 @@ import type { Seat } from "./seat.ts"
 export function tickFounding(member: Member, now: Now): void {
   const { state, options, self } = member
   if (now.monotonicMs < state.listenUntilMs || state.recordingToken !== undefined) return
-  member.finder.tick(self, state.peers, member.hello(), now, member.out)
+  member.finder.tick(self, state.peers, [], member.hello(), now, member.out)
   const { settings, weight, zone } = options
   const founder = { identity: self, weight, zone, settings, peers: state.peers }
   const step = foundingStep(founder, member.finder, state.founding, now)

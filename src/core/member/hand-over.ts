@@ -11,16 +11,18 @@ import type { Want } from "./event.ts"
 import { targetOf } from "./plan-slots.ts"
 import type { Seat } from "./seat.ts"
 
-/** @returns the releases that this node should make in the present view; all of them when it stops */
+/**
+ * @param mayMove whether everybody is back, or was waited for long enough: until then primaries stay where they are
+ * @returns the releases that this node should make in the present view; all of them when it stops
+ */
 export function handOvers(
   seat: Seat,
   how: "stop" | "leave" | undefined,
+  mayMove: boolean,
 ): Extract<Want, { kind: "release" }>[] {
   const { view, self } = seat
   if (!seat.isNamed()) return []
-  // While somebody is away, primaries stay where they are.
-  const isSettled = view.members.every((member) => member.standing !== "down")
-  if (how === undefined && !isSettled) return []
+  if (how === undefined && !mayMove) return []
   const wants: Extract<Want, { kind: "release" }>[] = []
   const slotsMax = how === "stop" ? Infinity : handOversMax
   for (let slot = 0; slot < view.slots.length && wants.length < slotsMax; slot++) {

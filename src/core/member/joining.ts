@@ -12,6 +12,8 @@ import type { Now } from "../lib/clock.ts"
 import { memberOf, type View } from "../view/view.ts"
 import type { Identity, MemberEffect, PeerMessage } from "./event.ts"
 
+/** Voters that say nothing for so long may have gone elsewhere, ms. */
+const silentVotersMs = 1_000
 /** A cluster that does not answer for so long may be gone, ms. */
 const silentClusterMs = 5_000
 
@@ -20,6 +22,8 @@ export interface JoiningState {
   known: View | undefined
   askAtMs: number
   nextNumber: number
+  /** If it hears nothing of the cluster until then, it asks others than the voters, too. */
+  silentAtMs: number
   /** Until then it keeps to the cluster that it heard of; if that one stays silent, it may join another. */
   keepUntilMs: number
   /** It was a member of it: it never joins another. */
@@ -45,6 +49,7 @@ export class Joining {
       known: undefined,
       askAtMs: 0,
       nextNumber: 1,
+      silentAtMs: 0,
       keepUntilMs: 0,
       isBound: false,
       giveUpAtMs: undefined,
@@ -56,10 +61,16 @@ export class Joining {
     const { known, isBound, keepUntilMs } = this.state
     const isOther = known !== undefined && known.clusterId !== view.clusterId
     if (isOther && (isBound || now.monotonicMs < keepUntilMs)) return false
+    this.state.silentAtMs = now.monotonicMs + silentVotersMs
     this.state.keepUntilMs = now.monotonicMs + silentClusterMs
     if (known !== undefined && !isOther && known.epoch >= view.epoch) return false
     this.state.known = view
     return true
+  }
+
+  /** Whether those it asks do not answer, or it knows of nobody yet. */
+  isSilent(now: Now): boolean {
+    return this.state.known === undefined || now.monotonicMs >= this.state.silentAtMs
   }
 
   /** This node was a member, and is to be one again, of this cluster only. */

@@ -8,14 +8,7 @@
  */
 import { learnersPerViewMax, slotChangesPerViewMax } from "../lib/limits.ts"
 import { planPlacement } from "../ring/placement.ts"
-import {
-  memberOf,
-  primaryOf,
-  type SlotAssignment,
-  type StorageId,
-  type View,
-  type ViewMember,
-} from "../view/view.ts"
+import { memberOf, primaryOf, type StorageId, type View, type ViewMember } from "../view/view.ts"
 import type { Want } from "./event.ts"
 import type { Planning } from "./plan.ts"
 
@@ -86,6 +79,9 @@ function planWant(planning: Planning, asker: StorageId, boot: number, want: Want
 function planLosses(planning: Planning, slot: number, gone: ReadonlySet<StorageId>): void {
   const { draft, stopping, forgetful } = planning
   const { inSync, learners } = draft.slot(slot)
+  const concerns = (storageId: StorageId): boolean =>
+    gone.has(storageId) || forgetful.has(storageId) || stopping.has(storageId)
+  if (!inSync.some(concerns) && !learners.some(concerns)) return
   const primary = inSync[0] as StorageId
   const lost = (storageId: StorageId): boolean => gone.has(storageId) || forgetful.has(storageId)
   // Who forgot goes first, even where the others are away: their disks hold what was acknowledged.
@@ -122,7 +118,39 @@ function keepSome(
   return fit.length > 0 ? fit : list
 }
 
-/** Targets by view: the plan is asked for many times per view, and placement is not cheap. */
+/**
+ * What placement makes of a view, kept with it: the plan is asked for ten times a second, and with thousands of slots
+ * neither placement nor a look at every slot is cheap.
+ */
+interface Outlook {
+  /** Where the planner wants the slots. */
+  readonly target: readonly (readonly string[])[]
+  /** Slots that are not held by exactly those who are to hold them. In the others nothing is to be moved. */
+  readonly unsettled: readonly number[]
+  /** Learners of all slots. */
+  readonly learners: number
+}
+
+const outlooks = new WeakMap<View, Outlook>()
+
+function outlookOf(view: View): Outlook {
+  let outlook = outlooks.get(view)
+  if (outlook === undefined) {
+    const target = targetOf(view)
+    const unsettled: number[] = []
+    let learning = 0
+    view.slots.forEach(({ inSync, learners }, slot) => {
+      const wanted = target[slot] as readonly string[]
+      learning += learners.length
+      const isHeld = inSync.length === wanted.length && wanted.every((holder) => inSync.includes(holder))
+      if (!isHeld || learners.length > 0) unsettled.push(slot)
+    })
+    outlook = { target, unsettled, learners: learning }
+    outlooks.set(view, outlook)
+  }
+  return outlook
+}
+
 const targets = new WeakMap<View, readonly (readonly string[])[]>()
 
 /**
@@ -133,11 +161,10 @@ function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
   const { draft, situation, stopping } = planning
   const { view } = draft
   if (!situation.mayRepair) return
-  const target = targetOf(view)
+  const { target, unsettled, learners: learning } = outlookOf(view)
   const factor = view.settings.replicationFactor
-  const learnersOf = (assignment: SlotAssignment) => assignment.learners.length
-  let room = learnersPerViewMax - view.slots.reduce((sum, assignment) => sum + learnersOf(assignment), 0)
-  for (let slot = 0; slot < view.slots.length; slot++) {
+  let room = learnersPerViewMax - learning
+  for (const slot of draft.changedSlots(unsettled)) {
     const wanted = target[slot] as readonly string[]
     const { inSync, learners } = draft.slot(slot)
     const surplus = inSync.slice(1).find((storageId) => inSync.length > factor && !wanted.includes(storageId))

@@ -5,6 +5,9 @@
  * back, and taking it away would make the rest no safer. Only one whose node id another storage asks for, or who leaves
  * for good, loses it regardless.
  *
+ * A view that evicts leaves the voters as they are: after a change of voters they reckon with everybody's lease (`lease/grantor.ts`),
+ * so where several members fail at once and not all in one view, each further view would cost a whole lease.
+ *
  * An even number happens in passing only, as does a number below the wanted one.
  */
 import { votersFor } from "../view/founded.ts"
@@ -13,12 +16,13 @@ import type { Planning } from "./plan.ts"
 
 export function planVoters(planning: Planning): void {
   const { draft, situation } = planning
+  if (planning.evicts) return
   const view = draft.view
   const members = draft.memberList()
   const present = draft.voterList()
   const wanted = votersFor(members.filter((member) => member.standing !== "leaving").length)
   // Who has not yet been heard from in this view might never be.
-  const candidates = members.filter(
+  const candidate = members.find(
     (member) =>
       member.standing === "up" &&
       !present.includes(member.storageId) &&
@@ -36,7 +40,6 @@ export function planVoters(planning: Planning): void {
     return member.standing === "down" && isReplaced
   }
 
-  const candidate = candidates[0]
   const leastFit =
     present.find(doomed) ??
     (candidate !== undefined || present.length > wanted ? present.find(unfit) : undefined)
