@@ -1,6 +1,6 @@
 /**
- * Runs the simulator: `bun scripts/simulate.ts [--seeds N] [--seed S] [--wall-minutes M] [--virtual-minutes V] [--trace]
- * [--mutants [--only NAME]]`.
+ * Runs the simulator: `npm run simulate -- [--seeds N] [--seed S] [--wall-minutes M] [--virtual-minutes V] [--trace]
+ * [--mutants [--only NAME]] [--scale [--nodes 10,100,1000]]`.
  *
  * Seeds are shared out among as many processes as there are cores. The first failing seed of each process is shrunk to
  * the faults that it needs, printed as a command, and kept under `test/simulation/seeds/`, where the tests replay it.
@@ -13,9 +13,12 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { lacking, sum } from "../test/simulation/coverage.ts"
 import { minimise } from "../test/simulation/minimise.ts"
+import { slotCountDefault } from "../src/core/lib/limits.ts"
+import { tell, wrongOf } from "../test/simulation/scale/report.ts"
+import { runScale } from "../test/simulation/scale/run.ts"
 import { runMutants } from "../test/simulation/mutants.ts"
 import { drawOptions } from "../test/simulation/options.ts"
-import { runMembers } from "../test/simulation/member/run.ts"
+import { faultsMin, runMembers, stepsMin } from "../test/simulation/member/run.ts"
 import type { RunResult } from "../test/simulation/member/run.ts"
 
 const { values } = parseArgs({
@@ -31,6 +34,9 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
     only: { type: "string", default: "" },
+    /** What clusters of so many nodes cost, instead of what small ones stand. */
+    scale: { type: "boolean", default: false },
+    nodes: { type: "string", default: "10,100,1000" },
     /** Of the processes that do the work. */
     worker: { type: "boolean", default: false },
     stride: { type: "string", default: "1" },
@@ -51,6 +57,7 @@ interface Line {
   readonly repeated: boolean | undefined
   readonly steps: number
   readonly epochs: number
+  /** Carried out. */
   readonly faults: number
   readonly stableAfterMs: number | undefined
   readonly checks: Record<string, number>
@@ -73,7 +80,7 @@ function work(): void {
       repeated,
       steps: result.steps,
       epochs: result.epochs,
-      faults: options.faults.length,
+      faults: result.faults,
       stableAfterMs: result.stableAfterMs,
       checks: Object.fromEntries(result.checks),
       coverage: Object.fromEntries(result.coverage),
@@ -146,13 +153,19 @@ function report(lines: readonly Line[], startedMs: number): boolean {
   print("came across", coverage)
   print("looked at", checks)
   const total = (of: (line: Line) => number) => lines.reduce((all, line) => all + of(line), 0)
+  const least = (of: (line: Line) => number) => Math.min(...lines.map(of))
   const wallS = (Date.now() - startedMs) / 1000
   const settled = lines.flatMap((line) => line.stableAfterMs ?? []).sort((a, b) => a - b)
   console.log(
     `${lines.length} seeds of ${virtualMinutes} virtual minutes in ${wallS.toFixed(1)} s: ${total((l) => l.steps)} steps, ` +
-      `${total((l) => l.faults)} faults, ${total((l) => l.epochs)} views; fewest steps of a seed ${Math.min(...lines.map((l) => l.steps))}; ` +
+      `${total((l) => l.faults)} faults, ${total((l) => l.epochs)} views; fewest of a seed: ${least((l) => l.steps)} steps, ${least((l) => l.faults)} faults; ` +
       `stable after the last fault: median ${settled[settled.length >> 1]} ms, longest ${settled.at(-1)} ms`,
   )
+  // A seed that ended early has its reason; of the others each must have been through enough.
+  const idle = lines.filter((l) => l.violation === undefined && (l.steps < stepsMin || l.faults < faultsMin))
+  const isLong = virtualMinutes >= 3
+  if (isLong && idle.length > 0)
+    console.log(`too little happened in seeds ${idle.map((line) => line.seed).join(", ")}`)
   const broken = lines.filter((line) => line.violation !== undefined)
   const unrepeated = lines.filter((line) => line.repeated === false)
   const { coverage: never, invariants } = lacking(coverage, checks)
@@ -162,6 +175,7 @@ function report(lines: readonly Line[], startedMs: number): boolean {
   if (judged && invariants.length > 0) console.log(`never looked at: ${invariants.join(", ")}`)
   console.log(`${broken.length} seeds failed, ${unrepeated.length} did not repeat themselves`)
   if (broken[0] !== undefined) shrink(broken[0].seed)
+  if (isLong && idle.length > 0) return false
   return broken.length + unrepeated.length === 0 && (!judged || never.length + invariants.length === 0)
 }
 
@@ -176,7 +190,7 @@ function shrink(seed: number): void {
   for (const fault of small.options.faults) console.log(`  ${JSON.stringify(fault)}`)
   console.log(small.result.violation?.text.slice(0, 2_000))
   console.log(`kept in test/simulation/seeds/${seed}.json; replay the whole seed with:`)
-  console.log(`  bun scripts/simulate.ts --seed ${seed} --virtual-minutes ${virtualMinutes} --trace`)
+  console.log(`  npm run simulate -- --seed ${seed} --virtual-minutes ${virtualMinutes} --trace`)
 }
 
 function replay(): boolean {
@@ -186,7 +200,28 @@ function replay(): boolean {
   return result.violation === undefined
 }
 
+function scale(): boolean {
+  const reports = values.nodes.split(",").map((text) => {
+    const nodes = Number(text)
+    const seed = firstSeed
+    const report = runScale({
+      seed,
+      nodes,
+      slotCount: slotCountDefault,
+      replicationFactor: 2,
+      repairGraceMs: 5_000,
+      copyMsMax: 500,
+    })
+    console.log(tell(nodes, report))
+    return report
+  })
+  const wrong = wrongOf(reports)
+  for (const text of wrong) console.log(text)
+  return wrong.length === 0
+}
+
 if (values.worker) work()
+else if (values.scale) process.exitCode = scale() ? 0 : 1
 else if (values.trace) process.exitCode = replay() ? 0 : 1
 else if (values.mutants) process.exitCode = (await runMutants(values.only)) ? 0 : 1
 else {

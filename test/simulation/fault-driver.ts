@@ -12,6 +12,8 @@ export abstract class FaultDriver<Contents> {
   protected readonly coverage: Coverage
   /** From here on nothing new breaks. */
   protected over = false
+  /** Faults that came to their time while the run was still being disturbed. */
+  carriedOut = 0
   private readonly faults: readonly Fault[]
 
   constructor(world: World<Contents>, faults: readonly Fault[], coverage: Coverage) {
@@ -32,10 +34,16 @@ export abstract class FaultDriver<Contents> {
   protected scheduleOne(fault: Fault): void {
     this.world.at(fault.atMs, () => {
       if (this.over) return
-      this.world.trace.step(this.world.nowMs, -1, `fault ${fault.kind}`, () => JSON.stringify(fault))
-      this.coverage.count(`fault ${fault.kind}`)
+      this.note(fault)
       this.apply(fault)
     })
+  }
+
+  /** It is about to happen. */
+  protected note(fault: Fault): void {
+    this.world.trace.step(this.world.nowMs, -1, `fault ${fault.kind}`, () => JSON.stringify(fault))
+    this.coverage.count(`fault ${fault.kind}`)
+    this.carriedOut++
   }
 
   /** Everything heals: links, clocks, disks, processes. What was wiped stays so, and who left stays away. */

@@ -126,10 +126,10 @@ interface Surroundings {
   readonly leaseMs: number
 }
 
-/** At least ten faults, more in longer runs, in the order of their times. */
+/** More than ten faults, since some find nothing to break, and more in longer runs; in the order of their times. */
 export function drawFaults(prng: Prng, surroundings: Surroundings): Fault[] {
   const { virtualMs } = surroundings
-  const count = prng.between(10, 10 + Math.ceil(virtualMs / 15_000))
+  const count = prng.between(13, 13 + Math.ceil(virtualMs / 15_000))
   const faults: Fault[] = []
   // A cluster that shall found itself among faults needs some early ones.
   const early = prng.chance(1, 3) ? 3 : 0

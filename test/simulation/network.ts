@@ -20,6 +20,9 @@ export interface LinkQuality {
   readonly reorders: boolean
 }
 
+/** Machines of a world. */
+const machinesMax = 65_536
+
 const never = Number.POSITIVE_INFINITY
 
 class Link {
@@ -106,10 +109,10 @@ export class Network {
   }
 
   private link(source: number, target: number): Link {
-    const key = source * 1024 + target
+    const key = source * machinesMax + target
     let link = this.links.get(key)
     if (link === undefined) {
-      link = new Link(new Prng(this.seed + key * 7919))
+      link = new Link(new Prng(this.seed + (source * 1024 + target) * 7919))
       this.links.set(key, link)
     }
     return link

@@ -63,7 +63,7 @@ export function drawOptions(seed: number, virtualMinutes: number): SimulationOpt
     network: calm,
     disk: { latencyMsMin: 0, latencyMsMax: 2 },
     tickMs: 50,
-    faults: [...drawReplacements(prng, large), ...drawFaults(prng, large).slice(0, 8)].sort(
+    faults: [...drawReplacements(prng, large), ...drawFaults(prng, large).slice(0, 10)].sort(
       (a, b) => a.atMs - b.atMs,
     ),
   }

@@ -43,6 +43,8 @@ export interface WorldOptions {
   readonly tickMs: number
   /** Wall clocks are wrong by up to this. */
   readonly wallErrorMs: number
+  /** Absent: `n0:2836` and so on. */
+  readonly addressOf?: (index: number) => string
 }
 
 const tickInput: Input = { kind: "tick" }
@@ -86,7 +88,7 @@ export class World<Contents> {
     const wallOffsetMs = 1.7e12 + prng.between(0, this.options.wallErrorMs * 2) - this.options.wallErrorMs
     const clock = new MachineClock(rate, prng.below(1e9), wallOffsetMs)
     const disk = new Disk(contents, this.options.disk, prng.fork())
-    const machine = new Machine(index, `n${index}:2836`, clock, disk, prng)
+    const machine = new Machine(index, this.options.addressOf?.(index) ?? `n${index}:2836`, clock, disk, prng)
     this.machines.push(machine)
     this.byAddress.set(machine.address, machine)
     return machine

@@ -8,7 +8,7 @@
  */
 import { heartbeatsInFlightMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
-import { majorityOf, type StorageId } from "../view/view.ts"
+import { isMajority, type StorageId } from "../view/view.ts"
 import { clockJumpMs } from "./limits.ts"
 
 export interface HolderState {
@@ -56,9 +56,14 @@ export class Holder {
 
   /** @returns the instant at which the leases stop being a majority's; -Infinity where they never were */
   untilMs(voters: readonly StorageId[]): number {
-    if (voters.length === 0) return -Infinity
-    const ends = voters.map((voter) => this.state.leaseUntilMs.get(voter) ?? -Infinity).sort((a, b) => b - a)
-    return ends[majorityOf(voters) - 1] as number
+    const { leaseUntilMs } = this.state
+    let latest = -Infinity
+    for (const voter of voters) {
+      const end = leaseUntilMs.get(voter) ?? -Infinity
+      if (end > latest && isMajority(voters, (other) => (leaseUntilMs.get(other) ?? -Infinity) >= end))
+        latest = end
+    }
+    return latest
   }
 
   /** To be called with clocks read anew before a lease is relied upon. @returns whether the leases were dropped */

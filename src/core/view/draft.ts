@@ -22,10 +22,12 @@ export class Draft {
   private voters: readonly StorageId[]
   private settings: Settings
   private changed = false
+  private membersChanged = false
 
   constructor(view: View) {
     this.view = view
-    this.members = new Map(view.members.map((member) => [member.storageId, member]))
+    this.members = new Map()
+    for (const member of view.members) this.members.set(member.storageId, member)
     this.voters = view.voters
     this.settings = view.settings
   }
@@ -39,17 +41,21 @@ export class Draft {
     return this.members.get(storageId)
   }
 
-  memberList(): ViewMember[] {
+  memberList(): readonly ViewMember[] {
+    if (!this.membersChanged) return this.view.members
     return [...this.members.values()].sort((a, b) => compareNodeIds(a.nodeId, b.nodeId))
   }
 
   setMember(member: ViewMember): void {
     this.members.set(member.storageId, Object.freeze(member))
+    this.membersChanged = true
     this.changed = true
   }
 
   removeMember(storageId: StorageId): void {
-    if (this.members.delete(storageId)) this.changed = true
+    if (!this.members.delete(storageId)) return
+    this.membersChanged = true
+    this.changed = true
   }
 
   voterList(): readonly StorageId[] {
@@ -79,6 +85,12 @@ export class Draft {
     assert(inSync.length > 0, "the last in-sync replica is never dropped")
     this.slots.set(slot, { inSync, learners })
     this.changed = true
+  }
+
+  /** @returns the slots changed in this draft and those given, in ascending order */
+  changedSlots(others: readonly number[]): readonly number[] {
+    if (this.slots.size === 0) return others
+    return [...new Set([...this.slots.keys(), ...others])].sort((a, b) => a - b)
   }
 
   /** @returns the view of the next epoch */

@@ -4,7 +4,7 @@
  * drops a backup that it cannot reach for two seconds, and hands slots over for no reason now and then.
  */
 import type { Want } from "../../../src/core/member/event.ts"
-import type { StorageId, View } from "../../../src/core/view/view.ts"
+import { memberOf, type StorageId, type View } from "../../../src/core/view/view.ts"
 import type { Now } from "../../../src/core/lib/clock.ts"
 import type { Prng } from "../../../src/core/lib/prng.ts"
 import type { Coverage } from "../violation.ts"
@@ -76,12 +76,11 @@ export class SlotAgent {
   tick(now: Now): readonly Want[] | undefined {
     const { view } = this
     if (view === undefined) return undefined
-    const member = view.members.find((m) => m.storageId === this.self.storageId)
-    if (member === undefined || member.boot !== this.self.boot) return undefined
+    if (memberOf(view, this.self.storageId)?.boot !== this.self.boot) return undefined
     const wishes: Want[] = []
     for (let slot = 0; slot < view.slots.length; slot++) this.lookAt(view, slot, now, wishes)
     const wants = [...this.statements, ...wishes]
-    const text = JSON.stringify(wants)
+    const text = wants.length === 0 ? "[]" : JSON.stringify(wants)
     if (text === this.wished) return undefined
     this.wished = text
     return wants

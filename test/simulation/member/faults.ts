@@ -166,8 +166,7 @@ export class MemberFaults extends FaultDriver<MemberContents> {
         const tells = asks && seen !== undefined && seen.boot > copy.boot
         if (this.over || !tells || !machine.running || present.storageId !== copy.storageId) return
         if (observer.oldCopies.has(machine.index)) return
-        world.trace.step(world.nowMs, machine.index, "fault oldCopy", () => JSON.stringify(fault))
-        this.coverage.count("fault oldCopy")
+        this.note(fault)
         world.kill(machine, false, undefined)
         const newest = machine.disk.durable
         observer.oldCopies.add(machine.index)

@@ -265,16 +265,17 @@ export class MemberObserver implements Observer<MemberContents> {
     const { view } = machine.disk.durable
     if (view === undefined) return
     if (this.serving.length < view.slots.length * 2) this.serving = new Uint8Array(view.slots.length * 2)
-    for (let slot = 0; slot < view.slots.length; slot++) {
-      if (view.slots[slot]?.inSync[0] !== machine.disk.durable.storageId || !this.mayAnswer(machine, slot))
-        continue
-      this.judgeAnswer(machine, view, slot)
-    }
+    for (let slot = 0; slot < view.slots.length; slot++)
+      if (this.mayAnswer(machine, slot)) this.judgeAnswer(machine, view, slot)
   }
 
-  /** I6, I28: the one that may answer for the slot is the only one, and is named with its boot. */
+  /** I6, I28: the one that may answer for the slot is its primary, is the only one, and is named with its boot. */
   private judgeAnswer(machine: MemberMachine, view: View, slot: number): void {
     const { storageId, boot } = machine.disk.durable
+    const primary = view.slots[slot]?.inSync[0]
+    this.checks.that("I6", primary === storageId, () => {
+      return `n${machine.index} (storage ${storageId}) answers for slot ${slot}, whose primary is ${primary}`
+    })
     const named = view.members.find((member) => member.storageId === storageId)
     this.checks.that("I28", named?.boot === boot, () => {
       return `n${machine.index} answers for slot ${slot} in boot ${boot}, view ${view.epoch} names ${named?.boot}`

@@ -20,6 +20,8 @@ export interface RunResult {
   readonly violation: { readonly invariant: string; readonly text: string } | undefined
   readonly traceHash: string
   readonly steps: number
+  /** Faults that were carried out. */
+  readonly faults: number
   readonly epochs: number
   readonly messages: number
   /** How long after the last fault the cluster took to become stable; undefined where nobody promises it. */
@@ -33,7 +35,8 @@ export function runMembers(options: SimulationOptions, print?: (line: string) =>
 }
 
 /** A run of less has not been through enough. */
-const stepsMin = 20_000
+export const stepsMin = 20_000
+export const faultsMin = 10
 
 class MemberRun {
   private readonly options: SimulationOptions
@@ -102,6 +105,7 @@ class MemberRun {
       violation,
       traceHash: this.trace.hash(),
       steps: this.trace.steps,
+      faults: this.driver.carriedOut,
       epochs: this.observer.ledger.newest()?.epoch ?? 0,
       messages: world.network.sent,
       stableAfterMs,
