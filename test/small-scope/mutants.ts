@@ -1,11 +1,11 @@
 /**
  * The seeded bugs that exploration must catch, each in the scope that reaches it: `bun test/small-scope/mutants.ts [NAME]`.
- * The patches are the simulator's (`test/simulation/mutants.ts`), so that both are held against the same bugs, and
+ * The patches are the simulator's (`test/simulation/seeded-bugs.ts`), so that both are held against the same bugs, and
  * those that only exploration can be sure to reach.
  */
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
-import { mutants as simulated } from "../simulation/mutants.ts"
+import { mutants as simulated } from "../simulation/seeded-bugs.ts"
 import { StalePatch, withPatchedCore } from "../support/patched-core.ts"
 import type { Mutant } from "../support/patched-core.ts"
 
