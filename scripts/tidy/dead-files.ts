@@ -19,11 +19,7 @@ const ambient = /\.d\.ts$/
 
 /** Path prefixes of parts that wait for the one that connects them: what a cluster needs beyond one node. */
 export const waitingParts: ReadonlyArray<string> = [
-  "src/core/member/",
   "src/core/node/node.ts",
-  "src/core/view/encode.ts",
-  "src/core/ring/order.ts",
-  "src/wire/peer/",
 ]
 
 export function checkDeadFiles(

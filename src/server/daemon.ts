@@ -7,15 +7,17 @@
  */
 import { Deferred, Effect, type Scope } from "effect"
 import { availableParallelism } from "node:os"
-import { type Address, formatAddress, parseAddress } from "../config/address.ts"
+import { formatAddress } from "../config/address.ts"
 import type { Loaded } from "../config/load.ts"
 import { assert } from "../core/lib/assert.ts"
 import { licenseReminderCheckMs, stopTimeoutMs } from "../core/lib/limits.ts"
 import { formatNodeId, parseNodeId, unsetNodeId } from "../core/ring/node-id.ts"
 import { Recovery } from "../core/replication/recovery.ts"
+import { startDirectoryOver } from "../storage/directory/data-directory.ts"
 import { openStorage } from "../storage/open.ts"
 import { type Storage, StorageError, type StorageOptions } from "../storage/storage.ts"
 import { type HttpListener, HttpStartError, startHttp } from "../http/listener.ts"
+import type { Context, End } from "./context.ts"
 import { checkLicense } from "./license-check.ts"
 import type { Logger } from "./log/logger.ts"
 import { openLogger } from "./log/open.ts"
@@ -25,7 +27,10 @@ import { Driver, makeData } from "./node/driver.ts"
 import { LoopLag } from "./node/loop-lag.ts"
 import { SideRequests } from "./node/side-requests.ts"
 import { SlowLog } from "./node/slow-log.ts"
-import { clusterStatus, nodeStatus, nodeTopology, type StatusSources } from "./node/status.ts"
+import type { Cluster } from "./node/cluster.ts"
+import { addressOf, clusterSources, enterCluster, readSecret } from "./node/enter.ts"
+import { clusterStatus, nodeTopology } from "./node/cluster-status.ts"
+import { nodeStatus, type StatusSources } from "./node/status.ts"
 import { startTimers } from "./node/timers.ts"
 import { descriptorsReserved, raiseDescriptorLimit } from "./process/descriptors.ts"
 import { writeDump } from "./process/dump-file.ts"
@@ -34,23 +39,23 @@ import { onSignals } from "./process/signals.ts"
 import { StartError } from "./start-error.ts"
 import { version } from "./version.ts"
 
-/** Why the daemon ends: asked to, or because it must not go on. */
-type End =
-  { readonly kind: "stop"; readonly why: string } | { readonly kind: "failure"; readonly error: Error }
-
-/** What everything here needs. */
-interface Context {
-  readonly loaded: Loaded
-  readonly logger: Logger
-  readonly end: (end: End) => void
-}
-
 /**
  * Runs a node until it is stopped.
- * @param onReady called once it serves
+ * @param onReady called once it serves, or waits for others
  * @returns the exit status. Fails with a `StartError` if it cannot start
  */
 export function runDaemon(loaded: Loaded, onReady: () => void): Effect.Effect<number, StartError> {
+  return Effect.gen(function* () {
+    for (;;) {
+      const end = yield* runNode(loaded, onReady)
+      if (end.kind !== "startOver") return 0
+      yield* starting(() => startDirectoryOver(loaded.config.global.depot.root))
+    }
+  })
+}
+
+/** One run of the node with one storage. */
+function runNode(loaded: Loaded, onReady: () => void): Effect.Effect<End, StartError> {
   return Effect.scoped(
     Effect.gen(function* () {
       const ended = yield* Deferred.make<End>()
@@ -76,12 +81,19 @@ export function runDaemon(loaded: Loaded, onReady: () => void): Effect.Effect<nu
         ),
       )
       const node = yield* startNode(context)
+      // Who needs nobody serves before it says so; who needs others would keep a script that starts them waiting for ever.
+      if (node.cluster.isAlone)
+        yield* Effect.raceFirst(
+          Effect.promise(() => node.serves),
+          Deferred.await(ended),
+        )
       logger.info("qdbd", `qdbd ${version} ready on ${node.endpoint} pid ${process.pid} node ${node.nodeId}`)
       onReady()
       const end = yield* Deferred.await(ended)
       if (end.kind === "failure") return yield* crash(context, end.error, node)
-      logger.info("qdbd", "stopping", { why: end.why })
-      return 0
+      if (end.kind === "refused") return yield* Effect.fail(end.error)
+      logger.info("qdbd", end.kind === "stop" ? "stopping" : "starting over", { why: end.why })
+      return end
     }),
   )
 }
@@ -120,6 +132,9 @@ function watchFailures(context: Context): Effect.Effect<void, StartError, Scope.
 interface RunningNode {
   readonly endpoint: string
   readonly nodeId: string
+  readonly cluster: Cluster
+  /** The node answers for the first time. */
+  readonly serves: Promise<void>
   readonly state: () => unknown
 }
 
@@ -128,6 +143,7 @@ function startNode(context: Context): Effect.Effect<RunningNode, StartError, Sco
     const { loaded, logger } = context
     const { config } = loaded
     const license = yield* starting(() => checkLicense(loaded, logger))
+    const secret = yield* starting(() => readSecret(config, logger))
     yield* starting(() => checkDescriptors(config.local.network.server_sessions, logger))
     const { pidFile } = loaded
     if (pidFile !== undefined) yield* resource(() => writePidFile(pidFile))
@@ -140,12 +156,15 @@ function startNode(context: Context): Effect.Effect<RunningNode, StartError, Sco
     )
     const lag = new LoopLag()
     const sources = statusSources(context, storage, driver, listener, lag)
+    const { cluster, serves } = yield* starting(() => enterCluster(context, driver, sources.endpoint, secret))
+    yield* resource(() => () => cluster.links.close(performance.now()))
     facts.set(driver, sources)
     yield* Effect.acquireRelease(
       starting(() => openHttp(context)),
       (http) => Effect.promise(async () => http?.stop()),
     )
     yield* resource(() => startTimers({ driver, listener, storage, logger, lag }))
+    yield* starting(() => cluster.start())
     yield* resource(() => {
       const timer = setInterval(() => license.remind(), licenseReminderCheckMs)
       return () => clearInterval(timer)
@@ -153,16 +172,11 @@ function startNode(context: Context): Effect.Effect<RunningNode, StartError, Sco
     return {
       endpoint: sources.endpoint,
       nodeId: storage.identity.nodeId,
-      state: () => ({ node: nodeStatus(sources), cluster: clusterStatus(sources) }),
+      cluster,
+      serves,
+      state: () => ({ node: nodeStatus(sources), cluster: clusterStatus(clusterSources(context, driver)) }),
     }
   })
-}
-
-/** The configuration has been checked: an address that does not parse is a programmer's error. */
-function addressOf(text: string): Address {
-  const parsed = parseAddress(text, 0)
-  assert(parsed.ok, "a checked address parses")
-  return parsed.value
 }
 
 function openHttp(context: Context): HttpListener | undefined {
@@ -209,7 +223,7 @@ function openNode(
           storageOptions(
             context,
             () => running.driver?.progress(),
-            (token) => assert(false, `nothing of membership is written yet, and ${token} is confirmed`),
+            (token) => running.driver?.metaPersisted(token),
           ),
           (storage) => {
             const answers: Answers = new Answers(
@@ -288,8 +302,8 @@ function nodeFacts(context: Context, driver: Driver) {
   return {
     status: () => nodeStatus(sources()),
     config: () => structuredClone(context.loaded.config) as never,
-    topology: () => nodeTopology(sources()),
-    clusterStatus: () => clusterStatus(sources()),
+    topology: () => nodeTopology(driver),
+    clusterStatus: () => clusterStatus(clusterSources(context, driver)),
     stop: (reason: string) => context.end({ kind: "stop", why: `stop_node: ${reason}` }),
     onError: (text: string) => context.logger.error("node", text),
   }

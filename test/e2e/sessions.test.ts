@@ -100,6 +100,8 @@ describe("sessions", () => {
     const many: RawConnection[] = []
     for (let i = 0; i < sessionsMax; i++) many.push(await greeted())
     const extra = await open()
+    // Whether it is a client is not known before it says so: another node would be let in.
+    extra.hello()
     await extra.until(() => extra.closed)
     expect(extra.frames[0]?.slice(0, 3)).toEqual([code.too_many_sessions, 0, "too_many_sessions"])
     for (const connection of many) connection.close()

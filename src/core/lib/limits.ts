@@ -221,6 +221,33 @@ export const carryForwardBytes = 64 * MiB
 /** … or so long. */
 export const carryForwardMs = 60_000
 
+// Links between nodes
+
+/** A link that cannot be opened in this time is given up for now: a lost packet is sent again within it. */
+export const linkDialMs = 3_000
+/** The first pause before another attempt, and the longest: short, because heartbeats wait for it. */
+export const linkRetryMsMin = 50
+export const linkRetryMsMax = 1_000
+/** How often an open link asks whether the other still reads. */
+export const linkPingMs = 1_000
+/** A control link without an answer for so long is dead: as long as a lease. */
+export const linkControlSilentMs = 3_000
+/** A bulk link may stand still while the other has no room, but not for ever. */
+export const linkBulkSilentMs = 15_000
+/** A link without a message for so long is closed. */
+export const linkIdleMs = 60_000
+/** What waits on a control link: some views and many heartbeats. */
+export const linkControlBytesMax = 16 * MiB
+/** What waits on a bulk link: the core keeps its own account of what is under way, and stays below. */
+export const linkBulkBytesMax = 128 * MiB
+/** Connections that have not said hello yet, besides as many as a node allows sessions: nodes must get through. */
+export const ungreetedSessionsMax = 64
+/** Connections of other nodes: two of each, and what is left of broken ones. */
+export const nodeSessionsMax = 16_384
+/** A cluster secret: more than anybody guesses, less than anybody means. */
+export const secretBytesMin = 16
+export const secretBytesMax = 4 * KiB
+
 // Client library
 
 /** Nodes that one client is connected to at once; what others serve is forwarded by these. */

@@ -9,12 +9,14 @@ import {
   connectionSilentMs,
   frameBytesMax,
   helloTimeoutMs,
+  nodeSessionsMax,
   sessionOutputBytesMax,
   sessionRequestsMax,
   sessionsOutputBytesMax,
   sessionStallMs,
+  ungreetedSessionsMax,
 } from "../../core/lib/limits.ts"
-import { code } from "../../wire/errors.ts"
+import { code, errorOf } from "../../wire/errors.ts"
 import { frameState } from "../../wire/frame.ts"
 import {
   decodeFirstFrame,
@@ -24,6 +26,7 @@ import {
   wireVersionMin,
   writeHello,
 } from "../../wire/hello.ts"
+import { AcceptedLink } from "../link/accepted.ts"
 import type { Driver } from "../node/driver.ts"
 import { StartError } from "../start-error.ts"
 import { pause, Session, type Traffic } from "./session.ts"
@@ -42,6 +45,10 @@ export class Listener {
   /** Since the start. */
   readonly figures = { accepted: 0, refused: 0, protocolErrors: 0, stalled: 0, idle: 0, overBound: 0 }
   readonly traffic: Traffic = { bytesIn: 0, bytesOut: 0 }
+  /** Sessions of clients, of nodes, and those that have not said yet whose they are. */
+  clients = 0
+  nodes = 0
+  private strangers = 0
   /** Memory that all sessions hold for what has arrived and what has not left. */
   heldBytes = 0
   private readonly options: ListenerOptions
@@ -84,15 +91,9 @@ export class Listener {
     const session = new Session(socket, this.traffic, driver.clock.read().monotonicMs)
     socket.data = session
     this.figures.accepted++
-    if (this.sessions.size >= this.options.sessionsMax) {
-      this.figures.refused++
-      session.out.errorReply(code.too_many_sessions, 0)
-      session.closing = true
-      session.send(session.receivedMs)
-      socket.end()
-      return
-    }
     this.sessions.add(session)
+    // Whether it is one client too many is known once it has said that it is a client.
+    if (++this.strangers > this.options.sessionsMax + ungreetedSessionsMax) this.drop(session)
   }
 
   private receive(session: Session, chunk: Uint8Array): void {
@@ -136,6 +137,7 @@ export class Listener {
       if (state === frameState.starved) break
       if (state === frameState.tooLong)
         this.refuse(session, code.protocol_error, "The frame is longer than allowed.")
+      else if (session.peer !== undefined) this.takePeer(session, session.peer, driver)
       else if (session.greeted) driver.take(session, reader.bytes, reader.start, reader.end)
       else this.greet(session, driver, reader.bytes, reader.start, reader.end)
     }
@@ -180,9 +182,28 @@ export class Listener {
       const reason = first.kind === "malformed" ? first.reason : first.message
       return this.refuse(session, code.protocol_error, reason)
     }
-    const { versionMin, versionMax } = first.hello
+    const { versionMin, versionMax, role } = first.hello
     if (negotiateVersion(versionMin, versionMax) === 0)
       return this.refuse(session, code.unsupported_version, versionRefusal(versionMin, versionMax))
+    if (role === "client") {
+      if (this.clients >= this.options.sessionsMax) {
+        this.figures.refused++
+        return this.refuse(session, code.too_many_sessions, errorOf(code.too_many_sessions).message)
+      }
+      this.clients++
+    } else {
+      if (this.nodes >= nodeSessionsMax)
+        return this.refuse(session, code.too_many_sessions, errorOf(code.too_many_sessions).message)
+      const link = driver.cluster.greet(first.hello)
+      if (!(link instanceof AcceptedLink)) {
+        const from = session.socket.remoteAddress
+        this.options.onNotice("warning", `refuses a node at ${from}: ${link.message}`)
+        return this.refuse(session, link.code, link.message)
+      }
+      session.peer = link
+      this.nodes++
+    }
+    this.strangers--
     session.greeted = true
     session.reader.limit(frameBytesMax)
     const { nodeId, storageId, boot } = driver.storage.identity
@@ -191,12 +212,23 @@ export class Listener {
       versionMax: wireVersionMax,
       role: "node",
       softwareVersion: this.options.softwareVersion,
-      clusterId: null,
+      clusterId: driver.cluster.view?.clusterId ?? null,
       node: { nodeId, storageId, boot },
-      auth: null,
+      auth: session.peer?.auth ?? null,
       clockMs: Math.round(driver.clock.wallMs),
     })
     this.markDirty(session, driver)
+  }
+
+  private takePeer(session: Session, link: AcceptedLink, driver: Driver): void {
+    const { bytes, start, end } = session.reader
+    const refusal = link.take(session, bytes, start, end)
+    if (refusal !== undefined) {
+      const from = `node ${link.from.nodeId} at ${session.socket.remoteAddress}`
+      this.options.onNotice("warning", `closes a connection of ${from}: ${refusal.message}`)
+      return this.refuse(session, refusal.code, refusal.message)
+    }
+    if (session.unsentBytes > 0) this.markDirty(session, driver)
   }
 
   private refuse(session: Session, errorCode: number, message: string): void {
@@ -227,6 +259,9 @@ export class Listener {
   private forget(session: Session | undefined): void {
     if (session === undefined || session.closed) return
     session.closed = true
+    if (!session.greeted) this.strangers--
+    else if (session.peer === undefined) this.clients--
+    else this.nodes--
     session.discard()
     this.account(session)
     this.sessions.delete(session)
@@ -243,6 +278,7 @@ export class Listener {
         this.figures.stalled++
         this.drop(session)
       } else if (silentMs > connectionSilentMs && session.paused === pause.none) this.drop(session)
+      else if (session.peer !== undefined) continue
       else if (nowMs - session.requestedMs > this.options.idleTimeoutMs && session.inFlight === 0) {
         this.figures.idle++
         this.drop(session)

@@ -9,6 +9,7 @@
 import type { Socket } from "bun"
 import { FrameReader } from "../../wire/frame.ts"
 import { ReplyWriter } from "../../wire/reply-writer.ts"
+import type { AcceptedLink } from "../link/accepted.ts"
 
 /** Why a session is not read from. */
 export const pause = { none: 0, output: 1, room: 2, requests: 4 } as const
@@ -27,6 +28,8 @@ export class Session {
   readonly reader = new FrameReader()
   /** The hello was exchanged. */
   greeted = false
+  /** Another node dialled it: it carries messages between nodes. */
+  peer: AcceptedLink | undefined
   /** No further request is taken; closed once everything is sent. */
   closing = false
   closed = false

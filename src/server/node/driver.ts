@@ -12,6 +12,7 @@
  */
 import { operation } from "../../core/entry/operation.ts"
 import { Request } from "../../core/entry/request.ts"
+import { assert } from "../../core/lib/assert.ts"
 import { logRingRecordBytesMax, slotCountDefault } from "../../core/lib/limits.ts"
 import { DataPath } from "../../core/node/data.ts"
 import { latin1 } from "../../platform/latin1.ts"
@@ -21,6 +22,7 @@ import { code } from "../../wire/errors.ts"
 import { decodeRequest } from "../../wire/request.ts"
 import type { Answers } from "../net/answers.ts"
 import { Clock } from "../net/clock.ts"
+import type { Cluster } from "./cluster.ts"
 import { pause, type Session } from "../net/session.ts"
 import type { SlowLog } from "./slow-log.ts"
 
@@ -47,6 +49,7 @@ export class Driver {
   readonly answers: Answers
   readonly storage: Storage
   readonly data: DataPath
+  private place: Cluster | undefined
   private readonly options: DriverOptions
   private readonly side: SideRequests
   private readonly request = new Request()
@@ -70,6 +73,16 @@ export class Driver {
     data.counters.onSlow = (...slow) => options.slowLog.operation(...slow)
   }
 
+  /** The node's place among others; known once it listens. */
+  get cluster(): Cluster {
+    assert(this.place !== undefined, "a node that listens has its place")
+    return this.place
+  }
+
+  set cluster(cluster: Cluster) {
+    this.place = cluster
+  }
+
   /** Takes the frame [start, end) as a request of `session`. */
   take(session: Session, bytes: Uint8Array, start: number, end: number): void {
     const { request, clock } = this
@@ -85,8 +98,10 @@ export class Driver {
     if (request.timeLeftMs === 0) return this.answers.error(session, request.requestId, code.timeout)
     request.frameStart = start
     request.frameEnd = end
-    if (request.opcode > operation.ping && request.opcode <= operation.get_expiry)
-      return this.data.request(request, session, clock)
+    if (request.opcode > operation.ping && request.opcode <= operation.get_expiry) {
+      if (this.cluster.membership.servesAlone(clock)) return this.data.request(request, session, clock)
+      return this.answers.error(session, request.requestId, code.unstable_cluster)
+    }
     this.data.counters.take(request.opcode, 0)
     request.arrivedMs = clock.monotonicMs
     if (request.opcode === operation.ping) {
@@ -140,6 +155,7 @@ export class Driver {
     this.turnScheduled = false
     this.roomUntil = 0
     this.storage.publish()
+    this.place?.links.flush(this.clock.monotonicMs)
     this.flush()
     const { counters } = this.data
     const ms = performance.now() - this.turnBeganMs
@@ -156,6 +172,12 @@ export class Driver {
       if (!session.send(monotonicMs)) this.options.drop(session)
       else this.options.resume(session)
     }
+  }
+
+  /** `meta.db` has what it was given under this token. */
+  metaPersisted(token: number): void {
+    this.cluster.membership.metaPersisted(token, this.clock.read())
+    this.schedule()
   }
 
   /** Storage finished something: a commit, a load. */
@@ -177,6 +199,12 @@ export class Driver {
     const waiting = [...this.waitingForRoom]
     this.waitingForRoom.clear()
     for (const session of waiting) this.options.resume(session)
+  }
+
+  /** Ten times a second: the deadlines of membership and links. */
+  tickCluster(): void {
+    this.cluster.tick(this.clock.read())
+    this.schedule()
   }
 
   /** Once a second: forgets silent clients, removes what has expired. */

@@ -10,7 +10,8 @@ import type { Driver } from "./driver.ts"
 export interface NodeFacts {
   status(): ValueMap
   config(): ValueMap
-  topology(): ValueMap
+  /** Undefined while the node is in no cluster. */
+  topology(): ValueMap | undefined
   clusterStatus(): ValueMap
   /** Asks the node to stop, as SIGTERM does. */
   stop(reason: string): void
@@ -52,7 +53,9 @@ export class SideRequests {
     }
   }
 
-  private document(request: Request, session: Session, document: ValueMap): void {
+  private document(request: Request, session: Session, document: ValueMap | undefined): void {
+    if (document === undefined)
+      return this.driver.answers.error(session, request.requestId, code.unstable_cluster)
     this.driver.answers.writer(session)?.documentReply(request.requestId, document)
     this.answered(request, 0)
   }

@@ -1,19 +1,15 @@
-/** `node_status`, `node_topology` and `cluster_status` of a node, from the figures that its parts keep. */
+/** `node_status`, from the figures that the parts of a node keep. */
 import { statfsSync } from "node:fs"
 import { availableParallelism, cpus, freemem, release, totalmem, type } from "node:os"
 import type { Config } from "../../config/config.ts"
 import { operation, type OperationName } from "../../core/entry/operation.ts"
 import { Histogram } from "../../core/lib/histogram.ts"
 import type { Counters } from "../../core/node/counters.ts"
-import { slotCountDefault } from "../../core/lib/limits.ts"
 import type { Storage } from "../../storage/storage.ts"
 import {
-  type ClusterStatus,
   type EngineFigures,
   integer64,
-  type NodeReference,
   type NodeStatus,
-  type NodeTopology,
   type OperationFigures,
   type Quantiles,
 } from "../../wire/status.ts"
@@ -67,7 +63,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
       partitions: {
         count: 1,
         max_sessions: sessionsMax,
-        available_sessions: [sessionsMax - listener.sessions.size],
+        available_sessions: [Math.max(0, sessionsMax - listener.clients)],
       },
     },
     entries: {
@@ -191,46 +187,5 @@ function cpuTimes(): NodeStatus["cpu_times"] {
     idle: integer64(Math.round(idle)),
     system: integer64(Math.round(system)),
     user: integer64(Math.round(user)),
-  }
-}
-
-/** The ring of a cluster of one. */
-export function nodeTopology(sources: StatusSources): NodeTopology {
-  const { storage, endpoint } = sources
-  const self: NodeReference = { reference: storage.identity.nodeId, endpoint }
-  return {
-    predecessor: self,
-    center: self,
-    successor: self,
-    cluster_id: storage.identity.storageId,
-    epoch: storage.identity.boot,
-    members: [self],
-    primaries: new Array<number>(slotCountDefault).fill(0),
-  }
-}
-
-export function clusterStatus(sources: StatusSources): ClusterStatus {
-  const { storage, endpoint, config } = sources
-  const wanted = config.global.depot.replication_factor
-  return {
-    state: "stable",
-    reasons:
-      wanted > 1
-        ? [`the replication factor is ${wanted}, and the cluster has one node: one copy is kept`]
-        : [],
-    clusterId: storage.identity.storageId,
-    epoch: storage.identity.boot,
-    members: [
-      {
-        nodeId: storage.identity.nodeId,
-        address: endpoint,
-        state: "up",
-        voter: true,
-        slots: { primary: slotCountDefault, replica: 0 },
-        version,
-      },
-    ],
-    factor: { wanted, reached: 1 },
-    moves: [],
   }
 }

@@ -1,11 +1,12 @@
-/** What a node does once a second, apart from its requests. */
+/** What a node does once a second and ten times a second, apart from its requests. */
+import { tickMs } from "../../core/lib/limits.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Listener } from "../net/listener.ts"
 import type { Storage } from "../../storage/storage.ts"
 import type { LoopLag } from "./loop-lag.ts"
 import type { Driver } from "./driver.ts"
 
-const tickMs = 1000
+const secondMs = 1000
 
 /** @returns a function that stops the timers */
 export function startTimers(parts: {
@@ -30,9 +31,11 @@ export function startTimers(parts: {
         logger.error("storage", `looking for expired entries failed: ${String(error)}`),
       )
       .finally(() => (looking = false))
-  }, tickMs)
+  }, secondMs)
+  const clusterTimer = setInterval(() => driver.tickCluster(), tickMs)
   return () => {
     clearInterval(timer)
+    clearInterval(clusterTimer)
     lag.stop()
   }
 }

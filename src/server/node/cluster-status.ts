@@ -1,0 +1,226 @@
+/**
+ * `node_topology` and `cluster_status`: the agreed view, and beside it what this node has heard of the others. Status names
+ * in words what is wrong and what it waits for, never just "unstable".
+ *
+ * Voters hear every member's heartbeats; a node that does not vote knows the view alone, and takes it at its word.
+ */
+import type { Now } from "../../core/lib/clock.ts"
+import type { Member } from "../../core/member/member.ts"
+import { formatNodeId, type NodeId } from "../../core/ring/node-id.ts"
+import { predecessorOf, successorOf } from "../../core/ring/order.ts"
+import { memberOf, primaryOf, type StorageId, type View, type ViewMember } from "../../core/view/view.ts"
+import type {
+  ClusterState,
+  ClusterStatus,
+  MemberState,
+  MemberStatus,
+  NodeReference,
+  NodeTopology,
+} from "../../wire/status.ts"
+import type { Cluster } from "./cluster.ts"
+
+/** What one look at a cluster needs. */
+export interface ClusterSources {
+  readonly cluster: Cluster
+  readonly factorWanted: number
+  readonly version: string
+  /** Nodes talk over a network without a secret. */
+  readonly isOpenToAll: boolean
+  readonly now: Now
+}
+
+export function nodeTopology({ cluster }: Pick<ClusterSources, "cluster">): NodeTopology | undefined {
+  const { view, self } = cluster
+  if (view === undefined) return undefined
+  const ring = view.members.map((member) => member.nodeId as NodeId)
+  const references = view.members.map(referenceOf)
+  const at = (id: NodeId | undefined) => references[ring.indexOf(id as NodeId)] as NodeReference
+  const id = self.nodeId as NodeId
+  const places = new Map(view.members.map((member, place) => [member.storageId, place]))
+  return {
+    predecessor: at(predecessorOf(ring, id)),
+    center: { reference: formatNodeId(id), endpoint: self.address },
+    successor: at(successorOf(ring, id)),
+    cluster_id: view.clusterId,
+    epoch: view.epoch,
+    members: references,
+    primaries: view.slots.map((assignment) => places.get(primaryOf(assignment)) as number),
+  }
+}
+
+function referenceOf({ nodeId, address }: ViewMember): NodeReference {
+  return { reference: formatNodeId(nodeId as NodeId), endpoint: address }
+}
+
+export function clusterStatus(sources: ClusterSources): ClusterStatus {
+  const { cluster } = sources
+  const { view } = cluster
+  if (view === undefined) return outside(sources)
+  const look = new Look(sources, view)
+  return {
+    state: look.state,
+    reasons: look.reasons,
+    clusterId: view.clusterId,
+    epoch: view.epoch,
+    members: view.members.map((member) => look.member(member)),
+    factor: { wanted: view.settings.replicationFactor, reached: look.factorReached },
+    moves: look.moves(),
+  }
+}
+
+/** Of a node that is in no cluster yet. */
+function outside({ cluster, factorWanted }: ClusterSources): ClusterStatus {
+  const { phase } = cluster.membership.member
+  const waits = cluster.waitsFor === "" ? "looks for other nodes" : cluster.waitsFor
+  return {
+    state: "unstable",
+    reasons: [phase === "joining" ? "waits to be taken into the cluster" : waits],
+    clusterId: "",
+    epoch: 0,
+    members: [],
+    factor: { wanted: factorWanted, reached: 0 },
+    moves: [],
+  }
+}
+
+/** One look at a view. */
+class Look {
+  readonly reasons: string[] = []
+  readonly state: ClusterState
+  /** In-sync replicas of the slot that has fewest. */
+  readonly factorReached: number
+  private readonly sources: ClusterSources
+  private readonly view: View
+  private readonly here: Member
+  private readonly live: ReadonlySet<StorageId>
+  private readonly counts = new Map<StorageId, { primary: number; replica: number }>()
+  private copying = 0
+  private short = 0
+  private unserved = 0
+
+  constructor(sources: ClusterSources, view: View) {
+    this.sources = sources
+    this.view = view
+    this.here = sources.cluster.membership.member
+    this.live = new Set(
+      view.members.filter((member) => this.stateOf(member) === "up").map((member) => member.storageId),
+    )
+    this.factorReached = this.countSlots()
+    const waits = this.judge()
+    this.state = this.unserved > 0 ? "unstable" : waits ? "serving" : "stable"
+  }
+
+  member(member: ViewMember): MemberStatus {
+    const { cluster, version } = this.sources
+    const { storageId } = member
+    return {
+      nodeId: formatNodeId(member.nodeId as NodeId),
+      address: member.address,
+      state: this.stateOf(member),
+      voter: this.view.voters.includes(storageId),
+      slots: this.counts.get(storageId) ?? { primary: 0, replica: 0 },
+      version: storageId === cluster.self.storageId ? version : (cluster.versions.get(storageId) ?? ""),
+    }
+  }
+
+  /** Replicas in the making, and the primaries that they are made from. */
+  moves(): ClusterStatus["moves"] {
+    const { view } = this
+    const name = (storageId: StorageId) =>
+      formatNodeId((memberOf(view, storageId) as ViewMember).nodeId as NodeId)
+    return view.slots.flatMap(({ inSync, learners }, slot) =>
+      learners.map((learner) => ({
+        slot,
+        from: inSync.length < view.settings.replicationFactor ? "" : name(inSync[0] as StorageId),
+        to: name(learner),
+        progress: 0,
+      })),
+    )
+  }
+
+  private get votes(): boolean {
+    return this.view.voters.includes(this.sources.cluster.self.storageId)
+  }
+
+  private isSilent(storageId: StorageId): boolean {
+    if (storageId === this.sources.cluster.self.storageId || !this.votes) return false
+    return this.here.phase === "active" && this.here.roll.isSuspect(storageId, this.sources.now)
+  }
+
+  private stateOf({ storageId, standing }: ViewMember): MemberState {
+    if (standing !== "up") return standing
+    return this.isSilent(storageId) ? "suspect" : "up"
+  }
+
+  private countSlots(): number {
+    const { view, live, counts } = this
+    for (const { storageId } of view.members) counts.set(storageId, { primary: 0, replica: 0 })
+    let least = Infinity
+    const wanted = Math.min(view.settings.replicationFactor, live.size)
+    for (const { inSync, learners } of view.slots) {
+      inSync.forEach((storageId, place) => {
+        const count = counts.get(storageId) as { primary: number; replica: number }
+        if (place === 0) count.primary++
+        else count.replica++
+      })
+      const copies = inSync.filter((storageId) => live.has(storageId)).length
+      least = Math.min(least, copies)
+      this.copying += learners.length
+      if (copies < wanted) this.short++
+      if (!live.has(inSync[0] as StorageId)) this.unserved++
+    }
+    return Number.isFinite(least) ? least : 0
+  }
+
+  /** Says what is wrong. @returns whether the cluster waits for something */
+  private judge(): boolean {
+    const { view, here, reasons, sources, live } = this
+    const { now, cluster } = sources
+    const before = reasons.length
+    if (here.phase !== "active") {
+      reasons.push(cluster.waitsFor === "" ? "this node looks for the other members" : cluster.waitsFor)
+      this.unserved = view.slots.length
+    } else if (!((here.seat?.leaseUntilMs() ?? 0) > now.monotonicMs)) {
+      reasons.push("this node hears from no majority of the voters")
+      this.unserved = view.slots.length
+    }
+    for (const member of view.members) {
+      const state = this.stateOf(member)
+      const name = `node ${formatNodeId(member.nodeId as NodeId)} at ${member.address}`
+      if (state === "suspect") reasons.push(`${name} does not answer`)
+      if (state === "down") reasons.push(`${name} is down: waits for it to come back`)
+      if (state === "leaving") reasons.push(`${name} is leaving: its slots are moving`)
+      if (this.isBehind(member)) reasons.push(`${name} has not the newest view yet`)
+    }
+    if (this.unserved > 0 && here.phase === "active")
+      reasons.push(`${this.unserved} slots are served by nobody at present`)
+    if (this.short > 0)
+      reasons.push(
+        `${this.short} slots have fewer copies than ${Math.min(view.settings.replicationFactor, live.size)}`,
+      )
+    if (this.copying > 0) reasons.push(`${this.copying} replicas are being made`)
+    const waits = reasons.length > before
+    this.remark()
+    return waits
+  }
+
+  /** What is no obstacle to be stable, and should be known all the same. */
+  private remark(): void {
+    const { view, reasons, sources } = this
+    const { replicationFactor } = view.settings
+    const count = view.members.length
+    if (count < replicationFactor) {
+      const nodes = count === 1 ? "one node: one copy is" : `${count} nodes: ${count} copies are`
+      reasons.push(`the replication factor is ${replicationFactor}, and the cluster has ${nodes} kept`)
+    }
+    if (sources.isOpenToAll)
+      reasons.push("local.network.cluster_secret_file is not set: any machine of the network can join")
+  }
+
+  private isBehind({ storageId, boot }: ViewMember): boolean {
+    if (!this.votes || this.here.phase !== "active") return false
+    const report = this.here.roll.state.reports.get(storageId)
+    if (report === undefined || !this.live.has(storageId)) return false
+    return report.identity.boot > boot || report.epoch < this.view.epoch
+  }
+}
