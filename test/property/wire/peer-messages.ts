@@ -1,6 +1,7 @@
 /** Messages between nodes, drawn: every kind, with every field in use. */
 import * as fc from "fast-check"
 import type { MessageBody, PeerMessage, Want } from "../../../src/core/member/event.ts"
+import type { DataBody, DataMessage } from "../../../src/core/node/data-message.ts"
 import type { AcceptorState } from "../../../src/core/view/ballot.ts"
 import type { ViewDelta } from "../../../src/core/view/delta.ts"
 import type { FoundingRecord } from "../../../src/core/view/founding.ts"
@@ -164,3 +165,79 @@ export function messageOf(kind: MessageBody["kind"]): fc.Arbitrary<PeerMessage> 
 }
 
 export const anyMessage: fc.Arbitrary<PeerMessage> = fc.oneof(...bodyKinds.map(messageOf))
+
+const bytes = fc.uint8Array({ maxLength: 40 })
+const alias = fc.uint8Array({ maxLength: 12 })
+const sequence = fc.oneof(fc.constant(-1), whole)
+const expiry = fc.oneof(fc.constant(0), fc.nat(253_402_300_799_999))
+const client = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .map((letters) => String.fromCharCode(...letters))
+const code = fc.nat(300)
+const state = record<Extract<DataBody, { kind: "appended" }>["refused"][number]>({
+  slot,
+  slotEpoch: whole,
+  sequence,
+  committedSequence: sequence,
+  epochs: fc.array(record({ slotEpoch: whole, firstSequence: sequence }), { maxLength: 3 }),
+  snapshot: maybe(record({ sequence, after: maybe(alias) })),
+})
+
+const dataBodies: {
+  [K in DataBody["kind"]]: {
+    [F in Exclude<keyof Extract<DataBody, { kind: K }>, "kind">]: fc.Arbitrary<
+      Extract<DataBody, { kind: K }>[F]
+    >
+  }
+} = {
+  append: {
+    number: whole,
+    segments: fc.array(
+      record({
+        slot,
+        slotEpoch: whole,
+        previousEpoch: whole,
+        previousSequence: sequence,
+        commitSequence: sequence,
+        count: whole,
+      }),
+      { maxLength: 4 },
+    ),
+    records: bytes,
+  },
+  appended: {
+    number: whole,
+    acknowledged: fc.array(record({ slot, slotEpoch: whole, sequence }), { maxLength: 4 }),
+    refused: fc.array(state, { maxLength: 2 }),
+  },
+  piece: {
+    slot,
+    slotEpoch: whole,
+    lastEpoch: whole,
+    sequence,
+    slotClockMs: whole,
+    after: maybe(alias),
+    entries: fc.array(record({ alias, content: bytes, expiresAtMs: expiry }), { maxLength: 3 }),
+    results: fc.array(record({ client, floor: whole, number: whole, code, content: maybe(bytes) }), {
+      maxLength: 3,
+    }),
+    next: maybe(alias),
+  },
+  taken: { slot, slotEpoch: whole, sequence, after: maybe(alias) },
+  forward: { id: whole, hops: fc.nat(255), timeLeftMs: fc.nat(300_000), frame: bytes },
+  forwarded: { id: whole, code, content: maybe(bytes), expiresAtMs: maybe(expiry) },
+  hashes: {
+    slots: fc.array(record({ slot, sequence, count: whole, hash: whole }), { maxLength: 4 }),
+  },
+}
+
+export const dataKinds = Object.keys(dataBodies) as DataBody["kind"][]
+
+/** A message about entries whose body is of this kind. */
+export function dataOf(kind: DataBody["kind"]): fc.Arbitrary<DataMessage> {
+  const body = record({ kind: fc.constant(kind), ...dataBodies[kind] } as never) as fc.Arbitrary<DataBody>
+  const from = record({ storageId: name, boot: whole })
+  return record<DataMessage>({ clusterId: name, from, to: name, epoch: whole, body })
+}
+
+export const anyData: fc.Arbitrary<DataMessage> = fc.oneof(...dataKinds.map(dataOf))

@@ -2,10 +2,12 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { DurableRecord, PeerMessage } from "../../../src/core/member/event.ts"
+import type { DataMessage } from "../../../src/core/node/data-message.ts"
 import { FrameReader, frameState } from "../../../src/wire/frame.ts"
 import {
   decodePeerFrame,
   writeControl,
+  writeData,
   writePing,
   writePong,
   writeProof,
@@ -13,7 +15,17 @@ import {
 import { decodeRecords, encodeRecord } from "../../../src/wire/peer/record.ts"
 import { Writer } from "../../../src/wire/writer.ts"
 import { guarded, hostile, margin, surrounded } from "./hostile.ts"
-import { acceptor, anyMessage, anyView, bodyKinds, founding, messageOf } from "./peer-messages.ts"
+import {
+  acceptor,
+  anyData,
+  anyMessage,
+  anyView,
+  bodyKinds,
+  dataKinds,
+  dataOf,
+  founding,
+  messageOf,
+} from "./peer-messages.ts"
 
 const parameters = { numRuns: 3000, seed: 20261127 } as const
 
@@ -29,13 +41,23 @@ function frameOf(write: (writer: Writer) => void): Uint8Array {
 
 const control = (message: PeerMessage) => frameOf((writer) => writeControl(writer, message))
 const decode = (bytes: Uint8Array) => decodePeerFrame(bytes, 0, bytes.length)
-const inputs = hostile(anyMessage.map(control))
+const data = (message: DataMessage) => frameOf((writer) => writeData(writer, message))
+const inputs = hostile(fc.oneof(anyMessage.map(control), anyData.map(data)))
 
 describe("messages between nodes", () => {
   it.each(bodyKinds)("%s is read back as it was written", (kind) => {
     fc.assert(
       fc.property(messageOf(kind), (message) => {
         expect(decode(control(message))).toEqual({ kind: "control", message })
+      }),
+      { ...parameters, numRuns: 300 },
+    )
+  })
+
+  it.each(dataKinds)("%s is read back as it was written", (kind) => {
+    fc.assert(
+      fc.property(dataOf(kind), (message) => {
+        expect(decode(data(message))).toEqual({ kind: "data", message })
       }),
       { ...parameters, numRuns: 300 },
     )
@@ -51,10 +73,11 @@ describe("messages between nodes", () => {
         kinds.set(frame.kind, (kinds.get(frame.kind) ?? 0) + 1)
         // What is taken can be written again and means the same.
         if (frame.kind === "control") expect(decode(control(frame.message))).toEqual(frame)
+        if (frame.kind === "data") expect(decode(data(frame.message))).toEqual(frame)
       }),
       parameters,
     )
-    for (const kind of ["control", "malformed"]) expect(kinds.get(kind) ?? 0).toBeGreaterThan(100)
+    for (const kind of ["control", "data", "malformed"]) expect(kinds.get(kind) ?? 0).toBeGreaterThan(100)
   })
 
   it("a good message followed by anything is none", () => {
