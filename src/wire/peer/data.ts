@@ -17,14 +17,14 @@ import type {
   Acknowledgement,
   DataBody,
   DataMessage,
-  EpochStart,
   ReplicaState,
   Segment,
   SlotHash,
   SnapshotResult,
 } from "../../core/node/data-message.ts"
+import type { EpochStart } from "../../core/replication/epochs.ts"
 import type { SlotEntry } from "../../core/replication/transfer.ts"
-import { type Codec, list, optional, struct, union, whole } from "./codec.ts"
+import { type Codec, flag, list, optional, struct, union, whole } from "./codec.ts"
 import { count, name, slotNumber } from "./fields.ts"
 
 /** A byte string, as a view of the frame. */
@@ -76,6 +76,7 @@ const acknowledgement: Codec<Acknowledgement> = struct<Acknowledgement>({
   slot: slotNumber,
   slotEpoch: count,
   sequence: fromMinusOne,
+  committedSequence: fromMinusOne,
 })
 
 const replicaState: Codec<ReplicaState> = struct<ReplicaState>({
@@ -84,9 +85,6 @@ const replicaState: Codec<ReplicaState> = struct<ReplicaState>({
   sequence: fromMinusOne,
   committedSequence: fromMinusOne,
   epochs: list(struct<EpochStart>({ slotEpoch: count, firstSequence: fromMinusOne }), slotsMax),
-  snapshot: optional(
-    struct<NonNullable<ReplicaState["snapshot"]>>({ sequence: fromMinusOne, after: optional(alias) }),
-  ),
 })
 
 const body: Codec<DataBody> = union<DataBody>({
@@ -107,7 +105,8 @@ const body: Codec<DataBody> = union<DataBody>({
       lastEpoch: count,
       sequence: fromMinusOne,
       slotClockMs: count,
-      after: optional(alias),
+      index: count,
+      isLast: flag,
       entries: list(
         struct<SlotEntry>({ alias, content, expiresAtMs: whole(expiresAtMsMax) }),
         // An entry takes a byte at least.
@@ -123,10 +122,12 @@ const body: Codec<DataBody> = union<DataBody>({
         }),
         clientsMax,
       ),
-      next: optional(alias),
     },
   ],
-  taken: [4, { slot: slotNumber, slotEpoch: count, sequence: fromMinusOne, after: optional(alias) }],
+  taken: [
+    4,
+    { slot: slotNumber, slotEpoch: count, lastEpoch: count, sequence: fromMinusOne, index: fromMinusOne },
+  ],
   forward: [
     5,
     {

@@ -180,7 +180,6 @@ const state = record<Extract<DataBody, { kind: "appended" }>["refused"][number]>
   sequence,
   committedSequence: sequence,
   epochs: fc.array(record({ slotEpoch: whole, firstSequence: sequence }), { maxLength: 3 }),
-  snapshot: maybe(record({ sequence, after: maybe(alias) })),
 })
 
 const dataBodies: {
@@ -207,7 +206,9 @@ const dataBodies: {
   },
   appended: {
     number: whole,
-    acknowledged: fc.array(record({ slot, slotEpoch: whole, sequence }), { maxLength: 4 }),
+    acknowledged: fc.array(record({ slot, slotEpoch: whole, sequence, committedSequence: sequence }), {
+      maxLength: 4,
+    }),
     refused: fc.array(state, { maxLength: 2 }),
   },
   piece: {
@@ -216,14 +217,14 @@ const dataBodies: {
     lastEpoch: whole,
     sequence,
     slotClockMs: whole,
-    after: maybe(alias),
+    index: whole,
+    isLast: fc.boolean(),
     entries: fc.array(record({ alias, content: bytes, expiresAtMs: expiry }), { maxLength: 3 }),
     results: fc.array(record({ client, floor: whole, number: whole, code, content: maybe(bytes) }), {
       maxLength: 3,
     }),
-    next: maybe(alias),
   },
-  taken: { slot, slotEpoch: whole, sequence, after: maybe(alias) },
+  taken: { slot, slotEpoch: whole, lastEpoch: whole, sequence, index: sequence },
   forward: { id: whole, hops: fc.nat(255), timeLeftMs: fc.nat(300_000), frame: bytes },
   forwarded: { id: whole, code, content: maybe(bytes), expiresAtMs: maybe(expiry) },
   hashes: {
