@@ -3,7 +3,7 @@ import { parseArgs } from "node:util"
 import { cellNames, type CellName } from "./cell.ts"
 import type { Durability } from "./server.ts"
 
-export const partNames = ["compare", "sustained", "memory", "start", "sessions"] as const
+export const partNames = ["compare", "sustained", "memory", "start", "sessions", "hostile"] as const
 export type PartName = (typeof partNames)[number]
 
 export interface BenchOptions {

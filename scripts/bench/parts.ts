@@ -1,6 +1,7 @@
 /** The parts of the benchmark by name: each gives a table, figures for the JSON, and which targets it missed. */
 import { compare, type Comparison } from "./compare.ts"
 import { cellNames } from "./cell.ts"
+import { measureHostile } from "./hostile.ts"
 import { measureMemory } from "./memory.ts"
 import type { BenchOptions, PartName } from "./options.ts"
 import type { Programs } from "./programs.ts"
@@ -23,7 +24,8 @@ export function runPart(part: PartName, programs: Programs, options: BenchOption
   if (part === "sustained") return measureSustained(programs, options)
   if (part === "memory") return measureMemory(programs, options)
   if (part === "start") return measureStart(programs, options)
-  return measureSessions(programs, options)
+  if (part === "sessions") return measureSessions(programs, options)
+  return measureHostile(programs, options)
 }
 
 async function runComparisons(programs: Programs, options: BenchOptions): Promise<PartResult> {

@@ -40,7 +40,7 @@ export class FrameReader {
   private position = 0
   private chunkEnd = 0
   /** The first bytes of a frame that began in an earlier chunk, header included. */
-  private partial: Uint8Array = nothing
+  private partial: Uint8Array<ArrayBuffer> = nothing
   private partialLength = 0
   private failed = false
 
@@ -92,7 +92,7 @@ export class FrameReader {
   next(): FrameState {
     if (this.failed) return frameState.tooLong
     if (this.partialLength > 0) return this.continuePartial()
-    if (this.partial.length > frameBufferKeptBytesMax) this.partial = nothing
+    if (this.partial.length > frameBufferKeptBytesMax) this.dropPartial()
     const at = this.position
     const available = this.chunkEnd - at
     if (available >= headerBytes) {
@@ -107,6 +107,15 @@ export class FrameReader {
     }
     if (available > 0) this.keep(available, available)
     return this.starve()
+  }
+
+  /** Nothing more is read: every later `next` answers `tooLong`, and no memory is held. */
+  close(): void {
+    this.failed = true
+    this.dropPartial()
+    this.partialLength = 0
+    this.position = this.chunkEnd
+    this.starve()
   }
 
   /** A frame began in an earlier chunk: takes what is missing, and no more, from this one. */
@@ -134,11 +143,21 @@ export class FrameReader {
       const doubled = Math.min(2 * needed, Math.max(total, needed))
       const grown = new Uint8Array(Math.max(doubled, frameBufferBytesMin))
       grown.set(this.partial.subarray(0, this.partialLength))
+      this.dropPartial()
       this.partial = grown
     }
     this.partial.set(this.chunk.subarray(this.position, this.position + count), this.partialLength)
     this.partialLength = needed
     this.position += count
+  }
+
+  /**
+   * Gives the partial frame's buffer back now and not at some later collection: a stranger can make us hold hundreds of
+   * megabytes of these, and the collector does not see how large they are.
+   */
+  private dropPartial(): void {
+    if (this.partial.length > frameBufferKeptBytesMax) this.partial.buffer.transfer(0)
+    this.partial = nothing
   }
 
   private starve(): FrameState {
@@ -149,11 +168,7 @@ export class FrameReader {
   }
 
   private fail(): FrameState {
-    this.failed = true
-    this.partial = nothing
-    this.partialLength = 0
-    this.position = this.chunkEnd
-    this.starve()
+    this.close()
     return frameState.tooLong
   }
 }

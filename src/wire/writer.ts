@@ -20,7 +20,8 @@ export interface ValueMap {
 }
 
 export class Writer {
-  bytes: Uint8Array
+  /** Good until the next call that writes or clears. */
+  bytes: Uint8Array<ArrayBuffer>
   position = 0
 
   constructor(capacity: number = capacityMin) {
@@ -30,7 +31,7 @@ export class Writer {
   /** Begins anew. A large buffer is given back. */
   clear(): void {
     this.position = 0
-    if (this.bytes.length > writerKeptBytesMax) this.bytes = new Uint8Array(capacityMin)
+    if (this.bytes.length > writerKeptBytesMax) this.replace(new Uint8Array(capacityMin))
   }
 
   /** @returns a copy of what was written */
@@ -269,7 +270,13 @@ export class Writer {
   private grow(needed: number): void {
     const grown = new Uint8Array(Math.max(needed, 2 * this.bytes.length))
     grown.set(this.bytes.subarray(0, this.position))
-    this.bytes = grown
+    this.replace(grown)
+  }
+
+  /** A large buffer is given back now and not at some later collection: who does not read his replies makes many. */
+  private replace(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.bytes.length > writerKeptBytesMax) this.bytes.buffer.transfer(0)
+    this.bytes = bytes
   }
 }
 

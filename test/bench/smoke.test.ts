@@ -48,6 +48,16 @@ describe("the benchmark", () => {
     expect(figures).toHaveProperty("compare.figures.qdb.put16.processorMicros")
   })
 
+  it("lets hostile peers at the daemon, of whom nothing is left", { timeout: 120_000 }, () => {
+    const { figures } = bench("hostile", "--seconds", "4")
+    // How much slower everybody else becomes is for a quiet machine to say; that all were answered is not.
+    expect(figures["hostile"]).toMatchObject({ leaked: { sessions: 0, heldBytes: 0, descriptors: 0 } })
+    const { opened, grownMiB, heldMiBMax } = figures["hostile"] as Record<string, number>
+    expect(opened).toBeGreaterThan(1_000)
+    expect(heldMiBMax).toBeLessThanOrEqual(256)
+    expect(grownMiB).toBeLessThan(400)
+  })
+
   it("measures idle sessions, and sees the one too many refused", () => {
     const { figures } = bench("sessions", "--scale", "0.01", "--seconds", "0.2")
     expect(figures["sessions"]).toMatchObject({ count: 100, closed: 0 })

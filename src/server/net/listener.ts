@@ -162,6 +162,8 @@ export class Listener {
     const { driver } = this
     if (driver === undefined || session.closed) return
     this.account(session)
+    // Accounting closes whoever holds most, which may be this one.
+    if (session.closed) return
     if (session.closing) {
       if (session.unsentBytes === 0 && session.inFlight === 0) session.socket.end()
       return

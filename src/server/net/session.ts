@@ -91,8 +91,9 @@ export class Session {
     return true
   }
 
-  /** Drops what is unsent: the connection is gone. */
+  /** Drops what is unread and unsent: the connection is gone. */
   discard(): void {
+    this.reader.close()
     if (this.writer !== undefined) this.giveBack(this.writer)
   }
 

@@ -69,4 +69,26 @@ describe("frame reader", () => {
     expect(() => reader.push(new Uint8Array(4), 0, 5)).toThrow("range")
     expect(() => reader.push(new Uint8Array(4), 3, 2)).toThrow("range")
   })
+
+  it("gives the memory of a long frame back when it is read, and when the connection is gone", () => {
+    const body = 100 * 1024
+    const half = new Uint8Array(4 + body / 2)
+    new DataView(half.buffer).setUint32(0, body, true)
+    const reader = new FrameReader(body)
+    reader.push(half)
+    expect(reader.next()).toBe(frameState.starved)
+    reader.push(new Uint8Array(body / 2))
+    expect(reader.next()).toBe(frameState.whole)
+    const { buffer } = reader.bytes
+    expect(buffer.byteLength).toBeGreaterThan(body)
+    expect(reader.next()).toBe(frameState.starved)
+    expect(buffer.byteLength).toBe(0)
+
+    reader.push(half)
+    expect(reader.next()).toBe(frameState.starved)
+    expect(reader.heldBytes).toBeGreaterThan(body / 2)
+    reader.close()
+    expect(reader.heldBytes).toBe(0)
+    expect(reader.next()).toBe(frameState.tooLong)
+  })
 })
