@@ -172,6 +172,20 @@ describe("answers that are refused, with the reason", () => {
       "logLevel",
       "sessions",
     ])
+    // Read, but refused: a number that can be told is not yet an answer that can be used.
+    const refused = {
+      ram: "100 MiB",
+      replication: "4",
+      persistence: "tape" as "disk",
+      places: ["1/1", "1/1"],
+    }
+    expect(Object.keys(readAnswers({ ...tutorial, ...refused }).parts).toSorted()).toEqual([
+      "cores",
+      "diskBytes",
+      "logLevel",
+      "sessions",
+      "sync",
+    ])
     const { notices } = readAnswers({ ...tutorial, ram: "much", sessions: "20000" })
     expect(notices.map(({ field }) => field)).toEqual(["sessions"])
   })
