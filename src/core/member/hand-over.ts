@@ -8,7 +8,7 @@ import { handOversMax } from "../lib/limits.ts"
 import type { StorageId, View } from "../view/view.ts"
 import { memberOf, primaryOf, type SlotAssignment } from "../view/view.ts"
 import type { Want } from "./event.ts"
-import { targetOf } from "./plan-slots.ts"
+import { outlookOf } from "./outlook.ts"
 import type { Seat } from "./seat.ts"
 
 /**
@@ -25,10 +25,12 @@ export function handOvers(
   if (how === undefined && !mayMove) return []
   const wants: Extract<Want, { kind: "release" }>[] = []
   const slotsMax = how === "stop" ? Infinity : handOversMax
-  for (let slot = 0; slot < view.slots.length && wants.length < slotsMax; slot++) {
+  const slots = how === "stop" ? view.slots.keys() : outlookOf(view).misled
+  for (const slot of slots) {
+    if (wants.length >= slotsMax) break
     const assignment = view.slots[slot] as SlotAssignment
     if (primaryOf(assignment) !== self.storageId || assignment.inSync.length < 2) continue
-    const target = how === "stop" ? nextUp(view, assignment) : targetOf(view)[slot]?.[0]
+    const target = how === "stop" ? nextUp(view, assignment) : outlookOf(view).target[slot]?.[0]
     if (target === undefined || target === self.storageId || !assignment.inSync.includes(target)) continue
     const release = { epoch: view.epoch, slot, primary: self.storageId, boot: self.boot }
     wants.push({ kind: "release", release, target })

@@ -7,9 +7,9 @@
  * that nobody waits for a lease.
  */
 import { learnersPerViewMax, slotChangesPerViewMax } from "../lib/limits.ts"
-import { planPlacement } from "../ring/placement.ts"
-import { memberOf, primaryOf, type StorageId, type View, type ViewMember } from "../view/view.ts"
+import { memberOf, primaryOf, type StorageId } from "../view/view.ts"
 import type { Want } from "./event.ts"
+import { outlookOf } from "./outlook.ts"
 import type { Planning } from "./plan.ts"
 
 export function planSlots(planning: Planning): void {
@@ -119,41 +119,6 @@ function keepSome(
 }
 
 /**
- * What placement makes of a view, kept with it: the plan is asked for ten times a second, and with thousands of slots
- * neither placement nor a look at every slot is cheap.
- */
-interface Outlook {
-  /** Where the planner wants the slots. */
-  readonly target: readonly (readonly string[])[]
-  /** Slots that are not held by exactly those who are to hold them. In the others nothing is to be moved. */
-  readonly unsettled: readonly number[]
-  /** Learners of all slots. */
-  readonly learners: number
-}
-
-const outlooks = new WeakMap<View, Outlook>()
-
-function outlookOf(view: View): Outlook {
-  let outlook = outlooks.get(view)
-  if (outlook === undefined) {
-    const target = targetOf(view)
-    const unsettled: number[] = []
-    let learning = 0
-    view.slots.forEach(({ inSync, learners }, slot) => {
-      const wanted = target[slot] as readonly string[]
-      learning += learners.length
-      const isHeld = inSync.length === wanted.length && wanted.every((holder) => inSync.includes(holder))
-      if (!isHeld || learners.length > 0) unsettled.push(slot)
-    })
-    outlook = { target, unsettled, learners: learning }
-    outlooks.set(view, outlook)
-  }
-  return outlook
-}
-
-const targets = new WeakMap<View, readonly (readonly string[])[]>()
-
-/**
  * Adds learners where the planner wants a replica and none is, and drops backups beyond the factor that it does not want.
  * Primaries move by their own release.
  */
@@ -189,22 +154,4 @@ function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
     draft.setSlot(slot, inSync, [missing])
     room--
   }
-}
-
-/** @returns where the planner wants the view's slots: on members that are up */
-export function targetOf(view: View): readonly (readonly string[])[] {
-  let target = targets.get(view)
-  if (target === undefined) {
-    const up = view.members.filter((member) => member.standing === "up")
-    const members = up.map(({ storageId, weight, zone }: ViewMember) => ({
-      id: storageId,
-      weight,
-      host: "",
-      zone,
-    }))
-    const present = view.slots.map(({ inSync, learners }) => [...inSync, ...learners])
-    target = members.length === 0 ? present : planPlacement(members, present, view.settings.replicationFactor)
-    targets.set(view, target)
-  }
-  return target
 }

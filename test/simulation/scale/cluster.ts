@@ -24,6 +24,8 @@ export interface ScaleOptions {
 
 /** Of the list that founds; all others join. */
 const foundersMax = 5
+/** So many of the newest are shared; nobody is further behind for long. */
+const sharedViews = 200
 
 export class ScaleCluster implements Observer<MemberContents> {
   readonly options: ScaleOptions
@@ -34,6 +36,7 @@ export class ScaleCluster implements Observer<MemberContents> {
   /** Sent by machine, while it is counted. */
   messages: Uint32Array | undefined
   bytes: Float64Array | undefined
+  private readonly shared = new Map<number, View>()
   private readonly founders: string[] = []
 
   constructor(options: ScaleOptions) {
@@ -64,6 +67,7 @@ export class ScaleCluster implements Observer<MemberContents> {
           prng,
           { bootstrappingPeers: this.founders, settings: this.settings(), weight: 1, zone: "" },
           options.copyMsMax,
+          (view) => this.share(view),
           machine.clock.read(this.world.nowMs),
         ),
       this,
@@ -133,6 +137,15 @@ export class ScaleCluster implements Observer<MemberContents> {
   nodeOf(storageId: string): ScaleNode {
     const machine = this.world.machines.find((other) => other.disk.durable.storageId === storageId)
     return machine?.logic as ScaleNode
+  }
+
+  /** One object for all nodes' copies of a view. */
+  private share(view: View): View {
+    const known = this.shared.get(view.epoch)
+    if (known !== undefined) return known
+    this.shared.set(view.epoch, view)
+    this.shared.delete(view.epoch - sharedViews)
+    return view
   }
 
   // What it sees

@@ -31,6 +31,7 @@ export class ScaleNode implements Logic {
   private readonly host: Host<MemberContents>
   private readonly prng: Prng
   private readonly copyMsMax: number
+  private readonly share: (view: View) => View
   private learning: readonly Learning[] = []
   /** When the learner of a slot has caught up, by slot and storage; over epochs. */
   private readonly copiedAtMs = new Map<string, number>()
@@ -42,8 +43,10 @@ export class ScaleNode implements Logic {
     prng: Prng,
     options: MemberOptions,
     copyMsMax: number,
+    share: (view: View) => View,
     now: Now,
   ) {
+    this.share = share
     this.machine = machine
     this.host = host
     this.prng = prng
@@ -83,7 +86,10 @@ export class ScaleNode implements Logic {
     else if (effect.kind === "persist")
       this.host.persist(effect.token, (contents) => written(contents, effect.records))
     else if (effect.kind === "view") {
-      this.learning = learningOf(effect.view).get(this.identity.storageId) ?? []
+      // What is derived from a view is kept with it: each process does that for itself, here all may share it.
+      const { seat } = this.member
+      if (seat !== undefined && seat.view === effect.view) seat.state.view = this.share(effect.view)
+      this.learning = learningOf(this.share(effect.view)).get(this.identity.storageId) ?? []
       this.certified = 0
     } else if (effect.kind === "stop" || effect.kind === "startOver")
       throw new Error(`a node of the large cluster ended: ${effect.reason}`)
