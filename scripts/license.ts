@@ -27,25 +27,32 @@ function fail(text: string): never {
 }
 
 const string = { type: "string" } as const
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    key: string,
-    "throw-away": { type: "boolean" },
-    output: { type: "string", short: "o" },
-    holder: string,
-    edition: string,
-    issued: string,
-    "valid-from": string,
-    expires: string,
-    "support-until": string,
-    nodes: string,
-    sessions: string,
-    memory: string,
-    disk: string,
-    "public-key": string,
-  },
-})
+const options = {
+  key: string,
+  "throw-away": { type: "boolean" },
+  output: { type: "string", short: "o" },
+  holder: string,
+  edition: string,
+  issued: string,
+  "valid-from": string,
+  expires: string,
+  "support-until": string,
+  nodes: string,
+  sessions: string,
+  memory: string,
+  disk: string,
+  "public-key": string,
+  help: { type: "boolean", short: "h" },
+} as const
+
+function readArguments() {
+  try {
+    return parseArgs({ allowPositionals: true, options })
+  } catch (error) {
+    return fail(`${(error as Error).message}\n${usage}`)
+  }
+}
+const { values, positionals } = readArguments()
 const [command, file] = positionals
 
 function count(name: "nodes" | "sessions" | "memory" | "disk"): number | undefined {
@@ -90,7 +97,8 @@ function issue(output: string): void {
 
 try {
   const nowMs = Date.now()
-  if (command === "keygen" && file !== undefined) keygen(file)
+  if (values.help === true) process.stdout.write(usage)
+  else if (command === "keygen" && file !== undefined) keygen(file)
   else if (command === "issue" && values.output !== undefined) issue(values.output)
   else if (command === "inspect" && file !== undefined) {
     process.stdout.write(describeLicense(parseLicense(readFileSync(file, "utf8")).license, file, nowMs))
@@ -102,7 +110,10 @@ try {
     process.stdout.write(describeLicense(license, file, nowMs))
   } else fail(usage)
 } catch (error) {
-  if (!(error instanceof LicenseError)) throw error
-  process.stderr.write(`${file ?? ""}: ${error.message}\n`)
+  // A file that cannot be read or written names itself.
+  if (error instanceof LicenseError) process.stderr.write(`${file ?? ""}: ${error.message}\n`)
+  else if ((error as { syscall?: unknown }).syscall !== undefined)
+    process.stderr.write(`${(error as Error).message}\n`)
+  else throw error
   process.exitCode = 1
 }

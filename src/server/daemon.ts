@@ -9,6 +9,7 @@ import { Deferred, Effect, type Scope } from "effect"
 import { availableParallelism } from "node:os"
 import { formatAddress } from "../config/address.ts"
 import type { Loaded } from "../config/load.ts"
+import { problemText } from "../config/problem.ts"
 import { assert } from "../core/lib/assert.ts"
 import { licenseReminderCheckMs, stopTimeoutMs } from "../core/lib/limits.ts"
 import { formatNodeId, parseNodeId, unsetNodeId } from "../core/ring/node-id.ts"
@@ -69,7 +70,7 @@ function runNode(loaded: Loaded, onReady: () => void): Effect.Effect<End, StartE
         logger,
         end: (end) => void Effect.runSync(Deferred.succeed(ended, end)),
       }
-      for (const warning of loaded.warnings) logger.warning("configuration", warning.message)
+      for (const warning of loaded.warnings) logger.warning("configuration", problemText(warning))
       yield* watchFailures(context)
       yield* resource(() =>
         onSignals(
@@ -285,6 +286,8 @@ function storageOptions(
     memoryBytesMax: global.limiter.max_bytes,
     memoryEntriesMax: global.limiter.max_in_entries_count,
     diskBytesMax: global.depot.max_bytes,
+    diskWarnShare: global.depot.storage_warning_level / 100,
+    diskWarnIntervalMs: global.depot.storage_warning_interval * 1000,
     partitions: local.network.partitions_count,
     onProgress,
     onMeta,

@@ -122,10 +122,13 @@ export class DiskStorage implements Storage {
     this.disk = new DiskUse({
       directory,
       bytesMax: options.diskBytesMax,
+      warnShare: options.diskWarnShare,
+      warnIntervalMs: options.diskWarnIntervalMs,
       freeBytes: () => this.flushers.free + control.free,
       appendedBytes: () => this.commit.ring.position,
       noRoom: () => control.full || this.flushers.full,
       pendingBytes: () => Math.max(0, this.durablePosition - this.flushers.applied),
+      makeRoom: () => this.flushers.urgent(),
       onChange: () => {
         control.keptBytes = this.tailBytes
         this.notify()

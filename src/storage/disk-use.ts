@@ -7,7 +7,7 @@
  */
 import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { diskMeasureMs, warnDiskShare } from "../core/lib/limits.ts"
+import { diskMeasureMs } from "../core/lib/limits.ts"
 import { logName, partitionPrefix } from "./directory/names.ts"
 import { DiskReserve } from "./disk-reserve.ts"
 
@@ -15,6 +15,9 @@ export interface DiskUseOptions {
   readonly directory: string
   /** 0: no quota. */
   readonly bytesMax: number
+  /** Share of the quota above which to warn, and how long that stays unsaid after it was said. */
+  readonly warnShare: number
+  readonly warnIntervalMs: number
   /** Bytes of free pages in the files. */
   readonly freeBytes: () => number
   /** Bytes appended to the log since the start. */
@@ -23,6 +26,8 @@ export interface DiskUseOptions {
   readonly pendingBytes: () => number
   /** Whether somebody finds no room at this moment. */
   readonly noRoom: () => boolean
+  /** The quota is used up, or nearly: what is in the log, removals too, is to come into the table, so that the log is cut. */
+  readonly makeRoom: () => void
   readonly onChange: () => void
   readonly onNotice: (level: "info" | "warning" | "error", text: string) => void
 }
@@ -37,7 +42,7 @@ export class DiskUse {
   private appendedAtMeasure = 0
   private quotaFull = false
   private diskFull = false
-  private warned = false
+  private warnedAtMs = -Infinity
   private readonly options: DiskUseOptions
   private readonly reserve: DiskReserve
   private readonly timer: ReturnType<typeof setInterval>
@@ -97,7 +102,7 @@ export class DiskUse {
   }
 
   private judge(bytesMax: number): void {
-    const { onChange, onNotice, directory } = this.options
+    const { onChange, onNotice, makeRoom, warnShare, warnIntervalMs, directory } = this.options
     const bytes = this.quotaBytes
     const full = bytes >= bytesMax
     if (full !== this.quotaFull) {
@@ -107,10 +112,11 @@ export class DiskUse {
       else onNotice("info", `${directory}: below the quota of ${bytesMax} bytes again: writes go on`)
       onChange()
     }
-    const warn = bytes >= bytesMax * warnDiskShare
-    if (warn && !this.warned && !full)
-      onNotice("warning", `${directory}: ${bytes} of ${bytesMax} bytes are used (global.depot.max_bytes)`)
-    this.warned = warn
+    if (bytes < bytesMax * warnShare) return
+    makeRoom()
+    if (full || performance.now() - this.warnedAtMs < warnIntervalMs) return
+    this.warnedAtMs = performance.now()
+    onNotice("warning", `${directory}: ${bytes} of ${bytesMax} bytes are used (global.depot.max_bytes)`)
   }
 
   private async mindReserve(): Promise<void> {

@@ -27,6 +27,9 @@ export interface StorageOptions {
   readonly memoryEntriesMax: number
   /** Disk quota, bytes; 0 = none. */
   readonly diskBytesMax: number
+  /** Share of the quota above which a warning is logged, no sooner than after the interval again. */
+  readonly diskWarnShare: number
+  readonly diskWarnIntervalMs: number
   /** Flusher and reader workers; 0 = cores minus one, at least one. */
   readonly partitions: number
   /** Called once per turn in which something finished. */

@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { flushAgeMs } from "../../src/core/lib/limits.ts"
 import type { DiskStorage } from "../../src/storage/disk-storage.ts"
 import { TestNode } from "../unit/storage/support/node.ts"
 
@@ -119,6 +120,24 @@ describe("a full disk", () => {
     await eventually("room", () => !node.storage.diskFull)
     expect(await node.getText("key 7")).toBe(undefined)
     expect(await node.getText("tick")).toBe("last")
+    await node.storage.close()
+    expect(node.fatal).toEqual([])
+  }, 60_000)
+
+  test("by quota: what few large removals have made free is there within seconds", async () => {
+    // With that much memory the flusher has no other reason to work.
+    const options = { diskBytesMax: 80 * MiB, memoryBytesMax: 4096 * MiB }
+    const node = await TestNode.open(join(directory, "data"), options)
+    const large = Buffer.alloc(4 * MiB, "large")
+    let next = 0
+    for (; !node.storage.diskFull && next < 50; next++) {
+      await node.until(() => node.storage.hasRoom(large.length + 1000))
+      await node.write({ alias: `key ${next}`, content: large })
+    }
+    expect(node.storage.diskFull).toBe(true)
+    for (let i = 0; i < next / 2; i++) await node.remove(`key ${i}`)
+    // Far less than a change may wait for the flusher where room is not short.
+    await eventually("room", () => !node.storage.diskFull, flushAgeMs / 3)
     await node.storage.close()
     expect(node.fatal).toEqual([])
   }, 60_000)

@@ -206,6 +206,24 @@ describe("in the background", () => {
     expect(existsSync(pidFile)).toBe(false)
   })
 
+  it("-d says in its log what of the configuration has no effect, and where that stands", async () => {
+    const config = join(directory.path, "qdbd.conf")
+    const logFile = join(directory.path, "qdbd.log")
+    writeFileSync(config, `{\n  "local": { "logger": { "log_to_console": true } }\n}\n`)
+    const port = await freePort()
+    const pidFile = join(directory.path, "qdbd.pid")
+    const args = ["-c", config, "-d", "--address", `127.0.0.1:${port}`, "--root", join(directory.path, "db")]
+    const more = ["--http", "", "--pid-file", pidFile, "--log-file", logFile]
+    const started = spawnSync(qdbdPath, [...args, ...more], { encoding: "utf8", timeout: 30_000 })
+    expect([started.status, started.stderr]).toEqual([0, ""])
+    const pid = Number(readFileSync(pidFile, "utf8"))
+    process.kill(pid, "SIGTERM")
+    await gone(pid)
+    expect(readFileSync(logFile, "utf8")).toContain(
+      `warning configuration: ${config}:2:44: local.logger.log_to_console = true: has no effect`,
+    )
+  })
+
   it("-d fails with the daemon's error when it cannot start", () => {
     writeFileSync(join(directory.path, "db"), "no directory")
     const started = spawnSync(qdbdPath, ["-d", "--root", "db", "--http", ""], {

@@ -124,8 +124,6 @@ export const diskMeasureMs = 1_000
 export const loadsBatchMax = 256
 /** Expired entries told per call. */
 export const expiredEntriesMax = 1_000
-/** Share of the disk quota above which the log carries a warning. */
-export const warnDiskShare = 0.9
 /** Partition files of a data directory; fixed when it is created. */
 export const partitionFiles = 8
 

@@ -67,6 +67,8 @@ export class TestNode {
         memoryBytesMax: 256 * 1024 * 1024,
         memoryEntriesMax: 0,
         diskBytesMax: 0,
+        diskWarnShare: 0.9,
+        diskWarnIntervalMs: 3_600_000,
         partitions: 1,
         onProgress: () => node.progress(),
         onMeta: (token) => void node.metaTokens.push(token),
