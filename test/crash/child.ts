@@ -3,7 +3,7 @@
  * there, writes more, and tells each acknowledgement on standard output as `ack NUMBER`. The writes of run `r` are a
  * function of `r` and their number alone.
  *
- * Arguments: directory, run, number of writes, seed.
+ * Arguments: directory, run, number of writes.
  */
 import { writeSync } from "node:fs"
 import { TestNode, type Write } from "../unit/storage/support/node.ts"

@@ -19,6 +19,9 @@ export interface RunOptions {
   readonly count: number
   /** Arguments of strace, in front of the command. */
   readonly strace?: readonly string[]
+  /** The program, where it is not the child beside this file; and what its environment holds beside ours. */
+  readonly child?: string
+  readonly environment?: Readonly<Record<string, string>>
   /** SIGKILL after so many acknowledgements. */
   readonly killAfter?: number
 }
@@ -33,13 +36,16 @@ export function runChild(options: RunOptions): Promise<Run> {
   const command = [
     process.execPath,
     ...(deno ? ["run", "-A"] : []),
-    child,
+    options.child ?? child,
     directory,
     String(run),
     String(count),
   ]
   const all = strace === undefined ? command : ["strace", "-f", "-qq", ...strace, ...command]
-  const started = spawn(all[0] as string, all.slice(1), { stdio: ["ignore", "pipe", "pipe"] })
+  const started = spawn(all[0] as string, all.slice(1), {
+    env: { ...process.env, ...options.environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  })
   let output = ""
   let errors = ""
   const count0 = () => output.split("\nack ").length - 1

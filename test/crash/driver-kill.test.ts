@@ -1,0 +1,88 @@
+/**
+ * A node kills itself before and after the k-th call of SQLite that one of its threads makes; whatever it had acknowledged
+ * is there afterwards, and nothing is there half. `kill.test.ts` does the same by system calls, from outside.
+ *
+ * By default some twenty calls are tried, all over the run; `QDB_KILLS=all` tries each k of each thread that writes, until
+ * a run ends alive (half an hour), `QDB_KILLS=10` every tenth.
+ */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { checkDirectory } from "./check.ts"
+import { runChild } from "./process.ts"
+import { Expectation, script } from "./script.ts"
+
+const project = fileURLToPath(new URL("../..", import.meta.url))
+const copied = [
+  "test/crash/child.ts",
+  "test/crash/script.ts",
+  "test/crash/killing-driver.ts",
+  "test/unit/storage/support/node.ts",
+]
+const asked = process.env["QDB_KILLS"]
+const step = asked === undefined ? 45 : asked === "all" ? 1 : Number(asked)
+const stepCount = 14
+const kills = { main: 0, commit: 0, flush: 0 }
+type Role = keyof typeof kills
+
+let root = ""
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "qdb-driver-kill-"))
+  const copy = join(root, "project")
+  cpSync(join(project, "src"), join(copy, "src"), { recursive: true })
+  for (const path of copied) {
+    mkdirSync(dirname(join(copy, path)), { recursive: true })
+    cpSync(join(project, path), join(copy, path))
+  }
+  symlinkSync(join(project, "node_modules"), join(copy, "node_modules"))
+  const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as Record<string, unknown>
+  const imports = { "#sqlite": "./test/crash/killing-driver.ts" }
+  writeFileSync(join(copy, "package.json"), JSON.stringify({ ...manifest, imports }))
+})
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+let run = 0
+
+/** @returns whether the run ended alive */
+async function killAt(role: Role, when: "before" | "after", k: number, path: string, known: Expectation) {
+  // Each run flushes in its middle, too.
+  do run++
+  while (!script(run, stepCount).some(({ scan }) => scan))
+  const { acknowledged, closed, errors } = await runChild({
+    directory: path,
+    run,
+    count: stepCount,
+    child: join(root, "project/test/crash/child.ts"),
+    environment: { QDB_KILL_AT: `${role}:${when}:${k}` },
+  })
+  // Killed without a word, or alive to the end: nothing else.
+  expect(errors, `${role}, ${when} call ${k}`).toBe("")
+  expect(acknowledged.size === stepCount || !closed).toBe(true)
+  known.add(script(run, stepCount), acknowledged)
+  expect(await checkDirectory(path, known), `${role}, ${when} call ${k}, run ${run}`).toEqual([])
+  if (!closed) kills[role]++
+  return closed
+}
+
+test.each(["main", "commit", "flush"] as const)(
+  "a node killed around each call of its thread %s has what it had acknowledged",
+  async (role) => {
+    const path = join(root, role)
+    const known = new Expectation()
+    for (let k = 1; ; k += step) {
+      // A new directory for each of the calls by which it is made.
+      if (role === "main" && k < 60) {
+        const fresh = join(root, `fresh-${k}`)
+        await killAt(role, "after", k, fresh, new Expectation())
+        rmSync(fresh, { recursive: true, force: true })
+      }
+      if (await killAt(role, "before", k, path, known)) break
+      await killAt(role, "after", k, path, known)
+    }
+    console.log(`${role}: ${kills[role]} kills`)
+    expect(kills[role]).toBeGreaterThan(0)
+  },
+  7_200_000,
+)
