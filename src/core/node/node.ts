@@ -173,7 +173,13 @@ export class Node implements NodeInput {
   request(request: Request, requester: Requester, now: Now): void {
     this.dropLeaseIfClockJumped(now)
     this.path.request(request, requester, now)
-    if (this.path.leaseUntilMs < this.answersUntilMs) this.answersUntilMs = this.path.leaseUntilMs
+    this.restOnLease(now)
+  }
+
+  /** An answer that was given just now holds as long as the lease, if there is one. */
+  private restOnLease({ monotonicMs }: Now): void {
+    const { leaseUntilMs } = this.path
+    if (leaseUntilMs < this.answersUntilMs && monotonicMs < leaseUntilMs) this.answersUntilMs = leaseUntilMs
   }
 
   answersHold(now: Now): boolean {
@@ -258,7 +264,7 @@ export class Node implements NodeInput {
 
   loaded(alias: string, found: boolean, failed: boolean, now: Now): void {
     this.path.loaded(alias, found, failed, now)
-    if (this.path.leaseUntilMs < this.answersUntilMs) this.answersUntilMs = this.path.leaseUntilMs
+    this.restOnLease(now)
   }
 
   slotPiece(token: number, piece: SlotPiece | undefined, now: Now): void {

@@ -136,7 +136,7 @@ export class MemberLogic implements Logic {
 }
 
 /** The kind of a message; a heartbeat that carries evidence is told from one that does not, since faults aim at it. */
-function labelOf({ body }: PeerMessage): string {
+export function labelOf({ body }: PeerMessage): string {
   if (body.kind !== "heartbeat") return body.kind
   if (body.wants.some((want) => want.kind === "promote")) return "certificate"
   return body.wants.some((want) => want.kind === "release") ? "release" : body.kind

@@ -1,0 +1,41 @@
+/**
+ * A slice of what `scripts/simulate.ts` does by the thousand: whole clusters, clients and all faults. The seeds are fixed, so
+ * that a change of the core and not luck makes it fail.
+ */
+import { describe, expect, it } from "vitest"
+import { sum } from "../coverage.ts"
+import { drawClusterOptions } from "./options.ts"
+import { runCluster } from "./run.ts"
+
+const seeds = 12
+const virtualMinutes = 0.5
+
+describe("a cluster under load and faults", () => {
+  const coverage = new Map<string, number>()
+  const checks = new Map<string, number>()
+
+  it.each(Array.from({ length: seeds }, (_, i) => i + 1))("seed %i", (seed) => {
+    const options = drawClusterOptions(seed, virtualMinutes)
+    const result = runCluster(options)
+    expect(result.violation?.text).toBeUndefined()
+    sum(coverage, result.coverage)
+    sum(checks, result.checks)
+    if (seed === 1) expect(runCluster(options).traceHash).toBe(result.traceHash)
+  })
+
+  it("looked at the invariants of replication, and met what it must have met", () => {
+    const invariants = ["I5", "I7", "I8", "I9", "I11", "I14", "I19", "I22", "I24", "linearizability"]
+    expect(invariants.filter((invariant) => !checks.has(invariant))).toEqual([])
+    const needed = [
+      "takeover",
+      "promotion",
+      "tail catch-up",
+      "snapshot catch-up",
+      "duplicate request answered from memory",
+      "in_doubt",
+      "unavailable slot that came back",
+      "primary restarted within its lease",
+    ]
+    expect(needed.filter((what) => !coverage.has(what))).toEqual([])
+  })
+})

@@ -1,0 +1,29 @@
+/** The data directory of a simulated node: what membership keeps, the log, and the table. */
+import type { MemberContents } from "../member/contents.ts"
+import { emptyContents } from "../member/contents.ts"
+import type { Machine } from "../machine.ts"
+import { emptyTable } from "./table.ts"
+import type { Table } from "./table.ts"
+
+export interface LogRecord {
+  readonly bytes: Uint8Array
+  /** Where the record begins in `bytes`. */
+  readonly offset: number
+  /** Where it ends in the log. */
+  readonly end: number
+}
+
+export interface ClusterContents extends MemberContents {
+  /** Oldest first; those that the table holds are kept for a while, for replicas that catch up. */
+  readonly records: readonly LogRecord[]
+  readonly table: Table
+}
+
+export function emptyDirectory(nodeId: string, machine: number, generation: number): ClusterContents {
+  return { ...emptyContents(nodeId, machine, generation), records: [], table: emptyTable }
+}
+
+/** What membership's faults and observer see of a node: whatever they write into its directory keeps all else. */
+export function memberSide(machine: Machine<ClusterContents>): Machine<MemberContents> {
+  return machine as unknown as Machine<MemberContents>
+}

@@ -1,0 +1,299 @@
+/** One process of a node in the simulated world: the product's `Node`, with a driver's duties. */
+import type { Now } from "../../../src/core/lib/clock.ts"
+import type { Prng } from "../../../src/core/lib/prng.ts"
+import type { DurableRecord, MemberOptions, PeerMessage } from "../../../src/core/member/event.ts"
+import type { DataMessage } from "../../../src/core/node/data-message.ts"
+import type { NodeHost } from "../../../src/core/node/host.ts"
+import { Node } from "../../../src/core/node/node.ts"
+import type { FlushedSlot, TailWanted } from "../../../src/core/replication/transfer.ts"
+import { Request } from "../../../src/core/entry/request.ts"
+import { sha3 } from "../../../src/platform/digest.ts"
+import { latin1 } from "../../support/map-memory.ts"
+import type { Ask, Reply } from "../data/message.ts"
+import type { Host, Input, Logic, Machine } from "../machine.ts"
+import { written } from "../member/contents.ts"
+import { labelOf } from "../member/logic.ts"
+import type { Coverage } from "../violation.ts"
+import { emptyDirectory } from "./contents.ts"
+import type { ClusterContents } from "./contents.ts"
+import { decodeFrame, frameOf } from "./message.ts"
+import { SimulatedStorage } from "./storage.ts"
+
+/** A process that failed is started again by whoever looks after it. */
+const operatorMs = 5_000
+
+export interface ClusterLogicOptions {
+  readonly member: MemberOptions
+  readonly tailBytes: number
+  readonly coverage: Coverage
+  readonly onStartOver: () => void
+}
+
+interface Session {
+  readonly address: string
+}
+
+export class ClusterLogic implements Logic, NodeHost {
+  readonly storage: SimulatedStorage
+  readonly node: Node
+  /** A view, a lease or a role changed since the observer looked. */
+  changed = false
+  steppedMs = 0
+  private readonly machine: Machine<ClusterContents>
+  private readonly host: Host<ClusterContents>
+  private readonly options: ClusterLogicOptions
+  private readonly unclean: boolean
+  private readonly sessions = new Map<string, Session>()
+  private readonly loading: string[] = []
+  private readonly asked: ((now: Now) => void)[] = []
+  private replies: { readonly address: string; readonly reply: Reply }[] = []
+  /** What becomes of a write to the disk, by its token. */
+  private readonly writes = new Map<number, (now: Now) => void>()
+  private lastToken = 0
+  private leaving = false
+  private over = false
+
+  constructor(
+    machine: Machine<ClusterContents>,
+    host: Host<ClusterContents>,
+    prng: Prng,
+    options: ClusterLogicOptions,
+  ) {
+    this.machine = machine
+    this.host = host
+    this.options = options
+    const found = machine.disk.durable
+    this.unclean = !found.clean
+    // The driver raises the boot durably before anything is sent.
+    machine.disk.replace({ ...found, boot: found.boot + 1, clean: false })
+    const contents = machine.disk.durable
+    this.storage = new SimulatedStorage(contents, options.tailBytes, prng.fork())
+    const { nodeId, storageId, boot, view } = contents
+    this.node = new Node({
+      identity: { nodeId, storageId, boot, address: machine.address },
+      member: options.member,
+      memory: this.storage.memory,
+      log: this.storage.log,
+      host: this,
+      digest: sha3,
+      text: latin1,
+      decode: decodeFrame,
+      contentBytesMax: 1_000,
+      diskFull: () => false,
+      draw: prng,
+      slotCount: view?.settings.slotCount ?? options.member.settings.slotCount,
+    })
+    this.node.replication.seen = (what) => options.coverage.count(what)
+  }
+
+  // What the observer asks
+
+  get clusterId(): string | undefined {
+    return this.node.member?.seat?.view.clusterId
+  }
+  get acceptorRecord() {
+    return this.node.member?.seat?.state.acceptor.record
+  }
+  get leaseEndMs(): number {
+    return this.node.path.leaseUntilMs
+  }
+  mayAnswer(slot: number, now: Now): boolean {
+    const { member, replication } = this.node
+    return member?.mayAnswer(slot, now) === true && replication.slots[slot]?.serving === true
+  }
+
+  handle(input: Input, now: Now): void {
+    this.steppedMs = now.monotonicMs
+    const { node } = this
+    switch (input.kind) {
+      case "start":
+        this.start(now)
+        break
+      case "message":
+        if (input.label.startsWith("data ")) node.data(input.message as DataMessage, now)
+        else if (input.label === "request") this.request(input.message as Ask, now)
+        else node.control(input.message as PeerMessage, now)
+        break
+      case "persisted": {
+        const done = this.writes.get(input.token)
+        this.writes.delete(input.token)
+        done?.(now)
+        break
+      }
+      case "command":
+        this.leaving = input.command === "leave"
+        node.stop(input.command === "stop" ? "stop" : "leave", now)
+        break
+      case "tick":
+        this.tick(now)
+    }
+    if (this.over) return
+    node.endTurn(now)
+    this.handLog()
+    const { replies } = this
+    this.replies = []
+    if (node.answersHold(now))
+      for (const { address, reply } of replies) this.host.send(address, reply, "reply")
+    else this.options.coverage.count("answers thrown away")
+  }
+
+  private start(now: Now): void {
+    const contents = this.machine.disk.durable
+    this.storage.recover(contents, this.node.recovery(now))
+    if (contents.records.length > 0) this.options.coverage.count("log replayed")
+    const { view, acceptor, founding } = contents
+    this.node.start({ view, acceptor, founding, unclean: this.unclean }, now)
+  }
+
+  private request(ask: Ask, now: Now): void {
+    const { node } = this
+    const frame = frameOf(ask)
+    const request = new Request()
+    decodeFrame(frame, request)
+    let session = this.sessions.get(ask.from)
+    if (session === undefined) this.sessions.set(ask.from, (session = { address: ask.from }))
+    const before = node.path.counters.duplicates
+    node.request(request, session, now)
+    if (node.path.counters.duplicates > before)
+      this.options.coverage.count("duplicate request answered from memory")
+  }
+
+  private tick(now: Now): void {
+    const { node, storage } = this
+    node.tick(now)
+    if (this.over) return
+    for (const ask of this.asked.splice(0)) ask(now)
+    for (const alias of this.loading.splice(0)) {
+      storage.memory.onDisk.delete(alias)
+      node.loaded(alias, storage.memory.entries.has(alias), false, now)
+    }
+    for (const alias of storage.expired(now, (slot) => node.replication.slots[slot]?.serving === true))
+      node.expire(alias, now)
+    const forgotten = storage.forgetSome((alias) => node.replication.queue.latest(alias) === undefined)
+    if (forgotten > 0) this.options.coverage.count("entry left memory")
+    this.handLog()
+    const flush = storage.flush()
+    if (flush !== undefined) this.write(flush, () => undefined)
+  }
+
+  /** The turn's records, in one write. */
+  private handLog(): void {
+    const { log } = this.storage
+    const { fresh, position } = log
+    if (fresh.length === 0) return
+    log.fresh = []
+    this.write(
+      (contents) => ({ ...contents, records: [...contents.records, ...fresh] }),
+      (now) => this.node.persisted(position, now),
+    )
+  }
+
+  private write(change: (contents: ClusterContents) => ClusterContents, done: (now: Now) => void): void {
+    const token = ++this.lastToken
+    this.writes.set(token, done)
+    this.host.persist(token, change)
+  }
+
+  // What the node wants done
+
+  send(address: string, message: PeerMessage): void {
+    this.host.send(address, message, labelOf(message))
+  }
+  sendData(address: string, message: DataMessage): void {
+    this.host.send(address, message, `data ${message.body.kind}`)
+  }
+  persistMeta(token: number, records: readonly DurableRecord[]): void {
+    this.write(
+      (contents) => ({ ...contents, ...written(contents, records) }),
+      (now) => this.node.metaPersisted(token, now),
+    )
+  }
+  readSlot(token: number, slot: number, after: Uint8Array | undefined, bytesMax: number): void {
+    this.asked.push((now) =>
+      this.node.slotPiece(token, this.storage.readSlot(slot, after, Math.min(40, bytesMax)), now),
+    )
+  }
+  readTail(token: number, wanted: readonly TailWanted[], bytesMax: number): void {
+    this.asked.push((now) => {
+      const piece = this.storage.readTail(this.machine.disk.durable, wanted, Math.min(2_000, bytesMax))
+      this.node.tailPiece(token, piece, now)
+    })
+  }
+  settle(position: number): void {
+    if (position < this.storage.settled) throw new Error("settled goes back")
+    this.storage.settled = position
+  }
+  flushedSlot(slot: number): FlushedSlot | undefined {
+    return SimulatedStorage.flushedSlot(this.machine.disk.durable, slot)
+  }
+  log(_: string, text: string): void {
+    this.host.note(text)
+  }
+  view(view: { readonly epoch: number }): void {
+    this.changed = true
+    this.host.note(`enters view ${view.epoch}`)
+  }
+  startOver(reason: string): void {
+    this.over = true
+    this.options.coverage.count("started over")
+    this.options.onStartOver()
+    this.host.exit(`starts over: ${reason}`, 10, (contents) =>
+      emptyDirectory(contents.nodeId, this.machine.index, this.machine.incarnation),
+    )
+  }
+  stop(outcome: "stopped" | "failed", reason: string): void {
+    this.over = true
+    this.options.coverage.count(outcome === "stopped" ? "stopped cleanly" : "stopped with an error")
+    // Who has left for good is not started again; who could not is, and asks again some day.
+    if (this.leaving && reason.includes("has left")) this.machine.restarts = false
+    this.host.exit(
+      `${outcome}: ${reason}`,
+      outcome === "stopped" && (!this.leaving || !this.machine.restarts) ? undefined : operatorMs,
+      outcome === "stopped" ? (contents) => ({ ...contents, clean: true }) : undefined,
+    )
+  }
+
+  // Answers
+
+  private reply(
+    requester: object,
+    requestId: number,
+    code: number,
+    content?: string,
+    expiresAtMs?: number,
+  ): void {
+    const { address } = requester as Session
+    this.replies.push({ address, reply: { requestId, code, content, expiresAtMs } })
+  }
+  ok(requester: object, requestId: number): void {
+    this.reply(requester, requestId, 0)
+  }
+  resident(requester: object, requestId: number, handle: number): void {
+    const { memory } = this.storage
+    const content = new Uint8Array(memory.contentLength(handle))
+    memory.copyContent(handle, content, 0)
+    this.reply(requester, requestId, 0, latin1(content))
+  }
+  content(requester: object, requestId: number, bytes: Uint8Array, start: number, length: number): void {
+    this.reply(requester, requestId, 0, latin1(bytes, start, start + length))
+  }
+  expiry(requester: object, requestId: number, expiresAtMs: number): void {
+    this.reply(requester, requestId, 0, undefined, expiresAtMs)
+  }
+  error(requester: object, requestId: number, code: number): void {
+    this.reply(requester, requestId, code)
+  }
+  errorContent(
+    requester: object,
+    requestId: number,
+    code: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    this.reply(requester, requestId, code, latin1(bytes, start, start + length))
+  }
+  load(_slot: number, alias: string): void {
+    this.loading.push(alias)
+  }
+}

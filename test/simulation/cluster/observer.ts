@@ -1,0 +1,268 @@
+/**
+ * Watches a world of nodes and clients: membership as `MemberObserver` does, and the slots' logs. It knows all disks, so it
+ * knows what was committed as soon as somebody takes it for so, and judges everybody by that:
+ *
+ * - equal (slot, slot epoch, sequence) is the same record on every disk (I9);
+ * - what somebody commits is durable on all that are in sync by his own view (I5, I11), and the same for everybody (I7);
+ * - a backup applies nothing that no primary has committed (I10);
+ * - who begins to serve holds all that was ever committed, and has committed it (I8);
+ * - whom a certificate is given for holds it, too (I14).
+ */
+import { recordKind, RecordView } from "../../../src/core/entry/record.ts"
+import type { MessageBody, Want } from "../../../src/core/member/event.ts"
+import type { View } from "../../../src/core/view/view.ts"
+import type { DataMessage } from "../../../src/core/node/data-message.ts"
+import type { Machine, Observer } from "../machine.ts"
+import { MemberObserver } from "../member/observer.ts"
+import type { Checks, Coverage } from "../violation.ts"
+import { memberSide } from "./contents.ts"
+import type { ClusterContents, LogRecord } from "./contents.ts"
+import { ClusterLogic } from "./logic.ts"
+
+type NodeMachine = Machine<ClusterContents>
+
+/** What a disk holds of a slot's log, and how far its table goes. */
+interface DiskSlot {
+  /** By sequence. */
+  readonly records: Map<number, string>
+  last: number
+}
+
+export class ClusterObserver implements Observer<ClusterContents> {
+  readonly members: MemberObserver
+  private readonly checks: Checks
+  private readonly coverage: Coverage
+  private machines: readonly NodeMachine[] = []
+  /** Every record ever on a disk, by slot, slot epoch and sequence. */
+  private readonly records = new Map<string, string>()
+  private readonly seen = new Map<
+    number,
+    { readonly storageId: string; readonly last: LogRecord | undefined }
+  >()
+  private readonly disks = new Map<number, Map<number, DiskSlot>>()
+  /** What was committed, by slot: a digest for each sequence. */
+  private readonly committed = new Map<number, Map<number, string>>()
+  private readonly committedLast = new Map<number, number>()
+  /** Of each process: what it had committed, and whether it served, when it was last looked at. */
+  private readonly known = new Map<string, { committed: number; serving: boolean }>()
+  private readonly certified = new Set<unknown>()
+  private readonly unavailable = new Set<number>()
+
+  constructor(checks: Checks, coverage: Coverage) {
+    this.checks = checks
+    this.coverage = coverage
+    this.members = new MemberObserver(checks, coverage)
+  }
+
+  attach(machines: readonly NodeMachine[], nowMs: () => number): void {
+    this.machines = machines
+    this.members.attach(machines as never, nowMs)
+  }
+
+  private isNode(machine: NodeMachine): boolean {
+    return this.machines.includes(machine)
+  }
+
+  sending(machine: NodeMachine, message: unknown): void {
+    if (!this.isNode(machine)) return
+    const { body } = message as { readonly body?: { readonly kind: string } }
+    if (body === undefined) return
+    if ("boot" in (message as DataMessage).from && !("nodeId" in (message as DataMessage).from)) {
+      this.judgeData(machine, message as DataMessage)
+      return
+    }
+    if (body.kind === "heartbeat") this.stated(machine, (body as HeartbeatBody).wants)
+    this.members.sending(memberSide(machine), message)
+  }
+
+  private judgeData(machine: NodeMachine, message: DataMessage): void {
+    const { storageId, boot, view } = machine.disk.durable
+    this.checks.that("I4", message.from.storageId === storageId && message.from.boot === boot, () => {
+      return `n${machine.index} speaks as ${message.from.storageId} boot ${message.from.boot}`
+    })
+    this.checks.that("I3", message.epoch <= (view?.epoch ?? 0), () => {
+      return `n${machine.index} sends ${message.body.kind} of epoch ${message.epoch}, on its disk is ${view?.epoch}`
+    })
+    if (message.body.kind !== "appended") return
+    for (const { slot, sequence } of message.body.acknowledged) {
+      const last = this.lastOf(machine, slot)
+      this.checks.that("I11", sequence <= last, () => {
+        return `n${machine.index} acknowledges ${sequence} of slot ${slot}, on its disk is ${last}`
+      })
+    }
+  }
+
+  /** The last entry of the slot that the disk holds. */
+  private lastOf(machine: NodeMachine, slot: number): number {
+    const table = machine.disk.durable.table.slots.get(slot)?.sequence ?? 0
+    return Math.max(table, this.disks.get(machine.index)?.get(slot)?.last ?? 0)
+  }
+
+  durable(machine: NodeMachine): void {
+    if (!this.isNode(machine)) return
+    this.members.durable(memberSide(machine))
+    const { storageId, records } = machine.disk.durable
+    const seen = this.seen.get(machine.index)
+    let from = 0
+    if (seen?.storageId === storageId && seen.last !== undefined) {
+      from = records.lastIndexOf(seen.last) + 1
+      // Without the last one that was seen, it is an older copy, or the log begins anew.
+      if (from === 0 && records.length > 0 && (records[0] as LogRecord).end <= seen.last.end)
+        this.disks.delete(machine.index)
+    } else this.disks.delete(machine.index)
+    for (let i = from; i < records.length; i++) this.onRecord(machine, records[i] as LogRecord)
+    this.seen.set(machine.index, { storageId, last: records.at(-1) ?? seen?.last })
+  }
+
+  private onRecord(machine: NodeMachine, { bytes, offset }: LogRecord): void {
+    const record = new RecordView().at(bytes, offset)
+    const { kind, slot, sequence } = record
+    let disk = this.disks.get(machine.index)
+    if (disk === undefined) this.disks.set(machine.index, (disk = new Map()))
+    let log = disk.get(slot)
+    if (log === undefined) disk.set(slot, (log = { records: new Map(), last: 0 }))
+    if (kind === recordKind.cut) {
+      for (const number of log.records.keys()) if (number > sequence) log.records.delete(number)
+      log.last = Math.min(log.last, sequence)
+    } else if (kind === recordKind.reset) {
+      log.records.clear()
+      log.last = -1
+    } else if (kind === recordKind.installed) log.last = sequence
+    else if (kind === recordKind.entry) {
+      const digest = digestOf(record)
+      const key = `${slot} ${record.slotEpoch} ${sequence}`
+      const known = this.records.get(key)
+      this.records.set(key, digest)
+      this.checks.that("I9", known === undefined || known === digest, () => {
+        return `n${machine.index}: record ${sequence} of slot ${slot}, epoch ${record.slotEpoch}, is another elsewhere`
+      })
+      log.records.set(sequence, `${record.slotEpoch} ${digest}`)
+      log.last = sequence
+    }
+  }
+
+  stepped(machine: NodeMachine): void {
+    if (!this.isNode(machine)) return
+    const { logic } = machine
+    if (!(logic instanceof ClusterLogic) || machine.paused) return
+    this.members.stepped(memberSide(machine))
+    const { replication, member } = logic.node
+    this.stated(machine, [...(member?.state.wants ?? []), ...(member?.state.handOvers ?? [])])
+    for (const slot of replication.slots) {
+      const key = `${machine.index} ${machine.incarnation} ${slot.slot}`
+      let known = this.known.get(key)
+      if (known === undefined)
+        this.known.set(key, (known = { committed: slot.committedSequence, serving: false }))
+      if (slot.committedSequence > known.committed && slot.role !== "none")
+        this.onCommit(machine, logic, slot, known.committed)
+      known.committed = slot.committedSequence
+      if (slot.serving !== known.serving) this.onServing(machine, slot)
+      known.serving = slot.serving
+    }
+  }
+
+  /** A primary gives evidence. */
+  private stated(machine: NodeMachine, wants: readonly Want[]): void {
+    for (const want of wants) {
+      if (want.kind === "release") this.members.ledger.release(want.release)
+      else if (want.kind === "promote" && !this.certified.has(want)) {
+        this.certified.add(want)
+        this.members.ledger.certify(want.certificate)
+        const { slot, learner } = want.certificate
+        const holder = this.machineOf(learner)
+        const last = holder === undefined ? -1 : this.lastOf(holder, slot)
+        this.checks.that("I14", last >= (this.committedLast.get(slot) ?? 0), () => {
+          return `n${machine.index} certifies ${learner} for slot ${slot}, which holds ${last} of ${this.committedLast.get(slot)}`
+        })
+      }
+    }
+  }
+
+  private onServing(machine: NodeMachine, slot: SlotState): void {
+    if (!slot.serving) {
+      this.unavailable.add(slot.slot)
+      return
+    }
+    if (this.unavailable.delete(slot.slot)) this.coverage.count("unavailable slot that came back")
+    const last = this.committedLast.get(slot.slot) ?? 0
+    this.checks.that("I8", slot.committedSequence >= last, () => {
+      return `n${machine.index} serves slot ${slot.slot} from ${slot.committedSequence}, committed was ${last}`
+    })
+  }
+
+  private onCommit(machine: NodeMachine, logic: ClusterLogic, slot: SlotState, from: number): void {
+    const { view } = logic.node.replication
+    const log = this.disks.get(machine.index)?.get(slot.slot)
+    const committed = mapOf(this.committed, slot.slot)
+    for (let sequence = from + 1; sequence <= slot.committedSequence; sequence++) {
+      const digest = log?.records.get(sequence)
+      if (digest === undefined) continue // by a snapshot
+      const known = committed.get(sequence)
+      if (known !== undefined) {
+        this.checks.that("I7", known === digest, () => {
+          return `n${machine.index} commits another ${sequence} of slot ${slot.slot}: ${digest}, not ${known}`
+        })
+        continue
+      }
+      this.checks.that("I10", slot.role === "primary", () => {
+        return `n${machine.index}, ${slot.role} of slot ${slot.slot}, applies ${sequence}, which nobody has committed`
+      })
+      committed.set(sequence, digest)
+      this.committedLast.set(slot.slot, Math.max(sequence, this.committedLast.get(slot.slot) ?? 0))
+      this.judgeCommit(machine, view, slot.slot, sequence, digest)
+    }
+  }
+
+  /** All that are in sync by the committer's view hold it on disk. */
+  private judgeCommit(
+    machine: NodeMachine,
+    view: View,
+    slot: number,
+    sequence: number,
+    digest: string,
+  ): void {
+    for (const storageId of view.slots[slot]?.inSync ?? []) {
+      const other = this.machineOf(storageId)
+      // A directory that is gone, or was put back from a copy, cannot be asked.
+      if (other === undefined || this.members.oldCopies.has(other.index)) continue
+      const table = other.disk.durable.table.slots.get(slot)?.sequence ?? 0
+      const held = this.disks.get(other.index)?.get(slot)?.records.get(sequence)
+      this.checks.that("I5", held === digest || (held === undefined && table >= sequence), () => {
+        return `n${machine.index} commits ${sequence} of slot ${slot} (view ${view.epoch}), which ${storageId} does not hold`
+      })
+    }
+  }
+
+  private machineOf(storageId: string): NodeMachine | undefined {
+    return this.machines.find((machine) => machine.disk.durable.storageId === storageId)
+  }
+
+  dying(machine: NodeMachine): void {
+    if (this.isNode(machine)) this.members.dying(memberSide(machine))
+  }
+  resumed(machine: NodeMachine): void {
+    if (this.isNode(machine)) this.members.resumed(memberSide(machine))
+  }
+}
+
+type HeartbeatBody = Extract<MessageBody, { kind: "heartbeat" }>
+type SlotState = ClusterLogic["node"]["replication"]["slots"][number]
+
+function mapOf<K, A, B>(map: Map<K, Map<A, B>>, key: K): Map<A, B> {
+  let found = map.get(key)
+  if (found === undefined) map.set(key, (found = new Map()))
+  return found
+}
+
+/** All of a record but what is each log's own. */
+function digestOf(record: RecordView): string {
+  const copy = record.bytes.slice(record.offset, record.offset + record.length)
+  copy.fill(0, 84, 88)
+  let a = 0x811c9dc5
+  let b = 0x3c6ef372
+  for (const byte of copy) {
+    a = Math.imul(a ^ byte, 0x01000193)
+    b = Math.imul(b ^ (byte + (a >>> 15)), 0x85ebca6b)
+  }
+  return `${(a >>> 0).toString(16)}.${(b >>> 0).toString(16)}`
+}

@@ -1,0 +1,56 @@
+/** All that a seed decides about a run of a cluster: what membership's runs decide, clients, and what they want. */
+import { Prng } from "../../../src/core/lib/prng.ts"
+import type { WorkloadOptions } from "../data/workload.ts"
+import type { Fault } from "../faults.ts"
+import { drawOptions } from "../options.ts"
+import type { SimulationOptions } from "../options.ts"
+
+export interface ClusterOptions extends SimulationOptions {
+  readonly clients: number
+  /** How long an operation may take, and one attempt of it. */
+  readonly timeoutMs: number
+  readonly attemptMs: number
+  readonly workload: WorkloadOptions
+  /** Log that nodes keep behind the table for others to catch up from. */
+  readonly tailBytes: number
+}
+
+/** What dying is instructive after, in the data path. */
+const labels = [
+  "data append",
+  "data appended",
+  "data piece",
+  "data taken",
+  "data forward",
+  "data forwarded",
+  "reply",
+] as const
+
+/** @param virtualMinutes how long faults go on */
+export function drawClusterOptions(seed: number, virtualMinutes: number): ClusterOptions {
+  const base = drawOptions(seed, virtualMinutes)
+  const prng = new Prng(seed * 2 + 77)
+  return {
+    ...base,
+    // Two clusters have nothing to do with each other, as membership's own runs show.
+    bootstrap: base.bootstrap === "two" ? "list" : base.bootstrap,
+    slotCount: prng.pick([1, 2, 4, 8]),
+    replicationFactor: prng.pick([1, 2, 2, 2, 3, 4]),
+    faults: base.faults.map((fault) => aimAtData(prng, fault)),
+    clients: prng.between(2, 4),
+    timeoutMs: prng.pick([5_000, 20_000]),
+    attemptMs: prng.pick([500, 2_000]),
+    workload: {
+      keys: prng.between(2, 8),
+      thinkMsMax: prng.pick([20, 100, 400]),
+      expiryPerMille: prng.pick([0, 0, 300]),
+      expiryMsMax: prng.pick([500, 5_000]),
+    },
+    tailBytes: prng.pick([0, 500, 5_000, 1e9]),
+  }
+}
+
+function aimAtData(prng: Prng, fault: Fault): Fault {
+  if (fault.kind !== "killOnSend" || prng.chance(1, 2)) return fault
+  return { ...fault, label: prng.pick(labels) }
+}

@@ -1,0 +1,251 @@
+/**
+ * One run of a cluster: nodes with the product's core, clients that talk to any of them, and the seed's faults. What the
+ * clients saw goes to the linearizability checker key by key; what the nodes did was judged by the observer all along. When
+ * the faults have stopped the cluster must become stable, and its replicas be the same.
+ */
+import { AssertionError } from "../../../src/core/lib/assert.ts"
+import type { Prng } from "../../../src/core/lib/prng.ts"
+import type { MemberOptions } from "../../../src/core/member/event.ts"
+import { formatNodeId, randomNodeId } from "../../../src/core/ring/node-id.ts"
+import type { Settings } from "../../../src/core/view/view.ts"
+import { check } from "../../linearizability/check.ts"
+import { HistoryRecorder, never } from "../../linearizability/history.ts"
+import { entryModel } from "../../linearizability/models/entry.ts"
+import type { EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
+import { report } from "../../linearizability/report.ts"
+import { ClientLogic } from "../data/client.ts"
+import { Workload } from "../data/workload.ts"
+import type { Machine } from "../machine.ts"
+import { isBeyondHelp, missing } from "../member/stable.ts"
+import { Trace } from "../trace.ts"
+import { Checks, Coverage, Violation } from "../violation.ts"
+import { World } from "../world.ts"
+import { emptyDirectory, memberSide } from "./contents.ts"
+import type { ClusterContents } from "./contents.ts"
+import { ClusterFaults } from "./faults.ts"
+import { ClusterLogic } from "./logic.ts"
+import { ClusterObserver } from "./observer.ts"
+import type { ClusterOptions } from "./options.ts"
+import { differences } from "./replicas.ts"
+
+export interface ClusterRunResult {
+  readonly seed: number
+  readonly violation: { readonly invariant: string; readonly text: string } | undefined
+  readonly traceHash: string
+  readonly steps: number
+  readonly epochs: number
+  readonly operations: number
+  readonly stableAfterMs: number | undefined
+  readonly checks: ReadonlyMap<string, number>
+  readonly coverage: ReadonlyMap<string, number>
+}
+
+/** When the simulations take place: real time as people count it. */
+const calendarStartMs = 1.7e12
+const checkerStepsMax = 5_000_000
+
+export function runCluster(options: ClusterOptions, print?: (line: string) => void): ClusterRunResult {
+  return new ClusterRun(options, print).run()
+}
+
+class ClusterRun {
+  private readonly options: ClusterOptions
+  private readonly checks = new Checks()
+  private readonly coverage = new Coverage()
+  private readonly trace: Trace
+  private readonly recorder = new HistoryRecorder<EntryInput, EntryOutput>()
+  private readonly observer: ClusterObserver
+  private readonly world: World<ClusterContents>
+  private readonly driver: ClusterFaults
+  private readonly nodes: Machine<ClusterContents>[] = []
+  private readonly clients: Machine<ClusterContents>[] = []
+  /** Where clients ask. */
+  private readonly addresses: string[] = []
+  private readonly founders: string[] = []
+
+  constructor(options: ClusterOptions, print?: (line: string) => void) {
+    this.options = options
+    this.trace = new Trace(print)
+    this.observer = new ClusterObserver(this.checks, this.coverage)
+    this.world = new World<ClusterContents>(
+      options,
+      (machine, host, prng) =>
+        this.clients.includes(machine)
+          ? this.makeClient(machine, host, prng)
+          : new ClusterLogic(machine, host, prng, {
+              member: this.memberOptions(machine),
+              tailBytes: options.tailBytes,
+              coverage: this.coverage,
+              onStartOver: () => this.observer.members.startingOver(memberSide(machine)),
+            }),
+      this.observer,
+      this.trace,
+      (machine) => emptyDirectory(machine.disk.durable.nodeId, machine.index, machine.incarnation),
+    )
+    this.observer.attach(this.nodes, () => this.world.nowMs)
+    this.observer.members.listFounds = options.bootstrap === "list"
+    this.driver = new ClusterFaults(
+      this.world,
+      this.observer.members,
+      options.faults,
+      this.coverage,
+      () => this.addNode(),
+      this.nodes,
+    )
+  }
+
+  run(): ClusterRunResult {
+    const { options, world } = this
+    let violation: ClusterRunResult["violation"]
+    let stableAfterMs: number | undefined
+    try {
+      for (let i = 0; i < options.nodes; i++) this.founders.push(this.addNode().address)
+      for (let i = 0; i < options.clients; i++) {
+        const client = world.addMachine(emptyDirectory("", world.machines.length, 0))
+        this.clients.push(client)
+        world.start(client)
+      }
+      for (const machine of this.nodes)
+        world.at(world.prng.between(0, options.startSpreadMs), () => world.start(machine))
+      this.driver.schedule()
+      world.run(options.virtualMs)
+      this.driver.heal()
+      stableAfterMs = this.settle()
+      this.finish()
+      this.judge(stableAfterMs !== undefined)
+    } catch (error) {
+      if (error instanceof Violation) violation = { invariant: error.invariant, text: error.message }
+      else {
+        const text = error instanceof Error ? String(error.stack) : String(error)
+        violation = { invariant: error instanceof AssertionError ? "assertion" : "error", text }
+      }
+    }
+    return {
+      seed: options.seed,
+      violation,
+      traceHash: this.trace.hash(),
+      steps: this.trace.steps,
+      epochs: this.observer.members.ledger.newest()?.epoch ?? 0,
+      operations: this.recorder.length,
+      stableAfterMs,
+      checks: this.checks.ran,
+      coverage: this.coverage.seen,
+    }
+  }
+
+  /** @returns how long it took to become stable */
+  private settle(): number | undefined {
+    const { options, world, observer, nodes } = this
+    const { ledger } = observer.members
+    const healedMs = world.nowMs
+    const isFounded = nodes.some((machine) => machine.disk.durable.view !== undefined)
+    for (const machine of nodes)
+      if (machine.disk.durable.view === undefined && isFounded) world.kill(machine, false, 100)
+    const untilMs = healedMs + options.settleMs + options.repairGraceMs
+    let wrong: string[] = ["not looked at"]
+    while (world.nowMs < untilMs) {
+      world.run(world.nowMs + 500)
+      wrong = missing(nodes.map(memberSide), ledger, world.nowMs)
+      if (wrong.length > 0) continue
+      this.checks.that("I24", true, () => "")
+      return world.nowMs - healedMs
+    }
+    if (isBeyondHelp(nodes.map(memberSide), ledger)) {
+      this.coverage.count(`beyond help: ${options.replicationFactor === 1 ? "factor 1" : "factor above 1"}`)
+      return undefined
+    }
+    this.checks.that("I24", wrong.length === 0, () => {
+      return `not stable ${(untilMs - healedMs) / 1000} s after the last fault:\n${wrong.join("\n")}\n${observer.members.summary()}`
+    })
+    return undefined
+  }
+
+  /** No new operations; those under way come to their end. */
+  private finish(): void {
+    const { world } = this
+    const clients = this.clients.map((machine) => machine.logic as ClientLogic)
+    for (const client of clients) client.stopped = true
+    const untilMs = world.nowMs + 40_000
+    while (world.nowMs < untilMs && !clients.every((client) => client.idle)) world.run(world.nowMs + 250)
+    this.checks.that(
+      "I22",
+      clients.every((client) => client.idle),
+      () => "an operation never ended",
+    )
+    world.run(world.nowMs + 1_000)
+  }
+
+  private judge(isStable: boolean): void {
+    const jumps = this.options.faults.some(
+      (fault) => fault.kind === "wallJump" || fault.kind === "wallStrobe",
+    )
+    const model = entryModel(jumps ? never : this.options.wallErrorMs + 1)
+    const result = check(model, this.recorder.history(), checkerStepsMax)
+    this.checks.that("linearizability", result.verdict === "linearizable", () => report(model, result))
+    if (!isStable) return
+    const view = this.observer.members.ledger.newest()
+    const wrong = view === undefined ? [] : differences(this.nodes, view)
+    this.checks.that("I19", wrong.length === 0, () => wrong.join("\n"))
+  }
+
+  private addNode(): Machine<ClusterContents> {
+    const { world } = this
+    const index = world.machines.length
+    const machine = world.addMachine(emptyDirectory("", index, 0))
+    const nodeId = formatNodeId(randomNodeId(machine.prng))
+    machine.disk.replace(emptyDirectory(nodeId, index, 0))
+    this.nodes.push(machine)
+    this.addresses.push(machine.address)
+    return machine
+  }
+
+  private makeClient(
+    machine: Machine<ClusterContents>,
+    host: ConstructorParameters<typeof ClientLogic>[1],
+    prng: Prng,
+  ): ClientLogic {
+    const { options } = this
+    return new ClientLogic(
+      {
+        timeoutMs: options.timeoutMs,
+        attemptMs: options.attemptMs,
+        address: machine.address,
+        nodes: this.addresses,
+        index: machine.index,
+        calendarMs: () => calendarStartMs + this.world.nowMs,
+      },
+      host,
+      prng,
+      new Workload(options.workload, machine.index, prng.fork()),
+      this.recorder,
+      this.checks,
+      this.coverage,
+    )
+  }
+
+  private memberOptions(machine: Machine<ClusterContents>): MemberOptions {
+    const { options, founders, nodes } = this
+    const joined = !founders.includes(machine.address)
+    const isFounded = nodes.some((other) => other.disk.durable.view !== undefined)
+    // Whoever starts again with nothing is told by its operator where the others are now.
+    const wiped = machine.incarnation > 1 && machine.disk.durable.view === undefined && isFounded
+    const place = nodes.indexOf(machine)
+    const peers =
+      options.bootstrap === "list" || joined || wiped
+        ? founders
+        : options.bootstrap === "first"
+          ? founders.slice(0, place === 0 ? 0 : 1)
+          : founders.slice(Math.max(0, place - 1), place)
+    const settings: Settings = {
+      replicationFactor: options.replicationFactor,
+      slotCount: options.slotCount,
+      sync: options.sync,
+      transient: false,
+      entryBytesMax: 1024,
+      leaseMs: options.leaseMs,
+      suspectMs: options.suspectMs,
+      repairGraceMs: options.repairGraceMs,
+    }
+    return { bootstrappingPeers: peers, settings, weight: 1, zone: "" }
+  }
+}

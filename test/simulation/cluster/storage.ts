@@ -1,0 +1,198 @@
+/**
+ * A node's storage in the simulated world, with the product's contract (`src/storage/storage.ts`): a log of records and
+ * notes, a table that follows what is settled, entries that leave memory, and answers that come later.
+ */
+import type { Now } from "../../../src/core/lib/clock.ts"
+import type { Prng } from "../../../src/core/lib/prng.ts"
+import { recordKind, RecordView } from "../../../src/core/entry/record.ts"
+import type { Recovery } from "../../../src/core/replication/recovery.ts"
+import type { RecordSink } from "../../../src/core/replication/sink.ts"
+import type {
+  FlushedSlot,
+  SlotEntry,
+  SlotPiece,
+  TailPiece,
+  TailWanted,
+} from "../../../src/core/replication/transfer.ts"
+import { ForgetfulMemory } from "../../support/data-rig.ts"
+import type { ClusterContents, LogRecord } from "./contents.ts"
+import { flushed, live } from "./table.ts"
+import type { TableEntry } from "./table.ts"
+
+export class SimulatedLog implements RecordSink {
+  bytes = new Uint8Array(0)
+  view = new DataView(this.bytes.buffer)
+  position: number
+  released = 0
+  /** Reserved in this turn, not yet handed to the disk. */
+  fresh: LogRecord[] = []
+
+  constructor(position: number) {
+    this.position = position
+  }
+
+  reserve(length: number): number {
+    // Garbage all over: whoever reads must have written.
+    this.bytes = new Uint8Array(length + 8).fill(0xee)
+    this.view = new DataView(this.bytes.buffer)
+    this.position += length
+    this.fresh.push({ bytes: this.bytes, offset: 8, end: this.position })
+    return 8
+  }
+
+  release(position: number): void {
+    if (position < this.released) throw new Error("released twice")
+    this.released = position
+  }
+}
+
+/** Entries of a slot can be dropped, as the product's memory does it. */
+export class SimulatedMemory extends ForgetfulMemory {
+  override dropSlot(slot: number): void {
+    for (const [alias, entry] of this.entries) {
+      if (entry.slot !== slot) continue
+      this.entries.delete(alias)
+      this.onDisk.delete(alias)
+    }
+  }
+
+  ofSlot(slot: number): [string, { readonly content: Uint8Array; readonly expiresAtMs: number }][] {
+    return [...this.entries].filter(([, entry]) => entry.slot === slot).sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+}
+
+const bytesOf = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+
+export class SimulatedStorage {
+  readonly memory = new SimulatedMemory()
+  readonly log: SimulatedLog
+  settled = 0
+  private readonly prng: Prng
+  /** Log kept behind the table, bytes. */
+  private readonly tailBytes: number
+
+  constructor(contents: ClusterContents, tailBytes: number, prng: Prng) {
+    this.prng = prng
+    this.tailBytes = tailBytes
+    this.log = new SimulatedLog(contents.records.at(-1)?.end ?? contents.table.position)
+  }
+
+  recover({ table, records }: ClusterContents, recovery: Recovery): void {
+    for (const [alias, { slot, content, expiresAtMs }] of table.entries)
+      this.load(alias, slot, content, expiresAtMs)
+    for (const [slot, state] of table.slots) recovery.slot({ slot, ...state })
+    for (const [client, { floor, results }] of table.clients) {
+      recovery.result({ slot: 0, client, floor, number: 0, code: 0, content: undefined })
+      for (const [number, result] of results) recovery.result({ ...result, client, floor, number })
+    }
+    const view = new RecordView()
+    for (const { bytes, offset, end } of records)
+      if (end > table.position) recovery.record(view.at(bytes, offset), end)
+  }
+
+  private load(alias: string, slot: number, content: Uint8Array, expiresAtMs: number): void {
+    this.memory.entries.set(alias, { alias, slot, content, expiresAtMs, position: 0 })
+    this.memory.onDisk.add(alias)
+  }
+
+  /** The table follows, now and then. @returns the write to hand to the disk */
+  flush(): ((contents: ClusterContents) => ClusterContents) | undefined {
+    const { settled, tailBytes } = this
+    if (!this.prng.chance(1, 30)) return undefined
+    return (contents) => {
+      if (contents.table.position >= settled) return contents
+      const table = flushed(contents.table, contents.records, settled)
+      const records = contents.records.filter(({ end }) => end > settled - tailBytes)
+      return { ...contents, table, records }
+    }
+  }
+
+  /** Some entries leave memory. */
+  forgetSome(mayForget: (alias: string) => boolean): number {
+    let count = 0
+    for (const alias of this.memory.entries.keys()) {
+      if (!this.prng.chance(1, 60) || !mayForget(alias)) continue
+      this.memory.onDisk.add(alias)
+      count++
+    }
+    return count
+  }
+
+  readSlot(slot: number, after: Uint8Array | undefined, bytesMax: number): SlotPiece {
+    const from = after === undefined ? "" : String.fromCharCode(...after)
+    const left = this.memory.ofSlot(slot).filter(([alias]) => after === undefined || alias > from)
+    const entries: SlotEntry[] = []
+    let bytes = 0
+    for (const [alias, { content, expiresAtMs }] of left) {
+      if (bytes >= bytesMax) break
+      entries.push({ alias: bytesOf(alias), content, expiresAtMs })
+      bytes += alias.length + content.length
+    }
+    return { entries, next: entries.length < left.length ? entries.at(-1)?.alias : undefined }
+  }
+
+  readTail(contents: ClusterContents, wanted: readonly TailWanted[], bytesMax: number): TailPiece {
+    const view = new RecordView()
+    const missing: number[] = []
+    const found: Uint8Array[] = []
+    let bytes = 0
+    let more = false
+    const records = live(contents.records)
+    for (const { slot, afterSequence } of wanted) {
+      let next = afterSequence + 1
+      let seen = false
+      for (const each of records) {
+        const record = view.at(each.bytes, each.offset)
+        if (record.slot !== slot || record.kind !== recordKind.entry || record.sequence < next) continue
+        if (record.sequence > next) break
+        seen = true
+        if (bytes >= bytesMax) {
+          more = true
+          break
+        }
+        const { length } = record
+        found.push(each.bytes.slice(each.offset, each.offset + length))
+        bytes += length
+        next++
+      }
+      if (!seen) missing.push(slot)
+    }
+    const joined = new Uint8Array(bytes)
+    let at = 0
+    for (const part of found) {
+      joined.set(part, at)
+      at += part.length
+    }
+    return { records: joined, more, missing }
+  }
+
+  static flushedSlot({ table }: ClusterContents, slot: number): FlushedSlot | undefined {
+    const state = table.slots.get(slot)
+    if (state === undefined || state.sequence < 0) return undefined
+    let hash = 0
+    let count = 0
+    for (const [alias, entry] of table.entries) {
+      if (entry.slot !== slot) continue
+      hash = (hash + hashOf(alias, entry)) >>> 0
+      count++
+    }
+    return { sequence: state.sequence, count, hash }
+  }
+
+  /** Aliases whose expiry has passed by this clock, of these slots. */
+  expired(now: Now, serves: (slot: number) => boolean): string[] {
+    return [...this.memory.entries]
+      .filter(([, { slot, expiresAtMs }]) => expiresAtMs !== 0 && expiresAtMs <= now.wallMs && serves(slot))
+      .map(([alias]) => alias)
+  }
+}
+
+export function hashOf(alias: string, { content, expiresAtMs }: Omit<TableEntry, "slot">): number {
+  let hash = 0x811c9dc5
+  const mix = (value: number) => (hash = Math.imul(hash ^ value, 0x01000193))
+  for (let i = 0; i < alias.length; i++) mix(alias.charCodeAt(i))
+  mix(0x100)
+  for (const byte of content) mix(byte)
+  mix(expiresAtMs % 0x7fffffff)
+  return hash >>> 0
+}
