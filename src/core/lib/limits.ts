@@ -165,6 +165,9 @@ export const learnersPerViewMax = 64
 export const joinersMax = 1024
 /** Addresses asked at a time by a node that looks for a cluster of which it knows many: each may answer with a view. */
 export const askedInTurnMax = 8
+/** Orders of an operator that one voter keeps at once, and for how long it tries to fulfil one. */
+export const ordersMax = 256
+export const orderMs = 60_000
 /** What the coordinator waits for more changes before it proposes, where nothing failed. */
 export const gatherMs = 100
 /** A voter of rank r proposes what stayed wanted for r times this. */

@@ -11,6 +11,7 @@ import { gatherMs, rankDelayMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { propose } from "./agreement.ts"
 import type { MemberEffect } from "./event.ts"
+import { type Order, Orders } from "./order.ts"
 import { planNext, sameAgain, type Plan, type Situation } from "./plan.ts"
 import type { Poll } from "./poll.ts"
 import type { Roll } from "./roll.ts"
@@ -24,17 +25,26 @@ export interface CoordinatorState {
   repairAtMs: number
   /** What was last said to people, so that it is said once. */
   said: string
+  /** What an operator wants. */
+  orders: { readonly order: Order; readonly untilMs: number }[]
 }
 
 export class Coordinator {
   readonly state: CoordinatorState
+  readonly orders: Orders
 
   constructor(state: CoordinatorState) {
     this.state = state
+    this.orders = new Orders(state.orders)
   }
 
   static started(now: Now, repairGraceMs: number): Coordinator {
-    return new Coordinator({ proposeAtMs: undefined, repairAtMs: now.monotonicMs + repairGraceMs, said: "" })
+    return new Coordinator({
+      proposeAtMs: undefined,
+      repairAtMs: now.monotonicMs + repairGraceMs,
+      said: "",
+      orders: [],
+    })
   }
 
   /** A new view: what was wanted is to be judged anew. Who went down in it has the grace period to come back. */
@@ -49,7 +59,10 @@ export class Coordinator {
     if (seat.proposer.attempt !== undefined || now.monotonicMs < seat.state.backOffUntilMs) return
     const { finishAtMs } = seat.state
     const mustFinish = finishAtMs !== undefined && now.monotonicMs >= finishAtMs
-    const plan = planNext(seat.view, situationOf(seat, roll, poll, this.mayRepair(seat, now), now))
+    const plan = planNext(
+      seat.view,
+      situationOf(seat, roll, poll, this.orders, this.mayRepair(seat, now), now),
+    )
     if (plan === undefined) {
       this.state.proposeAtMs = undefined
       if (mustFinish) propose(seat, sameAgain(seat.view), now)
@@ -82,13 +95,21 @@ function rankOf(seat: Seat, roll: Roll, now: Now): number {
   return before.filter((voter) => !roll.isSuspect(voter, now)).length
 }
 
-function situationOf(seat: Seat, roll: Roll, poll: Poll, mayRepair: boolean, now: Now): Situation {
+function situationOf(
+  seat: Seat,
+  roll: Roll,
+  poll: Poll,
+  orders: Orders,
+  mayRepair: boolean,
+  now: Now,
+): Situation {
   return {
     now,
     mayRepair,
     report: (storageId) => roll.report(seat.view, storageId, now),
     mayEvict: (storageId) =>
       roll.isSuspect(storageId, now) && poll.isPassed(storageId, seat.view.voters, now),
+    orders: orders.present(seat.view, now),
     joiners: [...roll.state.joiners.values()].filter((joiner) => now.monotonicMs < joiner.forgetAtMs),
   }
 }

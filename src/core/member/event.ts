@@ -16,6 +16,7 @@ import type { Certificate, Release } from "../view/evidence.ts"
 import type { Ballot, Proposal, AcceptorState } from "../view/ballot.ts"
 import type { Address, NodeId, Settings, StorageId, View } from "../view/view.ts"
 import type { ViewDelta } from "../view/delta.ts"
+import type { Order } from "./order.ts"
 import type { FoundingRecord } from "../view/founding.ts"
 
 /** Who speaks. Never an address alone: addresses may change hands. */
@@ -80,6 +81,8 @@ export type MemberEvent =
   | { readonly kind: "heard"; readonly storageId: StorageId; readonly epoch: number }
   /** All that the data path wants at present; replaces what it wanted before. */
   | { readonly kind: "wants"; readonly wants: readonly Want[] }
+  /** An operator's wish, to a voter: it tries for so long. */
+  | { readonly kind: "order"; readonly order: Order; readonly forMs: number }
   /** `stop`: clean stop, comes back later. `leave`: permanent removal, all replicas move away first. */
   | { readonly kind: "stop"; readonly how: "stop" | "leave" }
 

@@ -134,6 +134,10 @@ export class Member {
       case "wants":
         this.want(event.wants, now)
         break
+      case "order":
+        this.coordinator.orders.take(event.order, event.forMs, now)
+        if (this.phase === "active") this.tick(now)
+        break
       case "stop":
         this.state.stopping = event.how
         this.state.stopAtMs = now.monotonicMs + cleanStopMs
@@ -349,7 +353,18 @@ export class Member {
     if (this.seat !== undefined) this.coordinator.onView(this.seat, wentDown, now)
     state.handOvers = []
     state.heartbeatAtMs = now.monotonicMs
+    if (member.standing === "leaving" && memberOf(previous, this.self.storageId)?.standing !== "leaving") {
+      this.beginToLeave()
+    }
     if (state.stopping === "stop" && member.standing === "down") this.stop("stopped", "stops")
+  }
+
+  /** The cluster was ordered to do without this node; that takes as long as it takes. */
+  private beginToLeave(): void {
+    if (this.state.stopping !== undefined) return
+    this.state.stopping = "leave"
+    this.state.stopAtMs = Infinity
+    this.log("info", "is to leave the cluster: its slots move to the others first")
   }
 
   log(level: "info" | "warning" | "error", text: string): void {

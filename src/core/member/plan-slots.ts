@@ -127,11 +127,12 @@ function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
   const { view } = draft
   if (!situation.mayRepair) return
   const { target, unsettled, learners: learning } = outlookOf(view)
-  const factor = view.settings.replicationFactor
   let room = learnersPerViewMax - learning
   for (const slot of draft.changedSlots(unsettled)) {
     const wanted = target[slot] as readonly string[]
     const { inSync, learners } = draft.slot(slot)
+    // Where fewer members are left than the factor, who leaves gives up its place without a successor.
+    const factor = Math.min(view.settings.replicationFactor, Math.max(1, wanted.length))
     const surplus = inSync.slice(1).find((storageId) => inSync.length > factor && !wanted.includes(storageId))
     if (surplus !== undefined) {
       draft.setSlot(

@@ -35,7 +35,7 @@ export function planVoters(planning: Planning): void {
   }
   const doomed = (voter: StorageId): boolean => {
     const member = draft.member(voter)
-    if (member === undefined || member.standing === "leaving") return true
+    if (member === undefined || member.standing === "leaving" || planning.forgotten.has(voter)) return true
     const isReplaced = situation.joiners.some((joiner) => joiner.identity.nodeId === member.nodeId)
     return member.standing === "down" && isReplaced
   }

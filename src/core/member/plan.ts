@@ -12,6 +12,7 @@ import { deltaBetween } from "../view/delta.ts"
 import { Draft } from "../view/draft.ts"
 import type { Certificate, Release } from "../view/evidence.ts"
 import type { StorageId, View, ViewMember } from "../view/view.ts"
+import { type Order, planOrders } from "./order.ts"
 import { planSlots } from "./plan-slots.ts"
 import { planVoters } from "./plan-voters.ts"
 import type { Joiner, Report } from "./roll.ts"
@@ -24,6 +25,7 @@ export interface Situation {
   /** Whether a majority has not heard from the member. */
   mayEvict(storageId: StorageId): boolean
   readonly joiners: readonly Joiner[]
+  readonly orders: readonly Order[]
   /** Whether replicas that are missing may be restored elsewhere now (the grace period is over). */
   readonly mayRepair: boolean
 }
@@ -48,6 +50,8 @@ export interface Planning {
   readonly stopping: Set<StorageId>
   /** Members restarted without a clean stop where the disk does not keep what was acknowledged. */
   readonly forgetful: Set<StorageId>
+  /** Members that are down and are to be no members any more. */
+  readonly forgotten: Set<StorageId>
   isUrgent: boolean
   evicts: boolean
 }
@@ -62,10 +66,12 @@ export function planNext(view: View, situation: Situation): Plan | undefined {
     reasons: [],
     stopping: new Set(),
     forgetful: new Set(),
+    forgotten: new Set(),
     isUrgent: false,
     evicts: false,
   }
   planMembers(planning)
+  planOrders(planning)
   planSlots(planning)
   planDepartures(planning)
   planVoters(planning)
@@ -116,11 +122,16 @@ function planReported(planning: Planning, member: ViewMember, report: Report): v
   }
   if (report.standing === "down") {
     if (member.standing !== "down") planning.stopping.add(member.storageId)
-  } else if (report.standing !== member.standing) {
+  } else if (report.standing !== member.standing && !isOutdated(member, report, planning.draft.view)) {
     planned = { ...planned, standing: report.standing }
     planning.reasons.push(`${address} is ${report.standing}`)
   }
   if (planned !== member) planning.draft.setMember(planned)
+}
+
+/** Who is ordered to leave says so itself once it has seen that view; what it said before counts no more. */
+function isOutdated(member: ViewMember, report: Report, view: View): boolean {
+  return member.standing === "leaving" && report.epoch < view.epoch
 }
 
 /** A node whose id belongs to another storage comes in its place once that one is down, holds nothing and has no vote. */
@@ -148,8 +159,9 @@ function planDepartures(planning: Planning): void {
     planning.reasons.push(`${member.address} stops`)
   }
   for (const member of draft.view.members) {
-    if (draft.member(member.storageId)?.standing !== "leaving" || holdsPlaces(draft, member.storageId))
-      continue
+    const isLeaving =
+      draft.member(member.storageId)?.standing === "leaving" || planning.forgotten.has(member.storageId)
+    if (!isLeaving || holdsPlaces(draft, member.storageId)) continue
     if (draft.voterList().includes(member.storageId)) continue
     draft.removeMember(member.storageId)
     planning.reasons.push(`${member.address} leaves the cluster`)
