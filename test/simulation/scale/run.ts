@@ -290,6 +290,7 @@ function timeLook(view: View, { member }: ScaleNode): number {
     report: (storageId: StorageId) => member.roll.report(view, storageId, { monotonicMs: now, wallMs: 0 }),
     mayEvict: () => false,
     joiners: [],
+    orders: [],
     mayRepair: true,
   }
   planNext(view, situation)
