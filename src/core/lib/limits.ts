@@ -49,6 +49,8 @@ export const connectionSilentMs = 15_000
 export const pingIntervalMs = 5_000
 /** Requests one session may have in flight; more are left in the socket. */
 export const sessionRequestsMax = 4096
+/** Orders of operators that wait for their answer at one node. */
+export const nodeOrdersMax = 64
 /** Scans that one node works on at once; more are told to try again. */
 export const nodeScansMax = 64
 

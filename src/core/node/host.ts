@@ -23,6 +23,7 @@
 import type { Request } from "../entry/request.ts"
 import type { Now } from "../lib/clock.ts"
 import type { DurableRecord, PeerMessage, Recovered } from "../member/event.ts"
+import type { Order } from "../member/order.ts"
 import type { Requester } from "../replication/prepared.ts"
 import type { FlushedSlot, SlotPiece, TailPiece, TailWanted } from "../replication/transfer.ts"
 import type { Address, StorageId, View } from "../view/view.ts"
@@ -50,6 +51,8 @@ export interface NodeInput {
   endTurn(now: Now): void
   /** `stop`: clean stop, comes back later. `leave`: permanent removal, all replicas move away first. */
   stop(how: "stop" | "leave", now: Now): void
+  /** An operator's wish; to be given to a voter. */
+  order(order: Order, forMs: number, now: Now): void
   /** Whether all answers written so far may still leave. To be asked with clocks read anew. */
   answersHold(now: Now): boolean
   /** Storage believes that this entry (latin1) of a slot whose primary is here has expired. */

@@ -16,6 +16,7 @@ import type { Now } from "../lib/clock.ts"
 import { hopsMax, progressMs, tickMs } from "../lib/limits.ts"
 import type { MemberEffect, MemberEvent, MemberOptions, PeerMessage, Recovered } from "../member/event.ts"
 import { Member } from "../member/member.ts"
+import type { Order } from "../member/order.ts"
 import type { Draw } from "../member/seat.ts"
 import { onAppend } from "../replication/backup.ts"
 import type { Text } from "../replication/clients.ts"
@@ -122,6 +123,10 @@ export class Node implements NodeInput {
 
   stop(how: "stop" | "leave", now: Now): void {
     this.step({ kind: "stop", how }, now)
+  }
+
+  order(order: Order, forMs: number, now: Now): void {
+    this.step({ kind: "order", order, forMs }, now)
   }
 
   private step(event: MemberEvent, now: Now): void {

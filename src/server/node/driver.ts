@@ -32,6 +32,8 @@ const roomGrantedBytes = 64 * 1024
 /** Everything that is not one entry's affair: lists and questions about the node. */
 export interface SideRequests {
   handle(request: Request, session: Session): void
+  /** Ten times a second. */
+  tick(): void
 }
 
 export interface DriverOptions {
@@ -204,6 +206,7 @@ export class Driver {
   /** Ten times a second: the deadlines of membership and links. */
   tickCluster(): void {
     this.cluster.tick(this.clock.read())
+    this.side.tick()
     this.schedule()
   }
 

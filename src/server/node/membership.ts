@@ -4,6 +4,7 @@
  */
 import type { Now } from "../../core/lib/clock.ts"
 import type { Identity, MemberEvent, MemberOptions, PeerMessage, Recovered } from "../../core/member/event.ts"
+import type { Order } from "../../core/member/order.ts"
 import { Member } from "../../core/member/member.ts"
 import type { Draw } from "../../core/member/seat.ts"
 import type { NodeHost } from "../../core/node/host.ts"
@@ -47,6 +48,10 @@ export class Membership {
 
   stop(how: "stop" | "leave", now: Now): void {
     this.step({ kind: "stop", how }, now)
+  }
+
+  order(order: Order, forMs: number, now: Now): void {
+    this.step({ kind: "order", order, forMs }, now)
   }
 
   private step(event: MemberEvent, now: Now): void {

@@ -5,7 +5,11 @@ import { nodeScansMax } from "../../core/lib/limits.ts"
 import { code } from "../../wire/errors.ts"
 import type { ValueMap } from "../../wire/writer.ts"
 import type { Session } from "../net/session.ts"
+import { version } from "../version.ts"
 import type { Driver } from "./driver.ts"
+import { ClusterOrders, type OrderAnswer } from "./orders.ts"
+
+const none = new Uint8Array(0)
 
 export interface NodeFacts {
   status(): ValueMap
@@ -22,11 +26,25 @@ export interface NodeFacts {
 export class SideRequests {
   private readonly driver: Driver
   private readonly facts: NodeFacts
+  private readonly orders: ClusterOrders
   private scans = 0
 
   constructor(driver: Driver, facts: NodeFacts) {
     this.driver = driver
     this.facts = facts
+    this.orders = new ClusterOrders(
+      {
+        get view() {
+          return driver.cluster.view
+        },
+        get storageId() {
+          return driver.storage.identity.storageId
+        },
+        order: (order, forMs) => driver.cluster.membership.order(order, forMs, driver.clock.read()),
+        now: () => driver.clock.read(),
+      },
+      version,
+    )
   }
 
   handle(request: Request, session: Session): void {
@@ -48,8 +66,36 @@ export class SideRequests {
         this.answered(request, 0)
         return facts.stop(reason)
       }
+      case operation.cluster_plan:
+      case operation.cluster_set:
+      case operation.cluster_remove_node:
+        return this.orders.handle(request, this.answerTo(request, session))
       default:
         this.refuse(request, session, code.unknown_operation)
+    }
+  }
+
+  /** Ten times a second. */
+  tick(): void {
+    this.orders.tick()
+  }
+
+  /** Where the answer to an order goes, whenever it comes. */
+  private answerTo({ opcode, requestId }: Request, session: Session): OrderAnswer {
+    const { answers, data } = this.driver
+    return {
+      done: () => {
+        data.counters.answered(opcode, 0, none, 0, 0)
+        answers.ok(session, requestId)
+      },
+      document: (document) => {
+        data.counters.answered(opcode, 0, none, 0, 0)
+        answers.writer(session)?.documentReply(requestId, document)
+      },
+      error: (errorCode, message) => {
+        data.counters.fail(opcode)
+        answers.error(session, requestId, errorCode, message)
+      },
     }
   }
 
