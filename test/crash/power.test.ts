@@ -3,7 +3,8 @@
  * moments may leave it (synced writes certainly, others in any part), and the node is started on that: all that had been
  * acknowledged by then must be there. This also proves that no acknowledgement comes before the fsync of its batch.
  *
- * `QDB_FAILURES=500` tries as many moments; `QDB_SEED` chooses others.
+ * `QDB_FAILURES=500` tries as many moments; `QDB_SEED` chooses others. `QDB_FAILURES=each` tries the moments before and after
+ * each fsync and after each acknowledgement, and drops everything that was not synced.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -15,7 +16,7 @@ import { canTrace, runChild } from "./process.ts"
 import { Disk, type Event, readRecording, recordingArguments } from "./recording.ts"
 import { Expectation, script } from "./script.ts"
 
-const failures = Number(process.env["QDB_FAILURES"] ?? 12)
+const asked = process.env["QDB_FAILURES"] ?? "12"
 const seed = Number(process.env["QDB_SEED"] ?? 1)
 const stepCount = 60
 let directory = ""
@@ -33,7 +34,7 @@ function acknowledgedBefore(events: readonly Event[], end: number): Set<number> 
 }
 
 describe("a power failure", () => {
-  test(`costs nothing that was acknowledged, at ${failures} moments`, async (context) => {
+  test(`costs nothing that was acknowledged, at ${asked} moments`, async (context) => {
     if (!canTrace()) context.skip("needs strace, and leave to trace")
     const path = join(directory, "data")
     const recording = join(directory, "strace.txt")
@@ -53,9 +54,13 @@ describe("a power failure", () => {
     const outputs = events.flatMap((event, index) =>
       event.kind === "output" && index > opened ? [index + 1] : [],
     )
-    const moments = Array.from({ length: failures }, (_, i) =>
+    const syncs = events.flatMap((event, index) =>
+      event.kind === "sync" && index > opened ? [index, index + 1] : [],
+    )
+    const drawn = Array.from({ length: asked === "each" ? 0 : Number(asked) }, (_, i) =>
       i % 2 === 0 ? prng.pick(outputs) : prng.between(opened + 1, events.length),
-    ).sort((a, b) => a - b)
+    )
+    const moments = [...(asked === "each" ? new Set([...outputs, ...syncs]) : drawn)].sort((a, b) => a - b)
     const disk = new Disk()
     let next = 0
     const wrong: string[] = []
@@ -63,7 +68,7 @@ describe("a power failure", () => {
       for (; next < moment; next++) disk.step(events[next] as Event, next)
       const copy = join(directory, `copy-${i}`)
       mkdirSync(copy)
-      const strict = i % 3 === 0
+      const strict = asked === "each" || i % 3 === 0
       for (const [name, bytes] of disk.fail(strict ? undefined : prng.fork()))
         writeFileSync(join(copy, basename(name)), bytes)
       const expectation = new Expectation()
@@ -76,6 +81,7 @@ describe("a power failure", () => {
       }
       rmSync(copy, { recursive: true })
     }
+    console.log(`${moments.length} failures`)
     expect(wrong).toEqual([])
   }, 1_200_000)
 })
