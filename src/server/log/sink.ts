@@ -77,11 +77,18 @@ export class FileSink implements LogSink {
         this.pending.unshift(renderLine(line, this.format))
         this.lost = 0
       }
-      writeSync(this.descriptor, this.pending.join(""))
-      this.pending = []
+      this.writeAll(this.descriptor, Buffer.from(this.pending.join("")))
     } catch (cause) {
       // Kept for the next flush; `pendingLinesMax` bounds what is kept.
       void cause
+    }
+  }
+
+  /** A disk that becomes full takes a part, and fails at the next call. */
+  private writeAll(descriptor: number, bytes: Buffer): void {
+    for (let at = 0; at < bytes.length;) {
+      at += writeSync(descriptor, bytes, at)
+      this.pending = at < bytes.length ? [bytes.toString("utf8", at)] : []
     }
   }
 

@@ -5,6 +5,7 @@
  * The message is passed as the format with its per cent signs doubled, because calling a variadic function through a
  * foreign interface is not portable between calling conventions.
  */
+import { openLibc } from "../../platform/libc.ts"
 import type { Line } from "./line.ts"
 import type { LogSink } from "./sink.ts"
 
@@ -20,17 +21,9 @@ export class SyslogSink implements LogSink {
 
   /** @throws where libc cannot be called */
   constructor() {
-    // oxlint-disable-next-line typescript/no-require-imports
-    const { dlopen, FFIType } = require("bun:ffi") as typeof import("bun:ffi")
-    const library =
-      process.platform === "darwin"
-        ? "libc.dylib"
-        : process.platform === "freebsd"
-          ? "libc.so.7"
-          : "libc.so.6"
-    const { symbols } = dlopen(library, {
-      openlog: { args: [FFIType.ptr, FFIType.i32, FFIType.i32], returns: FFIType.void },
-      syslog: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.void },
+    const symbols = openLibc({
+      openlog: { args: ["ptr", "i32", "i32"], returns: "void" },
+      syslog: { args: ["i32", "ptr"], returns: "void" },
     })
     symbols.openlog(this.identity, withPid, facilityDaemon)
     this.syslog = (priority, text) => symbols.syslog(priority, text)

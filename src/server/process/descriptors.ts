@@ -2,6 +2,8 @@
  * File descriptors: each session needs one. The soft limit is raised to the hard one at start (`setrlimit`, POSIX), and what
  * there is then is compared with the sessions the configuration allows.
  */
+import { openLibc } from "../../platform/libc.ts"
+
 /** Descriptors that are not sessions: log, tables, their write-ahead logs, workers, listeners. */
 export const descriptorsReserved = 100
 
@@ -14,19 +16,8 @@ const infinite = 2n ** 63n - 1n
  */
 export function raiseDescriptorLimit(): number | undefined {
   if (process.platform === "win32" || !("bun" in process.versions)) return undefined
-  // oxlint-disable-next-line typescript/no-require-imports
-  const { dlopen, FFIType } = require("bun:ffi") as typeof import("bun:ffi")
-  const library =
-    process.platform === "darwin" ? "libc.dylib" : process.platform === "freebsd" ? "libc.so.7" : "libc.so.6"
-  const signature = { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 } as const
-  let symbols
-  try {
-    symbols = dlopen(library, { getrlimit: signature, setrlimit: signature }).symbols
-  } catch (cause) {
-    // musl's library has another name; without it the limit stays what it is, and is not known.
-    void cause
-    return undefined
-  }
+  const signature = { args: ["i32", "ptr"], returns: "i32" } as const
+  const symbols = openLibc({ getrlimit: signature, setrlimit: signature })
   const limits = new BigUint64Array(2)
   if (symbols.getrlimit(resource, limits) !== 0) return undefined
   const [soft, hard] = [limits[0] as bigint, limits[1] as bigint]
