@@ -213,12 +213,17 @@ class Committer {
     if (this.control.abandoned) process.exit()
   }
 
-  /** Copies records from `tail` up to `head`, or up to a batch's bound, behind the header's place. @returns their bytes */
+  /**
+   * Copies records from `tail` up to `head`, or up to a batch's bound, behind the header's place. A batch ends with a `cut`:
+   * the table takes whole batches, and behind it may stand what keeps the log from being settled.
+   * @returns their bytes
+   */
   private async gather(head: number): Promise<number> {
     const size = this.ring.length
     let length = 0
     let runStart = this.tail % size
     let runEnd = runStart
+    let behindCut = false
     while (this.tail < head) {
       const at = this.tail % size
       const here = this.ringView.getUint32(at, true)
@@ -227,6 +232,10 @@ class Committer {
       const plain = kind !== elsewhere && kind !== recordKind.padding
       const record = kind === elsewhere ? this.ringView.getUint32(at + 12, true) : plain ? here : 0
       if (length > 0 && length + record > logBatchBytesMax) break
+      if (kind !== recordKind.padding) {
+        if (behindCut && kind !== recordKind.cut) break
+        behindCut = kind === recordKind.cut
+      }
       if (plain) runEnd = at + here
       else {
         this.copyRun(runStart, runEnd, length)

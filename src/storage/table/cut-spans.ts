@@ -39,9 +39,18 @@ export class CutSpans {
     this.spans.push(span)
   }
 
+  get isEmpty(): boolean {
+    return this.spans.length === 0
+  }
+
+  /** @returns the last batch up to `wanted` at which a round may end */
+  endBefore(wanted: number): number {
+    return this.step(wanted, (span) => span.first - 1)
+  }
+
   /** @returns the last batch from `first` on at which a round that would end with `wanted` may end, or else the next */
   end(first: number, wanted: number): number {
-    const earlier = this.step(wanted, (span) => span.first - 1)
+    const earlier = this.endBefore(wanted)
     return earlier >= first ? earlier : this.step(wanted, (span) => span.last)
   }
 

@@ -15,12 +15,16 @@ import { CutSpans } from "./cut-spans.ts"
 
 const batchesPerRead = 8
 
+type Visit = (record: RecordView, batch: number, position: number) => void
+
 export class SettledLog {
   readonly path: string
   private readonly control: LogControl
   private readonly database: SqlDatabase
   private readonly reader: LogReader
   private readonly record = new RecordView()
+  /** What `outsideCuts` found last. */
+  private outside = { settled: -1, place: { batch: 0, position: 0 } }
   /** Of the records of one batch. */
   private readonly offsets: number[] = []
 
@@ -37,7 +41,28 @@ export class SettledLog {
     const { batch } = this.control
     const { settled } = this.control
     if (batch <= known.batch || settled <= known.position) return known
-    return this.lastEndingBy(settled, known, batch)
+    const place = this.lastEndingBy(settled, known, batch)
+    return place.batch === batch || place.position === settled
+      ? place
+      : this.outsideCuts(place, known, settled)
+  }
+
+  /** The settled position lies inside the batch behind `place`: a cut in that part may void records up to `place`. */
+  private outsideCuts(place: LogPlace, known: LogPlace, settled: number): LogPlace {
+    if (this.outside.settled === settled && this.outside.place.batch >= known.batch) return this.outside.place
+    const next = place.batch + 1
+    const spans = new CutSpans()
+    let found = place
+    this.walkBack(place, { batch: next, position: this.endOf(next) }, (record, batch, position) => {
+      if (position <= settled) spans.add(record, batch)
+    })
+    if (!spans.isEmpty) {
+      this.walkBack(known, place, (record, batch) => spans.add(record, batch))
+      const batch = spans.endBefore(place.batch)
+      found = batch <= known.batch ? known : { batch, position: this.endOf(batch) }
+    }
+    this.outside = { settled, place: found }
+    return found
   }
 
   private lastEndingBy(position: number, known: LogPlace, high: number): LogPlace {
@@ -70,8 +95,8 @@ export class SettledLog {
     return spans
   }
 
-  /** Visits the records behind `from` up to `to`, the last one first. @throws StorageError */
-  walkBack(from: LogPlace, to: LogPlace, visit: (record: RecordView, batch: number) => void): void {
+  /** Visits the records behind `from` up to `to`, the last one first, with their ends. @throws StorageError */
+  walkBack(from: LogPlace, to: LogPlace, visit: Visit): void {
     for (let next = to.batch; next > from.batch;) {
       const rows = this.named(() => this.reader.down(next, from.batch + 1, batchesPerRead))
       if (rows.length === 0) throw new StorageError(`${this.path}: batch ${next} is missing`)
@@ -84,7 +109,7 @@ export class SettledLog {
     }
   }
 
-  private walkBatch(row: LogRow, number: number, visit: (record: RecordView, batch: number) => void): number {
+  private walkBatch(row: LogRow, number: number, visit: Visit): number {
     const header = openBatch(row.batch)
     if (typeof header === "string" || row.number !== number || header.number !== number)
       throw new StorageError(
@@ -96,7 +121,11 @@ export class SettledLog {
       record.at(row.batch, offset)
       offsets.push(offset)
     }
-    for (let i = offsets.length - 1; i >= 0; i--) visit(record.at(row.batch, offsets[i] as number), number)
+    let { end } = header
+    for (let i = offsets.length - 1; i >= 0; i--) {
+      visit(record.at(row.batch, offsets[i] as number), number, end)
+      end -= record.length
+    }
     return header.end
   }
 
