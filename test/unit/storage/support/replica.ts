@@ -74,6 +74,8 @@ export class Replica {
         memoryBytesMax: 64 * 1024 * 1024,
         memoryEntriesMax: 0,
         diskBytesMax: 0,
+        diskWarnShare: 0.9,
+        diskWarnIntervalMs: 1_000,
         partitions: 1,
         onProgress: () => replica.progress(),
         onFatal: (error) => {
