@@ -15,7 +15,7 @@ import {
 import type { DiskStorage } from "../../../../src/storage/disk-storage.ts"
 import { openStorage } from "../../../../src/storage/open.ts"
 import type { Storage, StorageOptions } from "../../../../src/storage/storage.ts"
-import { type ModelRecord, RecordModel } from "./record-model.ts"
+import type { ModelRecord, RecordModel } from "./record-model.ts"
 
 export interface Pending {
   readonly record: ModelRecord
