@@ -3,25 +3,12 @@
  * replaced by snapshots, in one log. It stands for the core, so that a fault found here is the storage engine's.
  */
 import { absent, unknown } from "../../../../src/core/entry/memory.ts"
-import {
-  noResult,
-  recordBytes,
-  recordEffect,
-  recordHeaderBytes,
-  recordKind,
-  RecordView,
-  writeRecordHeader,
-} from "../../../../src/core/entry/record.ts"
+import { recordKind, RecordView } from "../../../../src/core/entry/record.ts"
 import type { DiskStorage } from "../../../../src/storage/disk-storage.ts"
 import { openStorage } from "../../../../src/storage/open.ts"
 import type { Storage, StorageOptions } from "../../../../src/storage/storage.ts"
+import { decode, type Pending, writeRecord } from "./record-bytes.ts"
 import type { ModelRecord, RecordModel } from "./record-model.ts"
-
-export interface Pending {
-  readonly record: ModelRecord
-  readonly bytes: Uint8Array
-  readonly offset: number
-}
 
 interface SlotState {
   sequence: number
@@ -30,7 +17,6 @@ interface SlotState {
 }
 
 const latin1 = (text: string) => Buffer.from(text, "latin1")
-const epoch = 3
 
 export class Replica {
   storage!: Storage
@@ -136,44 +122,9 @@ export class Replica {
   // Writing
 
   private append(part: Partial<ModelRecord> & { kind: number; slot: number }): Pending {
-    const { kind, slot, sequence = 0, alias = "", content, client, number = 0, floor = 0 } = part
-    const { log } = this.storage
-    const [key, value] = [latin1(alias), latin1(content ?? "")]
-    const uncommitted = part.uncommitted ?? 0
-    const effect =
-      alias === "" || kind === recordKind.forgetClients
-        ? recordEffect.none
-        : content === undefined
-          ? recordEffect.remove
-          : recordEffect.store
-    const offset = log.reserve(recordBytes(key.length, value.length, noResult))
-    const { bytes, view, position } = log
-    writeRecordHeader(
-      view,
-      offset,
-      kind,
-      effect,
-      slot,
-      epoch,
-      0,
-      sequence,
-      1_795_000_000_000 + sequence,
-      0,
-      number,
-      floor,
-      3,
-      key.length,
-      value.length,
-      noResult,
-      uncommitted,
-    )
-    bytes.fill(0, offset + 40, offset + 56)
-    if (client !== undefined) bytes.set(latin1(client), offset + 40)
-    bytes.set(key, offset + recordHeaderBytes)
-    bytes.set(value, offset + recordHeaderBytes + key.length)
-    const record = { kind, slot, sequence, alias, content, client, number, floor, position, uncommitted }
-    this.model.log.push(record)
-    return { record, bytes, offset }
+    const pending = writeRecord(this.storage.log, part)
+    this.model.log.push(pending.record)
+    return pending
   }
 
   /** A write that waits for its commit. */
@@ -246,18 +197,7 @@ export class Replica {
     Object.assign(this.slot(slot), { sequence, committed: sequence })
   }
   forget(client: string): void {
-    // In the log the id is the note's alias; it is kept as the client here.
-    const { log } = this.storage
-    const offset = log.reserve(recordBytes(16, 0, noResult))
-    const { bytes, view, position } = log
-    const kind = recordKind.forgetClients
-    writeRecordHeader(view, offset, kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, noResult)
-    bytes.fill(0, offset + 40, offset + 56)
-    bytes.set(latin1(client), offset + recordHeaderBytes)
-    const plain = { slot: 0, sequence: 0, alias: "", content: undefined, number: 0, floor: 0, uncommitted: 0 }
-    const record = { ...plain, kind, client, position }
-    this.model.log.push(record)
-    this.notes.push({ record, bytes, offset })
+    this.notes.push(this.append({ kind: recordKind.forgetClients, slot: 0, client }))
   }
 
   // Progress
@@ -419,17 +359,4 @@ export class Replica {
   async crash(): Promise<void> {
     await (this.storage as DiskStorage).kill()
   }
-}
-
-function decode(view: RecordView, position: number): ModelRecord {
-  const { kind, slot, sequence, number, floor, uncommitted, bytes, aliasOffset, contentOffset } = view
-  const text = (start: number, end: number) => Buffer.from(bytes.subarray(start, end)).toString("latin1")
-  const alias = text(aliasOffset, contentOffset)
-  const removed = view.effect !== recordEffect.store
-  const content = removed ? undefined : text(contentOffset, contentOffset + view.contentLength)
-  if (kind === recordKind.forgetClients)
-    return { kind, slot, sequence, alias: "", content, client: alias, number, floor, position, uncommitted }
-  const id = text(view.clientOffset, view.clientOffset + 16)
-  const client = id.startsWith("\0") ? undefined : id
-  return { kind, slot, sequence, alias, content, client, number, floor, position, uncommitted }
 }
