@@ -18,7 +18,7 @@ const testEntry = /^(test\/.*\.test\.tsx?|test\/support\/reporter\.ts|vitest\.co
 const ambient = /\.d\.ts$/
 
 /** Path prefixes of parts that wait for the one that connects them: what a cluster needs beyond one node. */
-export const waitingParts: ReadonlyArray<string> = ["src/core/node/node.ts"]
+export const waitingParts: ReadonlyArray<string> = []
 
 export function checkDeadFiles(
   graph: ImportGraph,

@@ -5,31 +5,29 @@
  * reason to stop. On the way out: no new sessions, no new requests, what is in flight is answered, then the table is
  * flushed and the directory unlocked.
  */
-import { Deferred, Effect, type Scope } from "effect"
+import { Deferred, Effect, Option, type Scope } from "effect"
 import { availableParallelism } from "node:os"
 import { formatAddress } from "../config/address.ts"
 import type { Loaded } from "../config/load.ts"
 import { problemText } from "../config/problem.ts"
 import { assert } from "../core/lib/assert.ts"
-import { licenseReminderCheckMs, stopTimeoutMs } from "../core/lib/limits.ts"
+import { cleanStopMs, licenseReminderCheckMs, stopMarginMs, stopTimeoutMs } from "../core/lib/limits.ts"
 import { formatNodeId, parseNodeId, unsetNodeId } from "../core/ring/node-id.ts"
-import { Recovery } from "../core/replication/recovery.ts"
 import { startDirectoryOver } from "../storage/directory/data-directory.ts"
 import { openStorage } from "../storage/open.ts"
 import { type Storage, StorageError, type StorageOptions } from "../storage/storage.ts"
 import { type HttpListener, HttpStartError, startHttp } from "../http/listener.ts"
 import type { Context, End } from "./context.ts"
+import type { ClusterSecret } from "./link/secret.ts"
 import { checkLicense } from "./license-check.ts"
 import type { Logger } from "./log/logger.ts"
 import { openLogger } from "./log/open.ts"
 import { Listener } from "./net/listener.ts"
-import { Answers } from "./net/answers.ts"
-import { Driver, makeData } from "./node/driver.ts"
+import { Driver } from "./node/driver.ts"
 import { LoopLag } from "./node/loop-lag.ts"
 import { SideRequests } from "./node/side-requests.ts"
 import { SlowLog } from "./node/slow-log.ts"
-import type { Cluster } from "./node/cluster.ts"
-import { addressOf, clusterSources, enterCluster, readSecret } from "./node/enter.ts"
+import { addressOf, clusterSources, hostEvents, makeCluster, readSecret } from "./node/enter.ts"
 import { clusterStatus, nodeTopology } from "./node/cluster-status.ts"
 import { nodeStatus, type StatusSources } from "./node/status.ts"
 import { startTimers } from "./node/timers.ts"
@@ -60,6 +58,7 @@ function runNode(loaded: Loaded, onReady: () => void): Effect.Effect<End, StartE
   return Effect.scoped(
     Effect.gen(function* () {
       const ended = yield* Deferred.make<End>()
+      const endedAgain = yield* Deferred.make<End>()
       const { logger: settings } = loaded.config.local
       const logger = yield* Effect.acquireRelease(
         starting(() => openLogger(settings)),
@@ -68,7 +67,9 @@ function runNode(loaded: Loaded, onReady: () => void): Effect.Effect<End, StartE
       const context: Context = {
         loaded,
         logger,
-        end: (end) => void Effect.runSync(Deferred.succeed(ended, end)),
+        end: (end) => {
+          if (!Effect.runSync(Deferred.succeed(ended, end))) Effect.runSync(Deferred.succeed(endedAgain, end))
+        },
       }
       for (const warning of loaded.warnings) logger.warning("configuration", problemText(warning))
       yield* watchFailures(context)
@@ -83,19 +84,31 @@ function runNode(loaded: Loaded, onReady: () => void): Effect.Effect<End, StartE
       )
       const node = yield* startNode(context)
       // Who needs nobody serves before it says so; who needs others would keep a script that starts them waiting for ever.
-      if (node.cluster.isAlone)
+      if (node.driver.cluster.isAlone)
         yield* Effect.raceFirst(
           Effect.promise(() => node.serves),
           Deferred.await(ended),
         )
       logger.info("qdbd", `qdbd ${version} ready on ${node.endpoint} pid ${process.pid} node ${node.nodeId}`)
       onReady()
-      const end = yield* Deferred.await(ended)
+      const first = yield* Deferred.await(ended)
+      const end = first.kind === "stop" ? yield* takeLeave(first, node.driver, endedAgain) : first
       if (end.kind === "failure") return yield* crash(context, end.error, node)
       if (end.kind === "refused") return yield* Effect.fail(end.error)
       logger.info("qdbd", end.kind === "stop" ? "stopping" : "starting over", { why: end.why })
       return end
     }),
+  )
+}
+
+/** A clean stop: what this node serves is handed over first, if there is anybody, and if it does not take too long. */
+function takeLeave(end: End, driver: Driver, endedAgain: Deferred.Deferred<End>): Effect.Effect<End> {
+  const others = (driver.view?.members.length ?? 0) > 1
+  if (!others || driver.node.hasStopped) return Effect.succeed(end)
+  driver.stop("stop")
+  return Effect.map(
+    Effect.timeoutOption(Deferred.await(endedAgain), cleanStopMs + stopMarginMs),
+    Option.getOrElse(() => end),
   )
 }
 
@@ -133,7 +146,7 @@ function watchFailures(context: Context): Effect.Effect<void, StartError, Scope.
 interface RunningNode {
   readonly endpoint: string
   readonly nodeId: string
-  readonly cluster: Cluster
+  readonly driver: Driver
   /** The node answers for the first time. */
   readonly serves: Promise<void>
   readonly state: () => unknown
@@ -150,22 +163,23 @@ function startNode(context: Context): Effect.Effect<RunningNode, StartError, Sco
     if (pidFile !== undefined) yield* resource(() => writePidFile(pidFile))
 
     const listener = makeListener(context)
-    const { driver, storage } = yield* openNode(context, listener)
+    let serving: () => void = () => undefined
+    const serves = new Promise<void>((resolve) => (serving = resolve))
+    const { driver, storage } = yield* openNode(context, listener, secret, serving)
     yield* Effect.acquireRelease(
       starting(() => listener.start(driver)),
       () => stopServing(listener, driver, logger),
     )
     const lag = new LoopLag()
     const sources = statusSources(context, storage, driver, listener, lag)
-    const { cluster, serves } = yield* starting(() => enterCluster(context, driver, sources.endpoint, secret))
-    yield* resource(() => () => cluster.links.close(performance.now()))
+    yield* resource(() => () => driver.cluster.links.close(performance.now()))
     facts.set(driver, sources)
     yield* Effect.acquireRelease(
       starting(() => openHttp(context)),
       (http) => Effect.promise(async () => http?.stop()),
     )
     yield* resource(() => startTimers({ driver, listener, storage, logger, lag }))
-    yield* starting(() => cluster.start())
+    driver.start(sources.endpoint)
     yield* resource(() => {
       const timer = setInterval(() => license.remind(), licenseReminderCheckMs)
       return () => clearInterval(timer)
@@ -173,7 +187,7 @@ function startNode(context: Context): Effect.Effect<RunningNode, StartError, Sco
     return {
       endpoint: sources.endpoint,
       nodeId: storage.identity.nodeId,
-      cluster,
+      driver,
       serves,
       state: () => ({ node: nodeStatus(sources), cluster: clusterStatus(clusterSources(context, driver)) }),
     }
@@ -212,11 +226,12 @@ function makeListener(context: Context): Listener {
 function openNode(
   context: Context,
   listener: Listener,
+  secret: ClusterSecret | undefined,
+  onServing: () => void,
 ): Effect.Effect<{ driver: Driver; storage: Storage }, StartError, Scope.Scope> {
   return Effect.gen(function* () {
     const { config } = context.loaded
     const running: { driver: Driver | undefined } = { driver: undefined }
-    let parts: { readonly answers: Answers; readonly data: ReturnType<typeof makeData> } | undefined
     const contentBytesMax = config.global.depot.max_entry_bytes
     const opening = Effect.tryPromise({
       try: () =>
@@ -227,29 +242,23 @@ function openNode(
             (token) => running.driver?.metaPersisted(token),
           ),
           (storage) => {
-            const answers: Answers = new Answers(
-              storage.memory,
-              (slot, alias) => storage.load(slot, alias),
-              (session) => running.driver?.markDirty(session),
-            )
-            const data = makeData(storage, contentBytesMax, answers)
-            parts = { answers, data }
-            return new Recovery(data.replication, performance.now())
+            const driver = new Driver(storage, makeCluster(context, storage, secret, running), {
+              contentBytesMax,
+              sideRequests: (made) => new SideRequests(made, nodeFacts(context, made)),
+              resume: (session) => listener.resume(session),
+              drop: (session) => listener.drop(session),
+              slowLog: new SlowLog(context.logger, config.local.logger.slow_operation_ms),
+              events: hostEvents(context, onServing),
+            })
+            running.driver = driver
+            return driver.recovery()
           },
         ),
       catch: (cause) => (cause instanceof StorageError ? new StartError(cause.message) : new Defect(cause)),
     }).pipe(Effect.catchTag("Defect", (defect) => Effect.die(defect.cause)))
     const storage = yield* Effect.acquireRelease(opening, (opened) => closeStorage(opened, context.logger))
-    if (parts === undefined) return yield* Effect.die(new Error("storage did not recover"))
-    const { answers, data } = parts
-    const driver = new Driver(storage, data, answers, {
-      contentBytesMax,
-      sideRequests: (made) => new SideRequests(made, nodeFacts(context, made)),
-      resume: (session) => listener.resume(session),
-      drop: (session) => listener.drop(session),
-      slowLog: new SlowLog(context.logger, config.local.logger.slow_operation_ms),
-    })
-    running.driver = driver
+    const { driver } = running
+    if (driver === undefined) return yield* Effect.die(new Error("storage did not recover"))
     return { driver, storage }
   })
 }

@@ -313,6 +313,8 @@ export const slowOperationLinesPerSecond = 50
 /** Bytes of an alias that a log line shows. */
 export const logAliasBytesMax = 128
 
+/** The core ends a clean stop by itself; this much later it is ended without. */
+export const stopMarginMs = 1_000
 /** What is in flight at a stop is waited for this long. */
 export const stopTimeoutMs = 10_000
 /** How often a running daemon looks whether its license is about to expire: once a day. */

@@ -94,6 +94,11 @@ export class Node implements NodeInput {
     this.replication.host = host
   }
 
+  /** Nothing is handed in any more. */
+  get hasStopped(): boolean {
+    return this.isStopped
+  }
+
   /** Takes what storage has recovered; before `start`. */
   recovery(now: Now): Recovery {
     return new Recovery(this.replication, now.monotonicMs)

@@ -2,6 +2,7 @@
  * A connection that another node has dialled: its hello is answered, with a challenge where a cluster secret is set, and
  * until the challenge is met nothing else that it says is looked at. After that its messages go to the node.
  */
+import type { DataMessage } from "../../core/node/data-message.ts"
 import type { PeerMessage } from "../../core/member/event.ts"
 import { code } from "../../wire/errors.ts"
 import type { Hello, NodeIdentity } from "../../wire/hello.ts"
@@ -13,6 +14,8 @@ export interface AcceptedOptions {
   readonly identity: NodeIdentity
   readonly secret: ClusterSecret | undefined
   readonly onControl: (message: PeerMessage) => void
+  /** The message is good only during the call: it refers to the frame's bytes. */
+  readonly onData: (message: DataMessage) => void
 }
 
 /** Why a connection between nodes is refused. */
@@ -25,6 +28,8 @@ export class AcceptedLink {
   readonly from: NodeIdentity
   /** What the answering hello carries. */
   readonly auth: Uint8Array | null
+  /** Records come on it: it is not read from while storage has no room for them. */
+  carriesRecords = false
   private readonly options: AcceptedOptions
   /** Until the proof has come. */
   private handshake: Handshake | undefined
@@ -74,15 +79,27 @@ export class AcceptedLink {
         writePong(session.out, frame.number)
         return undefined
       case "control":
-        if (
-          frame.message.from.storageId !== this.from.storageId ||
-          frame.message.from.boot !== this.from.boot
-        )
-          return { code: code.protocol_error, message: "The node speaks in the name of another." }
+        if (!this.isFrom(frame.message.from)) return impostor
         this.options.onControl(frame.message)
         return undefined
+      case "data": {
+        if (!this.isFrom(frame.message.from)) return impostor
+        const { kind } = frame.message.body
+        if (kind === "append" || kind === "piece" || kind === "forward") this.carriesRecords = true
+        this.options.onData(frame.message)
+        return undefined
+      }
       default:
         return { code: code.protocol_error, message: "A message between nodes is not understood." }
     }
   }
+
+  private isFrom({ storageId, boot }: { readonly storageId: string; readonly boot: number }): boolean {
+    return storageId === this.from.storageId && boot === this.from.boot
+  }
+}
+
+const impostor: PeerRefusal = {
+  code: code.protocol_error,
+  message: "The node speaks in the name of another.",
 }

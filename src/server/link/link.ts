@@ -108,6 +108,12 @@ export class Link {
     else this.options.onTraffic(0, before - this.outbox.unsentBytes)
   }
 
+  /** Throws away what has not left, and the connection where it may have left in part. */
+  forget(nowMs: number): void {
+    if (this.outbox.isCutOff) this.fail("what waited was thrown away", nowMs)
+    else this.outbox.clear()
+  }
+
   /** Keeps the deadlines. @returns false once the link is of no use: it has been idle for long */
   tick(nowMs: number): boolean {
     if (this.state === "closed") return false

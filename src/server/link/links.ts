@@ -1,7 +1,8 @@
 /** The links of a node, one per address and channel: made when something is to be sent, gone when idle for long. */
 import { linkBulkBytesMax, linkControlBytesMax } from "../../core/lib/limits.ts"
 import type { PeerMessage } from "../../core/member/event.ts"
-import { writeControl } from "../../wire/peer/frame.ts"
+import type { DataMessage } from "../../core/node/data-message.ts"
+import { writeControl, writeData } from "../../wire/peer/frame.ts"
 import type { Writer } from "../../wire/writer.ts"
 import { type Channel, Link, type LinkOptions } from "./link.ts"
 
@@ -23,6 +24,22 @@ export class Links {
 
   send(address: string, message: PeerMessage, nowMs: number): void {
     this.add(address, "control", (writer) => writeControl(writer, message), nowMs)
+  }
+
+  /** Acknowledgements go with the heartbeats: where there is no room for records they must still come through. */
+  sendData(address: string, message: DataMessage, nowMs: number): void {
+    const { kind } = message.body
+    const channel = kind === "appended" || kind === "taken" ? "control" : "bulk"
+    this.add(address, channel, (writer) => writeData(writer, message), nowMs)
+  }
+
+  get isDirty(): boolean {
+    return this.dirty.size > 0
+  }
+
+  /** Throws away what waits on the bulk links, as if the network had lost it. */
+  forget(nowMs: number): void {
+    for (const link of this.byKey.values()) if (link.options.channel === "bulk") link.forget(nowMs)
   }
 
   private add(address: string, channel: Channel, write: (writer: Writer) => void, nowMs: number): void {

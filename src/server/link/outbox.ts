@@ -12,6 +12,8 @@ export class Outbox {
   private readonly writer = new Writer()
   private readonly bytesMax: number
   private sent = 0
+  /** The system has taken a part of what is there, and perhaps of one frame. */
+  isCutOff = false
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax
@@ -41,12 +43,14 @@ export class Outbox {
     if (taken < 0) return false
     this.sent += taken
     if (this.unsentBytes === 0) this.clear()
+    else this.isCutOff = true
     return true
   }
 
   clear(): void {
     this.writer.clear()
     this.sent = 0
+    this.isCutOff = false
   }
 
   private cut(): void {

@@ -10,6 +10,8 @@ export class Answers implements Output {
   /** Called once per session and turn with something to send. */
   private readonly onDirty: (session: Session) => void
   failures = 0
+  /** Requests that were taken and are answered, also where nobody waits for the answer any more. */
+  answered = 0
 
   constructor(
     memory: EntryMemory,
@@ -69,6 +71,7 @@ export class Answers implements Output {
   writer(requester: object): ReplyWriter | undefined {
     const session = requester as Session
     session.inFlight--
+    this.answered++
     if (session.closed) return undefined
     if (!session.dirty) {
       session.dirty = true

@@ -152,9 +152,15 @@ export class Listener {
     if (unsent > sessionOutputBytesMax || (unsent > 0 && this.heldBytes > sessionsOutputBytesMax / 2))
       session.paused |= pause.output
     if (session.inFlight >= sessionRequestsMax) session.paused |= pause.requests
-    if (session.paused === pause.none && driver.hasRoom(session)) return false
+    if (session.paused === pause.none && this.hasRoom(session, driver)) return false
     session.socket.pause()
     return true
+  }
+
+  private hasRoom(session: Session, driver: Driver): boolean {
+    const { peer } = session
+    if (peer === undefined) return driver.hasRoom(session)
+    return !peer.carriesRecords || driver.hasRoomForRecords(session)
   }
 
   /** Called after the session's answers were sent, or when storage has room again: goes on reading if nothing holds it. */
@@ -196,7 +202,7 @@ export class Listener {
     } else {
       if (this.nodes >= nodeSessionsMax)
         return this.refuse(session, code.too_many_sessions, errorOf(code.too_many_sessions).message)
-      const link = driver.cluster.greet(first.hello)
+      const link = driver.greet(first.hello)
       if (!(link instanceof AcceptedLink)) {
         const from = session.socket.remoteAddress
         this.options.onNotice("warning", `refuses a node at ${from}: ${link.message}`)
@@ -214,7 +220,7 @@ export class Listener {
       versionMax: wireVersionMax,
       role: "node",
       softwareVersion: this.options.softwareVersion,
-      clusterId: driver.cluster.view?.clusterId ?? null,
+      clusterId: driver.view?.clusterId ?? null,
       node: { nodeId, storageId, boot },
       auth: session.peer?.auth ?? null,
       clockMs: Math.round(driver.clock.wallMs),

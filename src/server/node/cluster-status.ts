@@ -5,6 +5,7 @@
  * Voters hear every member's heartbeats; a node that does not vote knows the view alone, and takes it at its word.
  */
 import type { Now } from "../../core/lib/clock.ts"
+import { assert } from "../../core/lib/assert.ts"
 import type { Member } from "../../core/member/member.ts"
 import { formatNodeId, type NodeId } from "../../core/ring/node-id.ts"
 import { predecessorOf, successorOf } from "../../core/ring/order.ts"
@@ -17,11 +18,11 @@ import type {
   NodeReference,
   NodeTopology,
 } from "../../wire/status.ts"
-import type { Cluster } from "./cluster.ts"
+import type { Driver } from "./driver.ts"
 
 /** What one look at a cluster needs. */
 export interface ClusterSources {
-  readonly cluster: Cluster
+  readonly driver: Driver
   readonly factorWanted: number
   readonly version: string
   /** Nodes talk over a network without a secret. */
@@ -29,8 +30,9 @@ export interface ClusterSources {
   readonly now: Now
 }
 
-export function nodeTopology({ cluster }: Pick<ClusterSources, "cluster">): NodeTopology | undefined {
-  const { view, self } = cluster
+export function nodeTopology(driver: Driver): NodeTopology | undefined {
+  const { view } = driver
+  const { self } = driver.cluster
   if (view === undefined) return undefined
   const ring = view.members.map((member) => member.nodeId as NodeId)
   const references = view.members.map(referenceOf)
@@ -53,8 +55,7 @@ function referenceOf({ nodeId, address }: ViewMember): NodeReference {
 }
 
 export function clusterStatus(sources: ClusterSources): ClusterStatus {
-  const { cluster } = sources
-  const { view } = cluster
+  const { view } = sources.driver
   if (view === undefined) return outside(sources)
   const look = new Look(sources, view)
   return {
@@ -69,8 +70,9 @@ export function clusterStatus(sources: ClusterSources): ClusterStatus {
 }
 
 /** Of a node that is in no cluster yet. */
-function outside({ cluster, factorWanted }: ClusterSources): ClusterStatus {
-  const { phase } = cluster.membership.member
+function outside({ driver, factorWanted }: ClusterSources): ClusterStatus {
+  const { cluster, node } = driver
+  const phase = node.member?.phase
   const waits = cluster.waitsFor === "" ? "looks for other nodes" : cluster.waitsFor
   return {
     state: "unstable",
@@ -101,7 +103,9 @@ class Look {
   constructor(sources: ClusterSources, view: View) {
     this.sources = sources
     this.view = view
-    this.here = sources.cluster.membership.member
+    const { member } = sources.driver.node
+    assert(member !== undefined, "who has a view was started")
+    this.here = member
     this.live = new Set(
       view.members.filter((member) => this.stateOf(member) === "up").map((member) => member.storageId),
     )
@@ -111,7 +115,8 @@ class Look {
   }
 
   member(member: ViewMember): MemberStatus {
-    const { cluster, version } = this.sources
+    const { version } = this.sources
+    const { cluster } = this.sources.driver
     const { storageId } = member
     return {
       nodeId: formatNodeId(member.nodeId as NodeId),
@@ -139,11 +144,11 @@ class Look {
   }
 
   private get votes(): boolean {
-    return this.view.voters.includes(this.sources.cluster.self.storageId)
+    return this.view.voters.includes(this.sources.driver.cluster.self.storageId)
   }
 
   private isSilent(storageId: StorageId): boolean {
-    if (storageId === this.sources.cluster.self.storageId || !this.votes) return false
+    if (storageId === this.sources.driver.cluster.self.storageId || !this.votes) return false
     return this.here.phase === "active" && this.here.roll.isSuspect(storageId, this.sources.now)
   }
 
@@ -175,7 +180,8 @@ class Look {
   /** Says what is wrong. @returns whether the cluster waits for something */
   private judge(): boolean {
     const { view, here, reasons, sources, live } = this
-    const { now, cluster } = sources
+    const { now } = sources
+    const { cluster } = sources.driver
     const before = reasons.length
     if (here.phase !== "active") {
       reasons.push(cluster.waitsFor === "" ? "this node looks for the other members" : cluster.waitsFor)

@@ -1,28 +1,37 @@
 /**
- * The one driver loop of a node: events go into the core one at a time, and its effects are carried out in order.
+ * The one driver loop of a node: events go into the core one at a time, and its effects are carried out in order
+ * (`core/node/host.ts` has the contract). Per turn of the event loop:
  *
- * The contract (etcd-io/raft, `doc.go`), per turn of the event loop:
- * 1. Frames that have arrived become requests and are stepped at once, in place, while their bytes are still there.
- * 2. At the end of the turn what the core appended is handed to the commit worker (`publish`), and every session with
- *    answers gets one write.
- * 3. When the log is durable the core commits, applies and answers; those answers leave in the same way.
+ * 1. Frames that have arrived become requests and messages and are stepped at once, in place, while their bytes are there.
+ * 2. At the end of the turn batches go to the replicas and what the core appended to the commit worker (`publish`), and
+ *    every connection with something to send gets one write.
+ * 3. When the log is durable here and where else it must be, the core commits, applies and answers; those answers leave in
+ *    the same way.
  *
- * Nothing that a client sees leaves before the step that made it has returned, and no answer to a write before its record
- * is durable. Nobody but the driver touches the core.
+ * Nothing that a client sees leaves before the step that made it has returned and the clocks were read again: where the
+ * lease that answers rest on has ended meanwhile, they are thrown away and their connections closed, since what they
+ * would have said may no longer be true. Nobody but the driver touches the core.
  */
 import { operation } from "../../core/entry/operation.ts"
 import { Request } from "../../core/entry/request.ts"
-import { assert } from "../../core/lib/assert.ts"
-import { logRingRecordBytesMax, slotCountDefault } from "../../core/lib/limits.ts"
-import { DataPath } from "../../core/node/data.ts"
+import { logRingRecordBytesMax } from "../../core/lib/limits.ts"
+import type { PeerMessage } from "../../core/member/event.ts"
+import type { DataMessage } from "../../core/node/data-message.ts"
+import type { DataPath } from "../../core/node/data.ts"
+import { Node } from "../../core/node/node.ts"
+import type { Recovery } from "../../core/replication/recovery.ts"
+import type { SlotPiece, TailPiece } from "../../core/replication/transfer.ts"
+import type { View } from "../../core/view/view.ts"
 import { latin1 } from "../../platform/latin1.ts"
 import { sha3 } from "../../platform/digest.ts"
 import type { Storage } from "../../storage/storage.ts"
 import { code } from "../../wire/errors.ts"
+import type { Hello } from "../../wire/hello.ts"
 import { decodeRequest } from "../../wire/request.ts"
-import type { Answers } from "../net/answers.ts"
+import { AcceptedLink, type PeerRefusal } from "../link/accepted.ts"
 import { Clock } from "../net/clock.ts"
 import type { Cluster } from "./cluster.ts"
+import { Host, type HostEvents } from "./host.ts"
 import { pause, type Session } from "../net/session.ts"
 import type { SlowLog } from "./slow-log.ts"
 
@@ -44,14 +53,15 @@ export interface DriverOptions {
   /** The connection is gone. */
   readonly drop: (session: Session) => void
   readonly slowLog: SlowLog
+  readonly events: HostEvents
 }
 
 export class Driver {
   readonly clock = new Clock()
-  readonly answers: Answers
   readonly storage: Storage
-  readonly data: DataPath
-  private place: Cluster | undefined
+  readonly cluster: Cluster
+  readonly answers: Host
+  readonly node: Node
   private readonly options: DriverOptions
   private readonly side: SideRequests
   private readonly request = new Request()
@@ -63,33 +73,99 @@ export class Driver {
   private roomUntil = 0
   private stopping = false
   private idle: (() => void) | undefined
+  private taken = 0
   private readonly turn = () => this.endTurn()
 
-  constructor(storage: Storage, data: DataPath, answers: Answers, options: DriverOptions) {
+  constructor(storage: Storage, cluster: Cluster, options: DriverOptions) {
+    const { contentBytesMax, slowLog } = options
     this.storage = storage
-    this.data = data
-    this.answers = answers
+    this.cluster = cluster
     this.options = options
+    this.answers = new Host(this, storage, cluster, options.events)
+    this.node = new Node({
+      identity: cluster.self,
+      member: cluster.member,
+      memory: storage.memory,
+      log: storage.log,
+      host: this.answers,
+      digest: sha3,
+      text: latin1,
+      decode: (frame, request) => {
+        const failed = decodeRequest(frame, 0, frame.length, request, contentBytesMax)
+        request.frameStart = 0
+        request.frameEnd = frame.length
+        return failed
+      },
+      contentBytesMax,
+      diskFull: () => storage.diskFull,
+      draw: cluster.prng,
+      slotCount: cluster.slotCount,
+    })
     this.side = options.sideRequests(this)
-    data.counters.slowMs = options.slowLog.thresholdMs
-    data.counters.onSlow = (...slow) => options.slowLog.operation(...slow)
+    this.data.counters.slowMs = slowLog.thresholdMs
+    this.data.counters.onSlow = (...slow) => slowLog.operation(...slow)
   }
 
-  /** The node's place among others; known once it listens. */
-  get cluster(): Cluster {
-    assert(this.place !== undefined, "a node that listens has its place")
-    return this.place
+  get data(): DataPath {
+    return this.node.path
   }
 
-  set cluster(cluster: Cluster) {
-    this.place = cluster
+  get view(): View | undefined {
+    return this.node.member?.view
   }
+
+  /** What storage recovers goes in here. */
+  recovery(): Recovery {
+    return this.node.recovery(this.clock.read())
+  }
+
+  /** The node listens at `address`: it takes its place among the others. */
+  start(address: string): void {
+    this.cluster.self.address = address
+    this.node.start(this.cluster.recovered, this.clock.read())
+    this.schedule()
+  }
+
+  // Other nodes
+
+  /** Another node greets this one. */
+  greet(hello: Hello): AcceptedLink | PeerRefusal {
+    const { cluster, storage } = this
+    if (hello.node !== null) cluster.versions.set(hello.node.storageId, hello.softwareVersion)
+    return AcceptedLink.greet(hello, {
+      identity: storage.identity,
+      secret: cluster.secret,
+      onControl: (message) => this.control(message),
+      onData: (message) => this.takeData(message),
+    })
+  }
+
+  private control(message: PeerMessage): void {
+    this.node.control(message, this.clock)
+  }
+
+  private takeData(message: DataMessage): void {
+    this.node.data(message, this.clock)
+  }
+
+  slotPiece(token: number, piece: SlotPiece | undefined): void {
+    this.node.slotPiece(token, piece, this.clock.read())
+    this.schedule()
+  }
+
+  tailPiece(token: number, piece: TailPiece | undefined): void {
+    this.node.tailPiece(token, piece, this.clock.read())
+    this.schedule()
+  }
+
+  // Clients
 
   /** Takes the frame [start, end) as a request of `session`. */
   take(session: Session, bytes: Uint8Array, start: number, end: number): void {
     const { request, clock } = this
     const failed = decodeRequest(bytes, start, end, request, this.options.contentBytesMax)
     session.inFlight++
+    this.taken++
     if (request.opcode !== operation.ping) session.requestedMs = clock.monotonicMs
     if (failed !== 0) {
       this.answers.error(session, request.requestId, failed)
@@ -100,10 +176,8 @@ export class Driver {
     if (request.timeLeftMs === 0) return this.answers.error(session, request.requestId, code.timeout)
     request.frameStart = start
     request.frameEnd = end
-    if (request.opcode > operation.ping && request.opcode <= operation.get_expiry) {
-      if (this.cluster.membership.servesAlone(clock)) return this.data.request(request, session, clock)
-      return this.answers.error(session, request.requestId, code.unstable_cluster)
-    }
+    if (request.opcode > operation.ping && request.opcode <= operation.get_expiry)
+      return this.node.request(request, session, clock)
     this.data.counters.take(request.opcode, 0)
     request.arrivedMs = clock.monotonicMs
     if (request.opcode === operation.ping) {
@@ -121,6 +195,14 @@ export class Driver {
       this.roomUntil = position + roomGrantedBytes
       return true
     }
+    session.paused |= pause.room
+    this.waitingForRoom.add(session)
+    return false
+  }
+
+  /** The same for a connection of another node on which records come, up to a mebibyte at once. */
+  hasRoomForRecords(session: Session): boolean {
+    if (this.storage.hasRoom(logRingRecordBytesMax)) return true
     session.paused |= pause.room
     this.waitingForRoom.add(session)
     return false
@@ -156,8 +238,8 @@ export class Driver {
   private endTurn(): void {
     this.turnScheduled = false
     this.roomUntil = 0
+    this.node.endTurn(this.clock)
     this.storage.publish()
-    this.place?.links.flush(this.clock.monotonicMs)
     this.flush()
     const { counters } = this.data
     const ms = performance.now() - this.turnBeganMs
@@ -165,35 +247,38 @@ export class Driver {
   }
 
   private flush(): void {
+    const { links } = this.cluster
     const { dirty } = this
-    if (dirty.length === 0) return
+    if (dirty.length === 0 && !links.isDirty) return
     this.dirty = []
-    const { monotonicMs } = this.clock
+    const now = this.clock.read()
+    const hold = this.node.answersHold(now)
+    // Answers to forwarded requests are among what waits there; all of it may be lost.
+    if (!hold) links.forget(now.monotonicMs)
+    links.flush(now.monotonicMs)
     for (const session of dirty) {
       session.dirty = false
-      if (!session.send(monotonicMs)) this.options.drop(session)
+      if ((!hold && session.peer === undefined) || !session.send(now.monotonicMs)) this.options.drop(session)
       else this.options.resume(session)
     }
   }
 
   /** `meta.db` has what it was given under this token. */
   metaPersisted(token: number): void {
-    this.cluster.membership.metaPersisted(token, this.clock.read())
+    this.node.metaPersisted(token, this.clock.read())
     this.schedule()
   }
 
   /** Storage finished something: a commit, a load. */
   progress(): void {
     const now = this.clock.read()
-    const { durablePosition } = this.storage
-    this.data.persisted(durablePosition, now)
-    // The only replica there is: what is durable is committed, and has just been applied.
-    this.storage.settle(durablePosition)
-    for (const load of this.storage.takeLoads())
-      this.data.loaded(load.alias, load.found, load.error !== undefined, now)
-    this.storage.publish()
+    const { node, storage } = this
+    node.persisted(storage.durablePosition, now)
+    for (const load of storage.takeLoads()) node.loaded(load.alias, load.found, load.error !== undefined, now)
+    node.endTurn(now)
+    storage.publish()
     this.flush()
-    if (this.waitingForRoom.size > 0 && this.storage.hasRoom(logRingRecordBytesMax)) this.releaseWaiting()
+    if (this.waitingForRoom.size > 0 && storage.hasRoom(logRingRecordBytesMax)) this.releaseWaiting()
     if (this.idle !== undefined && this.quiet) this.idle()
   }
 
@@ -203,31 +288,44 @@ export class Driver {
     for (const session of waiting) this.options.resume(session)
   }
 
-  /** Ten times a second: the deadlines of membership and links. */
-  tickCluster(): void {
-    this.cluster.tick(this.clock.read())
+  /** Ten times a second: every time-out of the core and of the links. */
+  tick(): void {
+    const now = this.clock.read()
+    this.cluster.tick(now)
+    this.node.tick(now)
     this.side.tick()
     this.schedule()
   }
 
-  /** Once a second: forgets silent clients, removes what has expired. */
-  tick(): void {
-    const now = this.clock.read()
-    if (this.storage.hasRoom(2 * logRingRecordBytesMax)) this.data.tick(now)
+  /** Once a second. */
+  tickSecond(): void {
     this.options.slowLog.tick()
-    this.schedule()
+  }
+
+  /** Slots that this node serves, ascending; undefined where it serves all. */
+  servedSlots(): readonly number[] | undefined {
+    const { slots, servingCount } = this.node.replication
+    if (servingCount === slots.length) return undefined
+    return slots.filter((slot) => slot.serving).map((slot) => slot.slot)
   }
 
   /** Storage believes that these entries (latin1) have expired. */
   expire(aliases: readonly { readonly alias: string }[]): void {
     const now = this.clock.read()
     for (const { alias } of aliases)
-      if (this.storage.hasRoom(logRingRecordBytesMax)) this.data.expire(alias, now)
+      if (this.storage.hasRoom(logRingRecordBytesMax)) this.node.expire(alias, now)
     this.schedule()
   }
 
+  /** All that was taken is answered. */
   private get quiet(): boolean {
-    return this.data.preparedCount === 0 && this.data.loadingCount === 0
+    return this.taken === this.answers.answered
+  }
+
+  /** Hands over what this node serves and takes leave of the others; `onStop` follows. */
+  stop(how: "stop" | "leave"): void {
+    this.node.stop(how, this.clock.read())
+    this.schedule()
   }
 
   /** Refuses new requests and waits until all that was taken is answered. */
@@ -237,24 +335,4 @@ export class Driver {
     if (!this.quiet) await new Promise<void>((resolve) => (this.idle = resolve))
     this.flush()
   }
-}
-
-/** The data path of a node with this storage, and where its answers go. */
-export function makeData(
-  storage: Pick<Storage, "memory" | "identity" | "log" | "diskFull" | "load">,
-  contentBytesMax: number,
-  answers: Answers,
-): DataPath {
-  return new DataPath({
-    memory: storage.memory,
-    log: storage.log,
-    output: answers,
-    digest: sha3,
-    text: latin1,
-    slotCount: slotCountDefault,
-    contentBytesMax,
-    // A cluster of one decides a view at each start, which names the present boot (cluster.md, "Restarts").
-    slotEpoch: storage.identity.boot,
-    diskFull: () => storage.diskFull,
-  })
 }

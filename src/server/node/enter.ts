@@ -6,11 +6,13 @@ import { assert } from "../../core/lib/assert.ts"
 import type { Context } from "../context.ts"
 import { ClusterSecret } from "../link/secret.ts"
 import type { Logger } from "../log/logger.ts"
+import type { Storage } from "../../storage/storage.ts"
 import { StartError } from "../start-error.ts"
 import { version } from "../version.ts"
 import { Cluster } from "./cluster.ts"
 import type { ClusterSources } from "./cluster-status.ts"
 import type { Driver } from "./driver.ts"
+import type { HostEvents } from "./host.ts"
 
 /** The configuration has been checked: an address that does not parse is a programmer's error. */
 export function addressOf(text: string): Address {
@@ -37,26 +39,29 @@ export function readSecret(config: Config, logger: Logger): ClusterSecret | unde
   return undefined
 }
 
-/** The node's place among others; it takes it with `start`. @throws StorageError */
-export function enterCluster(
+/** What the node remembers of its cluster, and its links. @throws StorageError */
+export function makeCluster(
   context: Context,
-  driver: Driver,
-  address: string,
+  storage: Pick<Storage, "identity" | "meta">,
   secret: ClusterSecret | undefined,
-): { readonly cluster: Cluster; readonly serves: Promise<void> } {
-  let serving: () => void = () => undefined
-  const serves = new Promise<void>((resolve) => (serving = resolve))
-  const cluster = new Cluster({
+  running: { readonly driver: Driver | undefined },
+): Cluster {
+  return new Cluster({
     config: context.loaded.config,
-    storage: driver.storage,
-    address,
+    storage,
     secret,
     softwareVersion: version,
-    clock: driver.clock,
     seed: randomBytes(4).readUInt32LE(),
     onNotice: (level, component, text) => context.logger.log(level, component, text),
-    schedule: () => driver.schedule(),
-    onView: () => serving(),
+    schedule: () => running.driver?.schedule(),
+    clusterId: () => running.driver?.view?.clusterId ?? null,
+  })
+}
+
+/** How the core ends the process. @param onServing it has a view, in which it may serve */
+export function hostEvents(context: Context, onServing: () => void): HostEvents {
+  return {
+    onView: onServing,
     onStop: (outcome, reason) =>
       context.end(
         outcome === "stopped"
@@ -64,15 +69,13 @@ export function enterCluster(
           : { kind: "refused", error: new StartError(reason) },
       ),
     onStartOver: (why) => context.end({ kind: "startOver", why }),
-  })
-  driver.cluster = cluster
-  return { cluster, serves }
+  }
 }
 
 export function clusterSources(context: Context, driver: Driver): ClusterSources {
   const { config } = context.loaded
   return {
-    cluster: driver.cluster,
+    driver,
     factorWanted: config.global.depot.replication_factor,
     version,
     isOpenToAll: config.local.network.cluster_secret_file === "" && isExposed(config),

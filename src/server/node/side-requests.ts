@@ -35,12 +35,12 @@ export class SideRequests {
     this.orders = new ClusterOrders(
       {
         get view() {
-          return driver.cluster.view
+          return driver.view
         },
         get storageId() {
           return driver.storage.identity.storageId
         },
-        order: (order, forMs) => driver.cluster.membership.order(order, forMs, driver.clock.read()),
+        order: (order, forMs) => driver.node.order(order, forMs, driver.clock.read()),
         now: () => driver.clock.read(),
       },
       version,

@@ -20,19 +20,19 @@ export function startTimers(parts: {
   lag.start()
   let looking = false
   const timer = setInterval(() => {
-    driver.tick()
+    driver.tickSecond()
     listener.sweep(driver.clock.monotonicMs)
     if (looking) return
     looking = true
     storage
-      .expired(driver.clock.wallMs)
+      .expired(driver.clock.wallMs, driver.servedSlots())
       .then((entries) => driver.expire(entries))
       .catch((error: unknown) =>
         logger.error("storage", `looking for expired entries failed: ${String(error)}`),
       )
       .finally(() => (looking = false))
   }, secondMs)
-  const clusterTimer = setInterval(() => driver.tickCluster(), tickMs)
+  const clusterTimer = setInterval(() => driver.tick(), tickMs)
   return () => {
     clearInterval(timer)
     clearInterval(clusterTimer)
