@@ -110,6 +110,7 @@ export class Node implements NodeInput {
     if (queue.oldest === undefined) queue.settledPosition = log.position
     this.replication.persisted(log.position, now)
     this.host.settle(queue.settledPosition)
+    this.durableBefore = log.position
     this.tickedMs = now.monotonicMs
     this.member = Member.create(identity, member, draw, now)
     if (recovered.view !== undefined) this.adopt(recovered.view, now)
