@@ -62,7 +62,7 @@ export async function runSlice(
   return sliceOf(result, used)
 }
 
-function sliceOf(result: LoadResult, usedSeconds: number): Slice {
+export function sliceOf(result: LoadResult, usedSeconds: number): Slice {
   const latencies = new LatencyHistogram()
   latencies.add(result.latencies)
   return {

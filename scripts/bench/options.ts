@@ -3,7 +3,15 @@ import { parseArgs } from "node:util"
 import { cellNames, type CellName } from "./cell.ts"
 import type { Durability } from "./server.ts"
 
-export const partNames = ["compare", "sustained", "memory", "start", "sessions", "hostile"] as const
+export const partNames = [
+  "compare",
+  "sustained",
+  "memory",
+  "start",
+  "sessions",
+  "hostile",
+  "cluster",
+] as const
 export type PartName = (typeof partNames)[number]
 
 export interface BenchOptions {
@@ -36,10 +44,11 @@ export function parseOptions(argv: ReadonlyArray<string>): BenchOptions {
       record: { type: "boolean", default: false },
       qdbd: { type: "string" },
       scale: { type: "string", default: "1" },
+      cluster: { type: "boolean", default: false },
     },
   })
-  const parts =
-    positionals.length === 0 ? ["compare"] : positionals.includes("all") ? [...partNames] : positionals
+  const named = values.cluster ? [...positionals, "cluster"] : positionals
+  const parts = named.length === 0 ? ["compare"] : named.includes("all") ? [...partNames] : named
   return {
     parts: parts.map((part) => oneOf(part, partNames, "part")),
     rounds: count(values.rounds, "rounds"),

@@ -1,6 +1,7 @@
 /** The parts of the benchmark by name: each gives a table, figures for the JSON, and which targets it missed. */
 import { compare, type Comparison } from "./compare.ts"
 import { cellNames } from "./cell.ts"
+import { measureCluster } from "./cluster.ts"
 import { measureHostile } from "./hostile.ts"
 import { measureMemory } from "./memory.ts"
 import type { BenchOptions, PartName } from "./options.ts"
@@ -20,6 +21,7 @@ export interface PartResult {
 const comparisonSeconds = 5
 
 export function runPart(part: PartName, programs: Programs, options: BenchOptions): Promise<PartResult> {
+  if (part === "cluster") return measureCluster(programs, options)
   if (part === "compare") return runComparisons(programs, options)
   if (part === "sustained") return measureSustained(programs, options)
   if (part === "memory") return measureMemory(programs, options)

@@ -48,7 +48,7 @@ export function showComparison(comparison: Comparison): string {
   ].join("\n")
 }
 
-function figureWords(figures: CellFigures): ReadonlyArray<string> {
+export function figureWords(figures: CellFigures): ReadonlyArray<string> {
   const milliseconds = [figures.p50Ms, figures.p99Ms, figures.p999Ms, figures.silenceMsMax].map((value) =>
     value.toFixed(2),
   )
@@ -59,7 +59,7 @@ function two(value: number): string {
   return value.toFixed(2)
 }
 
-function aligned(rows: ReadonlyArray<ReadonlyArray<string>>): string {
+export function aligned(rows: ReadonlyArray<ReadonlyArray<string>>): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length))) ?? []
   return rows
     .map((row) => row.map((word, column) => word.padStart(widths[column] as number)).join("  "))

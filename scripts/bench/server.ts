@@ -8,6 +8,8 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { dialUntilAnswered } from "./dial.ts"
+import { qdbProtocol } from "./load/qdb.ts"
+import { redisProtocol } from "./load/redis.ts"
 
 export type Durability = "always" | "everysec"
 
@@ -110,7 +112,7 @@ async function start(
   let stopping = false
   let over: string | undefined
   void ended.then((why) => (over = why))
-  await dialUntilAnswered(kind, host, port, startMsMax, () => {
+  await dialUntilAnswered(kind === "qdb" ? qdbProtocol : redisProtocol, host, port, startMsMax, () => {
     if (over !== undefined) throw new Error(`${kind} did not start: ${over}\n${output}`)
   })
   const startMs = performance.now() - startedMs

@@ -28,10 +28,14 @@ export interface Batch {
   read(chunk: Uint8Array, from: number, to: number): number
   /** Replies of this batch read so far. */
   readonly answered: number
+  /** What the protocol itself has to answer to what was read; sent at once. */
+  takeControl?(): Uint8Array | undefined
 }
 
 export interface LoadProtocol {
-  readonly name: "qdb" | "redis"
+  readonly name: "qdb" | "redis" | "etcd"
+  /** Whether the server may say something when nothing was asked, of the connection itself. */
+  readonly speaksUnasked?: boolean
   /** Sent when a connection opens, or nothing. */
   greeting(): Uint8Array | undefined
   /**

@@ -6,9 +6,10 @@
  * measured alike, and the longest silence is reported beside the percentiles.
  */
 import type { Socket } from "bun"
+import { AliasSource } from "./aliases.ts"
 import type { Batch, LoadProtocol } from "./batch.ts"
 import { LatencyHistogram } from "./histogram.ts"
-import type { LoadPlan, LoadResult } from "./plan.ts"
+import type { LoadMember, LoadPlan, LoadResult } from "./plan.ts"
 
 /** A server that answers nothing for this long has failed. */
 const silenceMsLimit = 30_000
@@ -17,6 +18,7 @@ const nothing = new Uint8Array(0)
 
 interface Connection {
   readonly batch: Batch
+  readonly aliases: AliasSource
   /** Bytes of a reply that a chunk's end cut in two. */
   partial: Uint8Array
   /** Bytes that the socket did not take yet. */
@@ -34,8 +36,7 @@ export class LoadGenerator {
   private readonly latencies = new LatencyHistogram()
   private readonly perSecond: Array<number> = []
   private readonly sockets: Array<LoadSocket> = []
-  private random: number
-  private nextAlias = 0
+  private readonly aliases: ReadonlyArray<AliasSource>
   private requests = 0
   private open = 0
   private measureFromMs = 0
@@ -48,8 +49,7 @@ export class LoadGenerator {
   constructor(plan: LoadPlan, protocol: LoadProtocol) {
     this.plan = plan
     this.protocol = protocol
-    // xorshift never leaves zero.
-    this.random = plan.seed | 0 || 1
+    this.aliases = AliasSource.of(plan)
   }
 
   async run(): Promise<LoadResult> {
@@ -59,7 +59,7 @@ export class LoadGenerator {
       this.fail = reject
     })
     ended.catch(() => {})
-    for (let count = 0; count < plan.connections; count++) await Promise.race([this.connect(), ended])
+    for (let count = 0; count < plan.connections; count++) await Promise.race([this.connect(count), ended])
     await this.greetAll(ended)
     const watch = setInterval(() => {
       if (performance.now() - this.lastReplyMs > silenceMsLimit) {
@@ -87,11 +87,14 @@ export class LoadGenerator {
     }
   }
 
-  private async connect(): Promise<void> {
+  private async connect(index: number): Promise<void> {
     const { plan, protocol } = this
+    const members = plan.members ?? [plan]
+    const member = members[index % members.length] as LoadMember
     const greeting = protocol.greeting()
     const connection: Connection = {
       batch: protocol.batch(plan.operation, plan.inFlight, plan.contentBytes),
+      aliases: this.aliases[index % members.length] as AliasSource,
       partial: nothing,
       unsent: nothing,
       greeted: greeting === undefined,
@@ -99,8 +102,8 @@ export class LoadGenerator {
       sentAtMs: 0,
     }
     const socket = await Bun.connect<Connection>({
-      hostname: plan.host,
-      port: plan.port,
+      hostname: member.host,
+      port: member.port,
       data: connection,
       socket: {
         data: (from, chunk) => this.receive(from, chunk),
@@ -167,10 +170,17 @@ export class LoadGenerator {
     if (connection.greeted) {
       const { batch } = connection
       at = batch.read(bytes, at, bytes.length)
+      const control = batch.takeControl?.()
+      if (control !== undefined) this.write(socket, Buffer.concat([connection.unsent, control]))
       if (!connection.idle && batch.answered === batch.size) this.complete(socket, performance.now())
     }
     connection.partial = at === bytes.length ? nothing : bytes.slice(at)
-    if (connection.idle && connection.greeted && connection.partial.length > 0) {
+    if (
+      !this.protocol.speaksUnasked &&
+      connection.idle &&
+      connection.greeted &&
+      connection.partial.length > 0
+    ) {
       throw new Error(`${this.plan.protocol}: bytes that answer no request`)
     }
   }
@@ -194,26 +204,13 @@ export class LoadGenerator {
   }
 
   private sendNext(socket: LoadSocket, nowMs: number): void {
-    const { plan } = this
-    const { batch } = socket.data
-    if (nowMs >= this.measureToMs || (plan.sequential && this.nextAlias >= plan.aliases)) return
-    for (let index = 0; index < batch.size; index++) batch.setAlias(index, this.chooseAlias())
+    const { batch, aliases } = socket.data
+    if (nowMs >= this.measureToMs || aliases.isOver) return
+    for (let index = 0; index < batch.size; index++) batch.setAlias(index, aliases.take())
     batch.seal()
     socket.data.idle = false
     socket.data.sentAtMs = nowMs
     this.open += 1
     this.write(socket, batch.bytes)
-  }
-
-  /** In order, the last batch of a sequence repeats the last alias; else uniform, by xorshift. */
-  private chooseAlias(): number {
-    const { aliases, sequential } = this.plan
-    if (sequential) return Math.min(this.nextAlias++, aliases - 1)
-    let x = this.random
-    x ^= x << 13
-    x ^= x >>> 17
-    x ^= x << 5
-    this.random = x
-    return Math.floor(((x >>> 0) / 0x1_0000_0000) * aliases)
   }
 }

@@ -2,10 +2,19 @@
 import type { LoadOperation } from "./batch.ts"
 import type { SparseHistogram } from "./histogram.ts"
 
-export interface LoadPlan {
-  readonly protocol: "qdb" | "redis"
+export interface LoadMember {
   readonly host: string
   readonly port: number
+  /** Where given, a connection to this node asks only for aliases of these slots: it is their primary. */
+  readonly slots?: ReadonlyArray<number>
+}
+
+export interface LoadPlan {
+  readonly protocol: "qdb" | "redis" | "etcd"
+  readonly host: string
+  readonly port: number
+  /** The nodes of a cluster: connections go to each in turn. */
+  readonly members?: ReadonlyArray<LoadMember>
   readonly operation: LoadOperation
   readonly connections: number
   /** Requests that each connection has open at once: they leave in one write, and the next follow when all are answered. */
