@@ -65,6 +65,8 @@ export interface EngineFigures extends ValueMap {
   /** Records in memory that are not durable yet; sessions that are not read from until there is room for more. */
   readonly uncommitted_bytes: Integer64
   readonly sessions_waiting: number
+  /** Requests sent on to the node that serves the entry; `routed`: of clients that knew a view, and should not need it. */
+  readonly forwarded: { readonly all: Integer64; readonly routed: Integer64 }
   /** Requests for entries that found what they need in memory, and those that waited for the disk. */
   readonly cache: { readonly hits: Integer64; readonly misses: Integer64 }
   /** The JavaScript heap; entries lie outside of it. */

@@ -40,6 +40,9 @@ export class Forwards {
   /** Oldest first. */
   private readonly pending = new Map<number, Pending>()
   private lastId = 0
+  /** Requests of this node's own clients, and of these the ones of clients that know a view. */
+  taken = 0
+  takenRouted = 0
 
   get count(): number {
     return this.pending.size
@@ -55,6 +58,10 @@ export class Forwards {
     const giveUpAtMs = now.monotonicMs + waitMs
     this.pending.set(id, { requester, requestId, opcode, target, giveUpAtMs })
     const hops = requester instanceof RemoteRequester ? requester.hops + 1 : 1
+    if (hops === 1) {
+      this.taken++
+      if (request.epoch > 0) this.takenRouted++
+    }
     return { kind: "forward", id, hops, timeLeftMs, frame: bytes.slice(frameStart, frameEnd) }
   }
 

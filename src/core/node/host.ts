@@ -75,6 +75,8 @@ export interface NodeHost extends Output {
   /** See `Storage.flushedSlot`. */
   flushedSlot(slot: number): FlushedSlot | undefined
   log(level: "info" | "warning" | "error", text: string): void
+  /** Who asked went by an older view, and so to the wrong node: this is the epoch of the present one. */
+  outdated(requester: Requester, epoch: number): void
   /** A view was adopted and is on disk. */
   view(view: View): void
   /** The process must end: `failed` with an error for the operator, `stopped` after a clean stop or removal. */

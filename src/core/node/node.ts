@@ -211,6 +211,9 @@ export class Node implements NodeInput {
   private misdirected(request: Request, requester: Requester, slot: SlotLog, now: Now): void {
     const { replication, path } = this
     const { view, self } = replication
+    const isAtFirst = !(requester instanceof RemoteRequester)
+    if (isAtFirst && request.epoch > 0 && request.epoch < view.epoch)
+      this.host.outdated(requester, view.epoch)
     const target = memberOf(view, slot.primary)
     const isElsewhere = slot.primary !== self?.storageId && target?.standing !== "down"
     if (target === undefined || !isElsewhere) return path.fail(request, requester, code.unstable_cluster)

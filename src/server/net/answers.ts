@@ -67,6 +67,17 @@ export class Answers implements Output {
     this.startLoad(slot, alias)
   }
 
+  /** A notice that answers nothing: once for each epoch. */
+  outdated(requester: object, epoch: number): void {
+    const session = requester as Session
+    if (session.closed || session.toldEpoch >= epoch) return
+    session.toldEpoch = epoch
+    session.out.epochNotice(epoch)
+    if (session.dirty) return
+    session.dirty = true
+    this.onDirty(session)
+  }
+
   /** Counts the request as answered. @returns undefined where the session has gone meanwhile */
   writer(requester: object): ReplyWriter | undefined {
     const session = requester as Session

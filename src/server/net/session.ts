@@ -35,6 +35,8 @@ export class Session {
   closed = false
   /** Listed for the flush at the end of this turn. */
   dirty = false
+  /** The newest epoch that the client was told of. */
+  toldEpoch = 0
   /** Requests taken and not yet answered. */
   inFlight = 0
   /** Bits of `pause`. */

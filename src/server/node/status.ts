@@ -119,6 +119,10 @@ function engineOf(sources: StatusSources): EngineFigures {
     loading: data.loadingCount,
     uncommitted_bytes: integer64(figures.uncommittedBytes),
     sessions_waiting: driver.waitingCount,
+    forwarded: {
+      all: integer64(driver.node.forwards.taken),
+      routed: integer64(driver.node.forwards.takenRouted),
+    },
     cache: cacheOf(counters),
     heap_bytes: integer64(process.memoryUsage().heapUsed),
     log_bytes: integer64(figures.logBytes),

@@ -229,6 +229,10 @@ export class ClusterLogic implements Logic, NodeHost {
   log(_: string, text: string): void {
     this.host.note(text)
   }
+  outdated(): void {
+    // The simulated clients know no view.
+  }
+
   view(view: { readonly epoch: number }): void {
     this.changed = true
     this.host.note(`enters view ${view.epoch}`)
