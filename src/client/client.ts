@@ -43,6 +43,7 @@ import type {
   PlanChange,
   RemoveNodeOptions,
   RequestOptions,
+  SlotsPiece,
   StoreOptions,
 } from "./options.ts"
 import { realRuntime } from "./transport.ts"
@@ -321,25 +322,44 @@ export class Client implements AsyncDisposable {
     await this.close()
   }
 
+  /**
+   * For nodes, which make lists for their clients of it: a piece of what the node of this client serves itself, in the view
+   * of this epoch. Tried once.
+   */
+  slotsList(piece: SlotsPiece, options: RequestOptions = noOptions): Promise<ListPiece> {
+    return this.asker.run((resolve: (piece: ListPiece) => void, reject) => {
+      const request = this.listRequest(operation.slots_list, piece, resolve, reject, options)
+      request.epoch = piece.epoch
+      request.quantity = piece.bytesMax
+      return request
+    }, options)
+  }
+
   private listPiece(
     prefix: Uint8Array,
     slot: number,
     after: Uint8Array,
     options: RequestOptions,
   ): Promise<ListPiece> {
-    return this.asker.run((resolve: (piece: ListPiece) => void, reject) => {
-      const succeed = (reply: Reply) => resolve(listOf(reply))
-      const request = new Pending(
-        operation.prefix_get,
-        this.asker.timeoutOf(options),
-        succeed,
-        reject,
-        prefix,
-      )
-      request.cursorSlot = slot
-      request.cursorAfter = after
-      return request
-    }, options)
+    return this.asker.run(
+      (resolve: (piece: ListPiece) => void, reject) =>
+        this.listRequest(operation.prefix_get, { prefix, slot, after }, resolve, reject, options),
+      options,
+    )
+  }
+
+  private listRequest(
+    opcode: number,
+    from: Pick<SlotsPiece, "prefix" | "slot" | "after">,
+    resolve: (piece: ListPiece) => void,
+    reject: (error: QdbError) => void,
+    options: RequestOptions,
+  ): Pending {
+    const timeoutMs = this.asker.timeoutOf(options)
+    const request = new Pending(opcode, timeoutMs, (reply) => resolve(listOf(reply)), reject, from.prefix)
+    request.cursorSlot = from.slot
+    request.cursorAfter = from.after
+    return request
   }
 
   private watch(isDone: (status: ValueMap) => boolean, options: RequestOptions): Promise<ValueMap> {

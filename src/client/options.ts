@@ -45,6 +45,16 @@ export interface RemoveNodeOptions extends RequestOptions {
   readonly force?: boolean
 }
 
+/** A piece of what one node serves itself. */
+export interface SlotsPiece {
+  readonly epoch: number
+  readonly prefix: Uint8Array
+  /** Where it begins: 0 and nothing at first. */
+  readonly slot: number
+  readonly after: Uint8Array
+  readonly bytesMax: number
+}
+
 export interface PlanChange {
   readonly add?: number
   /** Node ids or addresses. */

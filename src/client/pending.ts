@@ -39,12 +39,14 @@ export class Pending {
   sequence = 0
   cursorSlot = 0
   cursorAfter: Uint8Array = none
-  /** Of `cluster_plan` how many nodes to add; of `cluster_remove_node` 1 = even if the factor falls. */
+  /** Of `slots_list` bytes wanted at most; of `cluster_plan` how many nodes to add; of `cluster_remove_node` 1 = even if the factor falls. */
   quantity = 0
 
   state: PendingState = pendingState.waiting
   /** The alias's, once it is known. */
   slot = -1
+  /** Of `slots_list`: the view that it is meant for; else that of the client. */
+  epoch: number | undefined = undefined
   /** Where it is, or was the last time; of a question of the client's own: where it is to go. */
   lane: Lane | undefined = undefined
   /** Of a write, from its first sending on. */
@@ -100,9 +102,12 @@ export class Pending {
     return this.write || this.opcode === operation.get || this.opcode === operation.get_expiry
   }
 
-  /** `stop_node` stops whatever node it reaches: sent a second time it could stop another one. */
+  /**
+   * `stop_node` stops whatever node it reaches: sent a second time it could stop another one. `slots_list` is for one view,
+   * which another attempt would not find again.
+   */
   get onlyOnce(): boolean {
-    return this.opcode === operation.stop_node
+    return this.opcode === operation.stop_node || this.opcode === operation.slots_list
   }
 
   /** Whether it can have had an effect that nobody has told us of. */

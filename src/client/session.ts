@@ -298,6 +298,10 @@ export class Session implements LinkEvents {
         comparand,
         expiresMs,
       )
+    } else if (opcode === operation.slots_list) {
+      const { cursorSlot, cursorAfter, quantity } = request
+      const view = request.epoch ?? epoch
+      writer.prefixRequest(requestId, view, timeLeftMs, alias, cursorSlot, cursorAfter, quantity, opcode)
     } else if (opcode === operation.prefix_get) {
       const { cursorSlot, cursorAfter } = request
       writer.prefixRequest(requestId, epoch, timeLeftMs, alias, cursorSlot, cursorAfter, listPieceBytesMax)

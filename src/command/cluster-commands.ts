@@ -116,11 +116,12 @@ export const clusterCommands: readonly Command[] = [
       "Gives up the copies of members that are down and will not come back, named by node id or address with commas " +
       "between them. Where they held the only copy the slot begins anew, empty: what was in it is lost for ever. Nothing else " +
       "makes the cluster forget acknowledged entries, so on a terminal it asks, and the answer must be yes; otherwise it " +
-      "needs the option --yes of the shell. Prints what was given up.",
+      "needs the option --yes of the shell. Prints what was given up. The daemons of this version do not do it yet and refuse it " +
+      "with operation_disabled.",
     since: "0.1.0",
     reply: "document",
     examples: [{ input: "cluster_recover 192.168.1.3:2836" }],
-    errors: ["invalid_argument", "unstable_cluster"],
+    errors: ["operation_disabled", "invalid_argument", "unstable_cluster"],
     otherNames: ["recover"],
   },
   {

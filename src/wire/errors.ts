@@ -164,8 +164,8 @@ export const errorTable = [
     22,
     "operation_disabled",
     false,
-    "This operation is disabled by the configuration.",
-    "Enable it in the node's configuration.",
+    "This operation is disabled by the configuration, or not supported by the node's version.",
+    "Enable it in the node's configuration, or see what the version supports.",
   ),
   entry(
     23,

@@ -83,7 +83,7 @@ export class RequestWriter extends Writer {
   }
 
   /**
-   * `prefix_get`: one piece of a list.
+   * `prefix_get`, or `slots_list` where `opcode` says so: one piece of a list.
    * @param cursorSlot, cursorAfter: 0 and empty for the first piece, then as the reply before said
    */
   prefixRequest(
@@ -94,8 +94,9 @@ export class RequestWriter extends Writer {
     cursorSlot: number,
     cursorAfter: Uint8Array,
     bytesMax: number,
+    opcode: number = operation.prefix_get,
   ): void {
-    const frame = this.head(8, operation.prefix_get, requestId, epoch, timeLeftMs)
+    const frame = this.head(8, opcode, requestId, epoch, timeLeftMs)
     this.byteString(prefix)
     this.unsigned(cursorSlot)
     this.byteString(cursorAfter)

@@ -29,7 +29,7 @@ const uint32Max = 0xffffffff
 export const clientIdBytes = 16
 
 /** Operations whose fourth argument and on are known; the rest is `unknown_operation`. */
-const opcodeMax = operation.cluster_set
+const opcodeMax = operation.slots_list
 
 /** Elements of each operation's request, by opcode: four of the head, three of a write's number, and its arguments. */
 // oxfmt-ignore
@@ -57,6 +57,7 @@ const elementCounts = new Uint8Array([
   6, // cluster_remove_node: node, force
   5, // cluster_recover: nodes
   6, // cluster_set: setting, value
+  8, // slots_list: prefix, cursorSlot, cursorAfter, bytesMax
 ])
 
 // One reader for all: decoding is synchronous and calls nothing that could decode again.
@@ -99,7 +100,7 @@ function readBody(into: Request, opcode: number, contentLimit: number): void {
   into.timeLeftMs = readBounded(requestTimeoutMsMax)
   if (isWrite(opcode)) readWrite(into, opcode, contentLimit)
   else if (opcode === operation.get || opcode === operation.get_expiry) readAlias(into)
-  else if (opcode === operation.prefix_get) readPrefix(into)
+  else if (opcode === operation.prefix_get || opcode === operation.slots_list) readPrefix(into)
   else if (opcode === operation.stop_node || opcode === operation.cluster_recover) readText(into, 1)
   else if (opcode === operation.cluster_plan) {
     into.quantity = readBounded(plannedNodesMax)

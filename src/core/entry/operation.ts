@@ -27,6 +27,7 @@ export const operation = {
   cluster_remove_node: 20,
   cluster_recover: 21,
   cluster_set: 22,
+  slots_list: 23,
 } as const
 
 export type OperationName = keyof typeof operation

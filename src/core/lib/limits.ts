@@ -37,6 +37,8 @@ export const writerKeptBytesMax = 256 * KiB
 export const helloTimeoutMs = 10_000
 /** Lists longer than this come in pieces with a cursor. */
 export const listPieceBytesMax = 1 * MiB
+/** What one node gives to a piece that several make, at the least. */
+export const slotsPieceBytesMin = 4 * KiB
 /** A session with this much unread is not read from until it has drained. */
 export const sessionOutputBytesMax = 4 * MiB
 /** A session whose unread replies make no progress for this long is closed. */

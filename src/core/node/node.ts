@@ -193,6 +193,14 @@ export class Node implements NodeInput {
     if (leaseUntilMs < this.answersUntilMs && monotonicMs < leaseUntilMs) this.answersUntilMs = leaseUntilMs
   }
 
+  /** Whether this node may answer for all of these slots now, as their primary. */
+  serves(slots: readonly number[], now: Now): boolean {
+    this.dropLeaseIfClockJumped(now)
+    return (
+      now.monotonicMs < this.path.leaseUntilMs && slots.every((slot) => this.replication.slot(slot).serving)
+    )
+  }
+
   answersHold(now: Now): boolean {
     this.dropLeaseIfClockJumped(now)
     const holds = now.monotonicMs < this.answersUntilMs

@@ -1,12 +1,15 @@
 /** The requests that are not one entry's affair: lists of aliases, and questions and orders to the node. */
+import { connect } from "../../client/client.ts"
 import { operation } from "../../core/entry/operation.ts"
 import type { Request } from "../../core/entry/request.ts"
 import { nodeScansMax } from "../../core/lib/limits.ts"
 import { code } from "../../wire/errors.ts"
+import type { ListPiece } from "../../wire/reply.ts"
 import type { ValueMap } from "../../wire/writer.ts"
 import type { Session } from "../net/session.ts"
 import { version } from "../version.ts"
 import type { Driver } from "./driver.ts"
+import { listCluster, ListingFailed, type ListingNode, listOwn } from "./listing.ts"
 import { ClusterOrders, type OrderAnswer } from "./orders.ts"
 
 const none = new Uint8Array(0)
@@ -27,11 +30,13 @@ export class SideRequests {
   private readonly driver: Driver
   private readonly facts: NodeFacts
   private readonly orders: ClusterOrders
+  private readonly listing: ListingNode
   private scans = 0
 
   constructor(driver: Driver, facts: NodeFacts) {
     this.driver = driver
     this.facts = facts
+    this.listing = listingOf(driver)
     this.orders = new ClusterOrders(
       {
         get view() {
@@ -51,6 +56,7 @@ export class SideRequests {
     const { facts } = this
     switch (request.opcode) {
       case operation.prefix_get:
+      case operation.slots_list:
         return this.list(request, session)
       case operation.node_status:
         return this.document(request, session, facts.status())
@@ -70,6 +76,9 @@ export class SideRequests {
       case operation.cluster_set:
       case operation.cluster_remove_node:
         return this.orders.handle(request, this.answerTo(request, session))
+      case operation.cluster_recover:
+        // To be decided by the voters like everything else, with the loss as evidence: until then nobody may lose anything.
+        return this.refuse(request, session, code.operation_disabled)
       default:
         this.refuse(request, session, code.unknown_operation)
     }
@@ -116,37 +125,63 @@ export class SideRequests {
     this.driver.answers.error(session, request.requestId, errorCode)
   }
 
-  /** A piece of the aliases with a prefix. Scans read the table on disk, so few run at once. */
+  /** A piece of a list. Scans read the table on disk, so few run at once. */
   private list(request: Request, session: Session): void {
     if (this.scans >= nodeScansMax) return this.refuse(request, session, code.overloaded)
     this.scans++
     const kept = request.copy()
-    this.scan(kept, session).then(
-      () => {
+    this.pieceFor(kept).then(
+      (piece) => {
         this.scans--
+        this.answerPiece(kept, session, piece)
         this.answered(kept, performance.now() - kept.arrivedMs)
       },
       (error: unknown) => {
         this.scans--
+        if (error instanceof ListingFailed) return this.refuse(kept, session, code[error.code])
         this.facts.onError(`prefix_get failed: ${error instanceof Error ? error.message : String(error)}`)
         this.refuse(kept, session, code.data_corrupt)
       },
     )
   }
 
-  private async scan(request: Request, session: Session): Promise<void> {
-    const { bytes, requestId } = request
-    const from =
-      request.cursorSlot === 0 && request.cursorStart === request.cursorEnd
-        ? undefined
-        : { slot: request.cursorSlot, after: bytes.subarray(request.cursorStart, request.cursorEnd) }
-    const prefix = bytes.subarray(request.aliasStart, request.aliasEnd)
-    const piece = await this.driver.storage.scan(prefix, from, request.bytesMax)
+  private pieceFor(request: Request): Promise<ListPiece> {
+    const { bytes, opcode, epoch, bytesMax, timeLeftMs } = request
+    const question = {
+      prefix: bytes.subarray(request.aliasStart, request.aliasEnd),
+      slot: request.cursorSlot,
+      after: bytes.subarray(request.cursorStart, request.cursorEnd),
+      bytesMax,
+      timeLeftMs,
+    }
+    if (opcode === operation.slots_list) return listOwn(this.listing, epoch, question)
+    return listCluster(this.listing, question)
+  }
+
+  private answerPiece({ requestId }: Request, session: Session, { aliases, cursor }: ListPiece): void {
     const writer = this.driver.answers.writer(session)
     if (writer === undefined) return
     writer.beginListReply(requestId)
-    for (const alias of piece.aliases) writer.listAlias(alias, 0, alias.length)
-    if (piece.next === undefined) writer.endListReply()
-    else writer.endListReplyWithCursor(piece.next.slot, piece.next.after, 0, piece.next.after.length)
+    for (const alias of aliases) writer.listAlias(alias, 0, alias.length)
+    if (cursor === undefined) writer.endListReply()
+    else writer.endListReplyWithCursor(cursor.slot, cursor.after, 0, cursor.after.length)
+  }
+}
+
+function listingOf(driver: Driver): ListingNode {
+  return {
+    get view() {
+      return driver.view
+    },
+    get storageId() {
+      return driver.storage.identity.storageId
+    },
+    async ask(address, piece, timeoutMs) {
+      const options = { daemons: [address], timeoutMs: Math.max(1, timeoutMs), learnAddresses: false }
+      await using client = await connect({ ...options, softwareVersion: version })
+      return await client.slotsList(piece)
+    },
+    serves: (slots) => driver.node.serves(slots, driver.clock.read()),
+    scan: (...args) => driver.storage.scan(...args),
   }
 }

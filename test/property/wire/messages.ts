@@ -88,6 +88,13 @@ export const request: fc.Arbitrary<Value[]> = fc.oneof(
     fc.uint8Array({ maxLength: 8 }),
     unsigned(2 ** 20),
   ),
+  plain(
+    operation.slots_list,
+    fc.uint8Array({ maxLength: 8 }),
+    unsigned(65535),
+    fc.uint8Array({ maxLength: 8 }),
+    unsigned(2 ** 20),
+  ),
   plain(operation.node_status),
   plain(operation.node_config),
   plain(operation.node_topology),

@@ -31,6 +31,7 @@ export const shapes: Readonly<Record<number, readonly string[]>> = (() => {
     [operation.cluster_remove_node]: ["alias", "force"],
     [operation.cluster_recover]: ["alias"],
     [operation.cluster_set]: ["alias", "value"],
+    [operation.slots_list]: ["prefix", "slot", "after", "bytesMax"],
   }
 })()
 
@@ -39,9 +40,9 @@ export function writeRequest(writer: RequestWriter, message: readonly Value[]): 
   const [opcode, id, epoch, timeLeft, ...rest] = message as number[]
   const head = [opcode, id, epoch, timeLeft] as [number, number, number, number]
   const parts = rest as unknown as Uint8Array[]
-  if (opcode === operation.prefix_get) {
+  if (opcode === operation.prefix_get || opcode === operation.slots_list) {
     const [prefix, slot, after, bytesMax] = parts as unknown as [Uint8Array, number, Uint8Array, number]
-    return writer.prefixRequest(head[1], head[2], head[3], prefix, slot, after, bytesMax)
+    return writer.prefixRequest(head[1], head[2], head[3], prefix, slot, after, bytesMax, opcode)
   }
   const [first, second] = parts
   if (opcode === operation.cluster_plan)

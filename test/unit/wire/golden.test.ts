@@ -32,6 +32,7 @@ const frozenPrefixes: readonly (readonly [count: number, digest: string])[] = [
   [51, "5d14274dd56b9d717af234df4f86fe2d06e56200b8f22d2ad8bacc71b2a98cbb"],
   [52, "b0f913db947e24dc90a3491de3c5e5ee6cbb206bd7f32788aaa14d079030a0e6"],
   [58, "de00a66e2350d14258bbd8f4e3b4c398375c5f19ef78b2ab9f6f206dcc73246f"],
+  [59, "9d9689de1932adb7df393aca378f15de151cf4d7d22f5eecae305ff099b21d7b"],
 ]
 
 // oxfmt-ignore
@@ -58,6 +59,7 @@ const frozenOpcodes = [
   "cluster_remove_node 20",
   "cluster_recover 21",
   "cluster_set 22",
+  "slots_list 23",
 ]
 
 // oxfmt-ignore
