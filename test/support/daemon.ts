@@ -121,6 +121,17 @@ export async function spawnDaemon(options: DaemonOptions): Promise<Daemon> {
   return new Daemon(child, port)
 }
 
+/** Starts a daemon at an address of its own, without waiting for anything. */
+export function spawnAt(address: string, root: string, args: readonly string[]): Daemon {
+  const base = ["--address", address, "--root", join(root, "db"), "--http", ""]
+  const child = spawn(qdbdPath, [...base, ...args], {
+    cwd: root,
+    env: { PATH: process.env["PATH"] ?? "" },
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  return new Daemon(child, Number(address.split(":").at(-1)))
+}
+
 /** Starts a daemon and waits until it serves. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const daemon = await spawnDaemon(options)
