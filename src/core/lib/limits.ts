@@ -164,7 +164,7 @@ export const handOversMax = 64
 /** Strangers whose refusal a node logs, once each. */
 export const foreignPeersMax = 256
 /** Learners of all slots together: so many copies are made at once. */
-export const learnersPerViewMax = 64
+export const learnersPerViewMax = 512
 /** Nodes outside that a voter remembers to have asked for membership. */
 export const joinersMax = 1024
 /** Addresses asked at a time by a node that looks for a cluster of which it knows many: each may answer with a view. */

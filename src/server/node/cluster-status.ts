@@ -205,6 +205,7 @@ class Look {
         `${this.short} slots have fewer copies than ${Math.min(view.settings.replicationFactor, live.size)}`,
       )
     if (this.copying > 0) reasons.push(`${this.copying} replicas are being made`)
+    if (this.wantsChange) reasons.push("the next view is being agreed on")
     const waits = reasons.length > before
     this.remark()
     return waits
@@ -221,6 +222,13 @@ class Look {
     }
     if (sources.isOpenToAll)
       reasons.push("local.network.cluster_secret_file is not set: any machine of the network can join")
+  }
+
+  /** A voter knows what is still to be done before anybody has begun to do it. */
+  private get wantsChange(): boolean {
+    const { here } = this
+    if (!this.votes || here.phase !== "active") return false
+    return here.coordinator.state.proposeAtMs !== undefined || here.seat?.proposer.attempt !== undefined
   }
 
   private isBehind({ storageId, boot }: ViewMember): boolean {
