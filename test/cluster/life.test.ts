@@ -1,10 +1,10 @@
 /** Three real nodes find each other, serve, die, come back, and are joined by a fourth. */
 import { describe, expect, it } from "vitest"
 import type { Client } from "../../src/client/client.ts"
-import { LocalCluster, stableDeadlineMs } from "../support/cluster.ts"
+import { LocalCluster } from "../support/cluster.ts"
 
 const quickRepair = ["--set", "global.cluster.repair_grace_seconds=1"]
-const timeoutMs = 120_000
+const timeoutMs = 180_000
 /** What all slots may take to serve again after a kill. */
 const servingDeadlineMs = 10_000
 
@@ -54,7 +54,8 @@ describe("three nodes", () => {
       const status = await waitForFactor(client, 2)
       expect(status).toMatchObject({ factor: { wanted: 2, reached: 2 } })
       await cluster.startNode(victim)
-      await cluster.until("stable", 2 * stableDeadlineMs)
+      // Half of all replicas move back; what that takes is measured elsewhere.
+      await cluster.until("stable", 100_000)
       await expectAll(client, names)
     },
   )
