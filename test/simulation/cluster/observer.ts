@@ -151,8 +151,10 @@ export class ClusterObserver implements Observer<ClusterContents> {
     for (const slot of replication.slots) {
       const key = `${machine.index} ${machine.incarnation} ${slot.slot}`
       let known = this.known.get(key)
-      if (known === undefined)
+      if (known === undefined) {
         this.known.set(key, (known = { committed: slot.committedSequence, serving: false }))
+        this.onRecovered(machine, slot)
+      }
       if (slot.committedSequence > known.committed && slot.role !== "none")
         this.onCommit(machine, logic, slot, known.committed)
       known.committed = slot.committedSequence
@@ -190,6 +192,20 @@ export class ClusterObserver implements Observer<ClusterContents> {
     })
   }
 
+  /** What a log says by itself was committed, though the process died before anybody saw it commit. */
+  private onRecovered(machine: NodeMachine, slot: SlotState): void {
+    const committed = mapOf(this.committed, slot.slot)
+    for (const [sequence, digest] of this.disks.get(machine.index)?.get(slot.slot)?.records ?? []) {
+      if (sequence > slot.committedSequence) continue
+      const known = committed.get(sequence)
+      this.checks.that("I7", known === undefined || known === digest, () => {
+        return `n${machine.index} recovers another ${sequence} of slot ${slot.slot} than was committed`
+      })
+      committed.set(sequence, digest)
+      this.committedLast.set(slot.slot, Math.max(sequence, this.committedLast.get(slot.slot) ?? 0))
+    }
+  }
+
   private onCommit(machine: NodeMachine, logic: ClusterLogic, slot: SlotState, from: number): void {
     const { view } = logic.node.replication
     const log = this.disks.get(machine.index)?.get(slot.slot)
@@ -225,6 +241,14 @@ export class ClusterObserver implements Observer<ClusterContents> {
       const other = this.machineOf(storageId)
       // A directory that is gone, or was put back from a copy, cannot be asked.
       if (other === undefined || this.members.oldCopies.has(other.index)) continue
+      // Who has acknowledged, and has since lost its place, may have discarded it.
+      const { view: newer } = other.disk.durable
+      if (
+        newer !== undefined &&
+        newer.epoch > view.epoch &&
+        newer.slots[slot]?.inSync.includes(storageId) === false
+      )
+        continue
       const table = other.disk.durable.table.slots.get(slot)?.sequence ?? 0
       const held = this.disks.get(other.index)?.get(slot)?.records.get(sequence)
       this.checks.that("I5", held === digest || (held === undefined && table >= sequence), () => {
