@@ -231,6 +231,8 @@ export abstract class FaultDriver<Contents> {
     pairs: readonly (readonly [Machine<Contents>, Machine<Contents>])[],
     durationMs: number,
   ): void {
+    // A fault may have begun before the end, and cut only after it: nobody would heal that.
+    if (this.over) return
     const { network } = this.world
     for (const [a, b] of pairs) network.cut(a.index, b.index)
     this.after(durationMs, () => {

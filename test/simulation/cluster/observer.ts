@@ -33,6 +33,7 @@ export class ClusterObserver implements Observer<ClusterContents> {
   private readonly checks: Checks
   private readonly coverage: Coverage
   private machines: readonly NodeMachine[] = []
+  private nowMs: () => number = () => 0
   /** Every record ever on a disk, by slot, slot epoch and sequence. */
   private readonly records = new Map<string, string>()
   private readonly seen = new Map<
@@ -56,6 +57,7 @@ export class ClusterObserver implements Observer<ClusterContents> {
 
   attach(machines: readonly NodeMachine[], nowMs: () => number): void {
     this.machines = machines
+    this.nowMs = nowMs
     this.members.attach(machines as never, nowMs)
   }
 
@@ -158,8 +160,10 @@ export class ClusterObserver implements Observer<ClusterContents> {
       if (slot.committedSequence > known.committed && slot.role !== "none")
         this.onCommit(machine, logic, slot, known.committed)
       known.committed = slot.committedSequence
-      if (slot.serving !== known.serving) this.onServing(machine, slot)
-      known.serving = slot.serving
+      // Who has no lease serves nothing, whatever it takes itself for.
+      const serving = slot.serving && logic.mayAnswer(slot.slot, machine.clock.read(this.nowMs()))
+      if (serving !== known.serving) this.onServing(machine, slot, serving)
+      known.serving = serving
     }
   }
 
@@ -172,7 +176,8 @@ export class ClusterObserver implements Observer<ClusterContents> {
         this.members.ledger.certify(want.certificate)
         const { slot, learner } = want.certificate
         const holder = this.machineOf(learner)
-        const last = holder === undefined ? -1 : this.lastOf(holder, slot)
+        // A directory that has gone meanwhile cannot be asked.
+        const last = holder === undefined ? Infinity : this.lastOf(holder, slot)
         this.checks.that("I14", last >= (this.committedLast.get(slot) ?? 0), () => {
           return `n${machine.index} certifies ${learner} for slot ${slot}, which holds ${last} of ${this.committedLast.get(slot)}`
         })
@@ -180,8 +185,8 @@ export class ClusterObserver implements Observer<ClusterContents> {
     }
   }
 
-  private onServing(machine: NodeMachine, slot: SlotState): void {
-    if (!slot.serving) {
+  private onServing(machine: NodeMachine, slot: SlotState, serving: boolean): void {
+    if (!serving) {
       this.unavailable.add(slot.slot)
       return
     }

@@ -73,6 +73,10 @@ export class MemberObserver implements Observer<MemberContents> {
       if (view.epoch === 1) this.onFounded(view)
     }
     if (contents.acceptor !== same?.acceptor) this.onAcceptor(machine, contents)
+    // The newest directory, which will be put back, has not seen what the copy hears before it is found out.
+    if (copied && before !== undefined && before.storageId === contents.storageId) {
+      this.seen.set(machine.index, { ...contents, view: undefined })
+    }
   }
 
   /**
