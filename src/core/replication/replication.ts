@@ -345,6 +345,8 @@ export class Replication {
 
   /** What this turn brought about goes out. */
   endTurn(): void {
+    // What others have acknowledged, or told as committed, moves them, too, and nothing else may come for long.
+    this.moveMarks()
     streamFresh(this)
     for (const peer of this.peers.values()) {
       if (peer.untold.size > 0 && peer.hasSegments) tellCommitted(peer)
