@@ -135,7 +135,7 @@ export class DiskStorage implements Storage {
       },
       onNotice: options.onNotice,
     })
-    await this.disk.look().catch((error: Error) => {
+    await this.disk.start().catch((error: Error) => {
       throw new StorageError(`${directory}: ${error.message}`)
     })
     if (!data.fresh) void this.fillFilter()

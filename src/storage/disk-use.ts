@@ -52,15 +52,24 @@ export class DiskUse {
     this.options = options
     this.reserve = new DiskReserve(options.directory)
     this.timer = setInterval(() => {
-      this.working ??= this.look()
-        .catch((error: Error) =>
-          options.onNotice("error", `${options.directory}: the disk's use: ${error.message}`),
-        )
-        .finally(() => {
-          this.working = undefined
-        })
+      if (this.working === undefined) this.inBackground(this.look())
     }, diskMeasureMs)
     this.timer.unref()
+  }
+
+  /** Measures. The reserve comes behind: a first start should not wait until its eight megabytes are on the disk. */
+  async start(): Promise<void> {
+    await this.measure()
+    this.inBackground(this.mindReserve())
+  }
+
+  private inBackground(work: Promise<void>): void {
+    const { directory, onNotice } = this.options
+    this.working = work
+      .catch((error: Error) => onNotice("error", `${directory}: the disk's use: ${error.message}`))
+      .finally(() => {
+        this.working = undefined
+      })
   }
 
   /** Writes that add data are refused. Between two measurements what was appended counts. */
@@ -74,7 +83,7 @@ export class DiskUse {
     return this.quotaBytes + this.options.appendedBytes() - this.appendedAtMeasure
   }
 
-  async look(): Promise<void> {
+  private async look(): Promise<void> {
     await this.measure()
     await this.mindReserve()
   }

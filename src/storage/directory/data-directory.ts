@@ -9,7 +9,7 @@ import { partitionFiles } from "../../core/lib/limits.ts"
 import { LogWriter } from "../log/log-file.ts"
 import { Witness } from "../log/witness.ts"
 import { type Identity, StorageError } from "../storage.ts"
-import { createPartition } from "../table/partition.ts"
+import { createPartitions } from "../table/partition.ts"
 import { readFormat, syncDirectory, writeComplete, writeCreating } from "./format.ts"
 import { createIdentity, openIdentity, readMembership, renewIdentity } from "./identity.ts"
 import { DirectoryLock } from "./lock.ts"
@@ -118,7 +118,7 @@ function create(directory: string, nodeId: string | undefined, transient: boolea
 }
 
 function createTable(directory: string): void {
-  for (let file = 0; file < partitionFiles; file++) createPartition(directory, file)
+  createPartitions(directory, partitionFiles)
   const log = new LogWriter(directory, true)
   log.close()
   const witness = new Witness(directory, true)

@@ -122,6 +122,11 @@ class Committer {
     this.markKept(reader)
     this.control.announce(this.position, this.batch)
     send({ kind: "recovered", batch: this.batch, position: this.position, notice: tail.notice })
+    send({ kind: "ready" })
+  }
+
+  /** The node serves meanwhile; its first commit waits for this. */
+  private grow(): void {
     try {
       this.log.grow()
     } catch (error) {
@@ -129,7 +134,6 @@ class Committer {
       if (resultOf(error) !== sqliteResult.full) throw error
     }
     this.control.free = freeBytes(this.log.database)
-    send({ kind: "ready" })
   }
 
   /** Where replicas may ask for the log of before this start. */
@@ -153,6 +157,7 @@ class Committer {
 
   async run(): Promise<void> {
     const { control } = this
+    this.grow()
     for (;;) {
       const seen = control.wakeCount
       this.endIfAbandoned()
