@@ -7,6 +7,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { connect } from "../../src/client/client.ts"
+import { QdbError } from "../../src/client/error.ts"
 import { dialUntilAnswered } from "./dial.ts"
 import { qdbProtocol } from "./load/qdb.ts"
 import { redisProtocol } from "./load/redis.ts"
@@ -116,6 +118,7 @@ async function start(
     if (over !== undefined) throw new Error(`${kind} did not start: ${over}\n${output}`)
   })
   const startMs = performance.now() - startedMs
+  if (kind === "qdb") await untilServing(port)
   void ended.then((why) => {
     if (!stopping) console.error(`bench: ${kind} ended by itself: ${why}\n${output}`)
   })
@@ -137,6 +140,18 @@ async function start(
     folder,
     stop: () => end("SIGTERM"),
     kill: () => end("SIGKILL"),
+  }
+}
+
+/** A new node says hello before it has founded its cluster; a client of ours asks again until it has. */
+async function untilServing(port: number): Promise<void> {
+  const client = await connect({ daemons: [`${host}:${port}`] })
+  try {
+    await client.get("asked until it is answered")
+  } catch (error) {
+    if (!(error instanceof QdbError) || error.name !== "alias_not_found") throw error
+  } finally {
+    await client.close()
   }
 }
 

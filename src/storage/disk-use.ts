@@ -83,7 +83,7 @@ export class DiskUse {
     return this.quotaBytes + this.options.appendedBytes() - this.appendedAtMeasure
   }
 
-  private async look(): Promise<void> {
+  async look(): Promise<void> {
     await this.measure()
     await this.mindReserve()
   }
