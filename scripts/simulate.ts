@@ -17,7 +17,10 @@ import { slotCountDefault } from "../src/core/lib/limits.ts"
 import { tell, wrongOf } from "../test/simulation/scale/report.ts"
 import { runScale } from "../test/simulation/scale/run.ts"
 import { runMutants } from "../test/simulation/mutants.ts"
-import { drawOptions } from "../test/simulation/options.ts"
+import { drawClusterOptions } from "../test/simulation/cluster/options.ts"
+import type { ClusterOptions } from "../test/simulation/cluster/options.ts"
+import { runCluster } from "../test/simulation/cluster/run.ts"
+import type { ClusterRunResult } from "../test/simulation/cluster/run.ts"
 import { faultsMin, runMembers, stepsMin } from "../test/simulation/member/run.ts"
 import type { RunResult } from "../test/simulation/member/run.ts"
 
@@ -32,6 +35,8 @@ const { values } = parseArgs({
     "repeat-every": { type: "string", default: "10" },
     "stop-at-first": { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
+    /** Whole clusters with clients, not membership alone. */
+    cluster: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     /** What clusters of so many nodes cost, instead of what small ones stand. */
@@ -49,6 +54,14 @@ const seeds = Number(values.seeds)
 const stride = Number(values.stride)
 const virtualMinutes = Number(values["virtual-minutes"])
 const untilMs = Date.now() + Number(values["wall-minutes"]) * 60_000
+
+function draw(seed: number): ClusterOptions {
+  return drawClusterOptions(seed, virtualMinutes, values.cluster)
+}
+
+function run(options: ClusterOptions, print?: (line: string) => void): RunResult | ClusterRunResult {
+  return values.cluster ? runCluster(options, print) : runMembers(options, print)
+}
 
 /** What a worker tells of one seed, as a line of JSON. */
 interface Line {
@@ -69,11 +82,10 @@ function work(): void {
   const skipped = new Set(values.skip.split(",").filter(Boolean).map(Number))
   for (let seed = firstSeed; seed < firstSeed + seeds && Date.now() < untilMs; seed += stride) {
     if (skipped.has(seed)) continue
-    const options = drawOptions(seed, virtualMinutes)
-    const result = runMembers(options)
+    const options = draw(seed)
+    const result = run(options)
     let repeated: boolean | undefined
-    if (repeatEvery > 0 && seed % repeatEvery === 0)
-      repeated = runMembers(drawOptions(seed, virtualMinutes)).traceHash === result.traceHash
+    if (repeatEvery > 0 && seed % repeatEvery === 0) repeated = run(draw(seed)).traceHash === result.traceHash
     const line: Line = {
       seed,
       violation: result.violation,
@@ -104,7 +116,10 @@ async function shareOut(): Promise<Line[]> {
         "--virtual-minutes",
         values["virtual-minutes"],
       ]
-      const flags = values["stop-at-first"] ? ["--stop-at-first"] : []
+      const flags = [
+        ...(values["stop-at-first"] ? ["--stop-at-first"] : []),
+        ...(values.cluster ? ["--cluster"] : []),
+      ]
       return listen([...own, ...shared, ...limits, ...flags], lines)
     }),
   )
@@ -168,7 +183,7 @@ function report(lines: readonly Line[], startedMs: number): boolean {
     console.log(`too little happened in seeds ${idle.map((line) => line.seed).join(", ")}`)
   const broken = lines.filter((line) => line.violation !== undefined)
   const unrepeated = lines.filter((line) => line.repeated === false)
-  const { coverage: never, invariants } = lacking(coverage, checks)
+  const { coverage: never, invariants } = lacking(coverage, checks, values.cluster)
   // Few seeds cannot come across everything.
   const judged = lines.length >= 200
   if (judged && never.length > 0) console.log(`never came across: ${never.join(", ")}`)
@@ -180,21 +195,22 @@ function report(lines: readonly Line[], startedMs: number): boolean {
 }
 
 function shrink(seed: number): void {
-  const options = drawOptions(seed, virtualMinutes)
-  const small = minimise(options, runMembers(options), (smaller) => runMembers(smaller))
-  const directory = fileURLToPath(new URL("../test/simulation/seeds/", import.meta.url))
+  const options = draw(seed)
+  const small = minimise(options, run(options), (smaller) => run({ ...options, ...smaller }))
+  const kept = values.cluster ? "test/simulation/cluster/seeds/" : "test/simulation/seeds/"
+  const directory = fileURLToPath(new URL(`../${kept}`, import.meta.url))
   mkdirSync(directory, { recursive: true })
   const path = `${directory}${seed}.json`
   writeFileSync(path, `${JSON.stringify(small.options, null, 2)}\n`)
   console.log(`seed ${seed} needs ${small.options.faults.length} of ${options.faults.length} faults:`)
   for (const fault of small.options.faults) console.log(`  ${JSON.stringify(fault)}`)
   console.log(small.result.violation?.text.slice(0, 2_000))
-  console.log(`kept in test/simulation/seeds/${seed}.json; replay the whole seed with:`)
+  console.log(`kept in ${kept}${seed}.json; replay the whole seed with:`)
   console.log(`  npm run simulate -- --seed ${seed} --virtual-minutes ${virtualMinutes} --trace`)
 }
 
 function replay(): boolean {
-  const result = runMembers(drawOptions(firstSeed, virtualMinutes), (line) => console.log(line))
+  const result = run(draw(firstSeed), (line) => console.log(line))
   console.log(result.violation?.text ?? `no violation; stable after ${result.stableAfterMs} ms`)
   console.log(`${result.steps} steps, trace ${result.traceHash}`)
   return result.violation === undefined

@@ -28,6 +28,24 @@ export const coverageGate = [
   "refusal: wrong_cluster",
 ] as const
 
+/** What runs of whole clusters must have come across besides. */
+const clusterGate = [
+  "cut-back of a log",
+  "snapshot catch-up",
+  "tail catch-up",
+  "duplicate request answered from memory",
+  "in_doubt",
+  "unavailable slot that came back",
+  "lease ran out while paused",
+  "log replayed",
+] as const
+
+/** Invariants that replication can break. */
+const clusterInvariants = ["I5", "I7", "I8", "I9", "I10", "I11", "I19", "I22", "linearizability"] as const
+
+/** Runs of clusters found one cluster each. */
+const membersOnly: ReadonlySet<string> = new Set(["refusal: wrong_cluster"])
+
 /** Invariants that membership alone can break; each must have been looked at. */
 export const invariantsLookedAt = [
   "I1",
@@ -53,9 +71,14 @@ export function sum(into: Map<string, number>, from: ReadonlyMap<string, number>
 export function lacking(
   seen: ReadonlyMap<string, number>,
   checks: ReadonlyMap<string, number>,
+  isCluster = false,
 ): { readonly coverage: string[]; readonly invariants: string[] } {
+  const gate = isCluster
+    ? [...coverageGate.filter((what) => !membersOnly.has(what)), ...clusterGate]
+    : coverageGate
+  const invariants = isCluster ? [...invariantsLookedAt, ...clusterInvariants] : invariantsLookedAt
   return {
-    coverage: coverageGate.filter((what) => !seen.has(what)),
-    invariants: invariantsLookedAt.filter((invariant) => !checks.has(invariant)),
+    coverage: gate.filter((what) => !seen.has(what)),
+    invariants: invariants.filter((invariant) => !checks.has(invariant)),
   }
 }

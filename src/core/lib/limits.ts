@@ -195,6 +195,8 @@ export const cleanStopMs = 10_000
 export const appendBytesMax = 1 * MiB
 /** Records on their way to one replica whose arrival it has not told; above, new ones wait in the primary's log. */
 export const peerWindowBytes = 8 * MiB
+/** Records sent to a replica after which it is told all commit points at once; else the next tick does that. */
+export const tellCommittedBytes = 1 * MiB
 /** A replica from which nothing came for so long while something was expected is asked where it stands. */
 export const probeMs = 200
 /** A replica without progress for so long is taken out of the slot; a node whose own log stands still so long stops. */

@@ -33,6 +33,8 @@ export class Peer {
   readonly behind = new Set<Follower>()
   /** Followers whose commit point has moved since they were told. */
   readonly untold = new Set<Follower>()
+  /** Records sent since it was told all of those. */
+  bytesSinceTold = 0
   /** A tail is being read for it. */
   isReading = false
   /** When something last came from it, on this node's monotonic clock. */
@@ -63,10 +65,6 @@ export class Peer {
 
   get hasRoom(): boolean {
     return this.underWayBytes + this.used < peerWindowBytes
-  }
-
-  get hasSegments(): boolean {
-    return this.segments.length > 0
   }
 
   get isFull(): boolean {
@@ -101,6 +99,7 @@ export class Peer {
     if (length > 512) records.set(bytes.subarray(offset, offset + length), used)
     else for (let i = 0; i < length; i++) records[used + i] = bytes[offset + i] as number
     this.used += length
+    this.bytesSinceTold += length
   }
 
   private grow(length: number): void {

@@ -172,6 +172,7 @@ export function tellCommitted(peer: Peer): void {
     peer.segmentOf(follower).commitSequence = slot.committedSequence
   }
   peer.untold.clear()
+  peer.bytesSinceTold = 0
 }
 
 /** @param awakeMs since the last tick, as far as this node was awake */

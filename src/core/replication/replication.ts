@@ -12,6 +12,7 @@ import { absent, type EntryMemory } from "../entry/memory.ts"
 import { recordKind, RecordView } from "../entry/record.ts"
 import { assert } from "../lib/assert.ts"
 import type { Now } from "../lib/clock.ts"
+import { tellCommittedBytes } from "../lib/limits.ts"
 import type { DataBody, DataMessage } from "../node/data-message.ts"
 import type { NodeHost, NodeIdentity } from "../node/host.ts"
 import type { StorageId, View } from "../view/view.ts"
@@ -349,7 +350,8 @@ export class Replication {
     this.moveMarks()
     streamFresh(this)
     for (const peer of this.peers.values()) {
-      if (peer.untold.size > 0 && peer.hasSegments) tellCommitted(peer)
+      // A commit point goes with the slot's next record, or with the next tick; sooner where much waits to be applied.
+      if (peer.bytesSinceTold > tellCommittedBytes) tellCommitted(peer)
       this.sendAppend(peer)
       if (peer.behind.size > 0) readTail(this, peer)
       const reply = peer.takeReply()

@@ -26,10 +26,18 @@ const labels = [
   "reply",
 ] as const
 
-/** @param virtualMinutes how long faults go on */
-export function drawClusterOptions(seed: number, virtualMinutes: number): ClusterOptions {
+/**
+ * @param virtualMinutes how long faults go on
+ * @param isCluster false: what membership's runs decide stays as it is
+ */
+export function drawClusterOptions(seed: number, virtualMinutes: number, isCluster = true): ClusterOptions {
   const base = drawOptions(seed, virtualMinutes)
   const prng = new Prng(seed * 2 + 77)
+  const drawn = drawData(prng, base)
+  return isCluster ? drawn : { ...drawn, ...base }
+}
+
+function drawData(prng: Prng, base: SimulationOptions): ClusterOptions {
   return {
     ...base,
     // Two clusters have nothing to do with each other, as membership's own runs show.

@@ -16,6 +16,7 @@ import { report } from "../../linearizability/report.ts"
 import { ClientLogic } from "../data/client.ts"
 import { Workload } from "../data/workload.ts"
 import type { Machine } from "../machine.ts"
+import type { RunResult } from "../member/run.ts"
 import { isBeyondHelp, missing } from "../member/stable.ts"
 import { Trace } from "../trace.ts"
 import { Checks, Coverage, Violation } from "../violation.ts"
@@ -28,16 +29,8 @@ import { ClusterObserver } from "./observer.ts"
 import type { ClusterOptions } from "./options.ts"
 import { differences } from "./replicas.ts"
 
-export interface ClusterRunResult {
-  readonly seed: number
-  readonly violation: { readonly invariant: string; readonly text: string } | undefined
-  readonly traceHash: string
-  readonly steps: number
-  readonly epochs: number
+export interface ClusterRunResult extends RunResult {
   readonly operations: number
-  readonly stableAfterMs: number | undefined
-  readonly checks: ReadonlyMap<string, number>
-  readonly coverage: ReadonlyMap<string, number>
 }
 
 /** When the simulations take place: real time as people count it. */
@@ -125,6 +118,8 @@ class ClusterRun {
       violation,
       traceHash: this.trace.hash(),
       steps: this.trace.steps,
+      faults: this.driver.carriedOut,
+      messages: world.network.sent,
       epochs: this.observer.members.ledger.newest()?.epoch ?? 0,
       operations: this.recorder.length,
       stableAfterMs,
