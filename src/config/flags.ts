@@ -13,7 +13,7 @@ import { suggest } from "./suggest.ts"
 import { unknownKeyText } from "./unknown.ts"
 import { allowedText, parseValue, valueText } from "./value.ts"
 
-export const subcommands = ["backup", "check-data", "confgen", "license", "service"] as const
+export const subcommands = ["backup", "check-data", "confgen", "demo", "license", "service"] as const
 export type Subcommand = (typeof subcommands)[number]
 
 /** What the command line asks for; `run` starts the daemon. */

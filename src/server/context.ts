@@ -10,6 +10,8 @@ export type End =
   /** The cluster does not take it. */
   | { readonly kind: "refused"; readonly error: StartError }
   | { readonly kind: "startOver"; readonly why: string }
+  /** The cluster wants other settings than it was started with, and it remembers them now. */
+  | { readonly kind: "again"; readonly why: string }
 
 /** What everything here needs. */
 export interface Context {

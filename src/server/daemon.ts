@@ -47,11 +47,14 @@ export function runDaemon(loaded: Loaded, onReady: () => void): Effect.Effect<nu
   return Effect.gen(function* () {
     for (;;) {
       const end = yield* runNode(loaded, onReady)
+      if (end.kind === "again") continue
       if (end.kind !== "startOver") return 0
       yield* starting(() => startDirectoryOver(loaded.config.global.depot.root))
     }
   })
 }
+
+const partings = { stop: "stopping", startOver: "starting over", again: "starting again" } as const
 
 /** One run of the node with one storage. */
 function runNode(loaded: Loaded, onReady: () => void): Effect.Effect<End, StartError> {
@@ -95,7 +98,7 @@ function runNode(loaded: Loaded, onReady: () => void): Effect.Effect<End, StartE
       const end = first.kind === "stop" ? yield* takeLeave(first, node.driver, endedAgain) : first
       if (end.kind === "failure") return yield* crash(context, end.error, node)
       if (end.kind === "refused") return yield* Effect.fail(end.error)
-      logger.info("qdbd", end.kind === "stop" ? "stopping" : "starting over", { why: end.why })
+      logger.info("qdbd", partings[end.kind], { why: end.why })
       return end
     }),
   )
@@ -232,28 +235,20 @@ function openNode(
   return Effect.gen(function* () {
     const { config } = context.loaded
     const running: { driver: Driver | undefined } = { driver: undefined }
-    const contentBytesMax = config.global.depot.max_entry_bytes
     const opening = Effect.tryPromise({
       try: () =>
-        openStorage(
-          storageOptions(
-            context,
-            () => running.driver?.progress(),
-            (token) => running.driver?.metaPersisted(token),
-          ),
-          (storage) => {
-            const driver = new Driver(storage, makeCluster(context, storage, secret, running), {
-              contentBytesMax,
-              sideRequests: (made) => new SideRequests(made, nodeFacts(context, made)),
-              resume: (session) => listener.resume(session),
-              drop: (session) => listener.drop(session),
-              slowLog: new SlowLog(context.logger, config.local.logger.slow_operation_ms),
-              events: hostEvents(context, onServing),
-            })
-            running.driver = driver
-            return driver.recovery()
-          },
-        ),
+        openStorage(storageOptions(context, running), (storage) => {
+          const cluster = makeCluster(context, storage, secret, running)
+          const driver = new Driver(storage, cluster, {
+            sideRequests: (made) => new SideRequests(made, nodeFacts(context, made)),
+            resume: (session) => listener.resume(session),
+            drop: (session) => listener.drop(session),
+            slowLog: new SlowLog(context.logger, config.local.logger.slow_operation_ms),
+            events: hostEvents(context, cluster, onServing),
+          })
+          running.driver = driver
+          return driver.recovery()
+        }),
       catch: (cause) => (cause instanceof StorageError ? new StartError(cause.message) : new Defect(cause)),
     }).pipe(Effect.catchTag("Defect", (defect) => Effect.die(defect.cause)))
     const storage = yield* Effect.acquireRelease(opening, (opened) => closeStorage(opened, context.logger))
@@ -280,17 +275,16 @@ function chosenNodeId(text: string): string | undefined {
   return parsed === unsetNodeId ? undefined : formatNodeId(parsed)
 }
 
-function storageOptions(
-  context: Context,
-  onProgress: () => void,
-  onMeta: (token: number) => void,
-): StorageOptions {
+function storageOptions(context: Context, running: { readonly driver: Driver | undefined }): StorageOptions {
   const { global, local } = context.loaded.config
   const nodeId = chosenNodeId(local.chord.node_id)
   return {
     directory: global.depot.root,
     ...(nodeId === undefined ? {} : { nodeId }),
-    sync: global.depot.sync,
+    // Asked for when the log is opened: the directory has told by then what the cluster wants.
+    get sync() {
+      return running.driver?.cluster.settings.sync ?? global.depot.sync
+    },
     transient: global.depot.transient,
     memoryBytesMax: global.limiter.max_bytes,
     memoryEntriesMax: global.limiter.max_in_entries_count,
@@ -298,8 +292,8 @@ function storageOptions(
     diskWarnShare: global.depot.storage_warning_level / 100,
     diskWarnIntervalMs: global.depot.storage_warning_interval * 1000,
     partitions: local.network.partitions_count,
-    onProgress,
-    onMeta,
+    onProgress: () => running.driver?.progress(),
+    onMeta: (token) => running.driver?.metaPersisted(token),
     onFatal: (error) => context.end({ kind: "failure", error }),
     onNotice: (level, text) => context.logger.log(level, "storage", text),
   }

@@ -8,6 +8,7 @@ import { helpText } from "../config/help.ts"
 import { loadConfig, type Loaded } from "../config/load.ts"
 import { problemText } from "../config/problem.ts"
 import { parentOf, startDaemon } from "./process/daemonize.ts"
+import { ownScript } from "./process/own-script.ts"
 import { StartError } from "./start-error.ts"
 import { buildCommit, version } from "./version.ts"
 
@@ -46,14 +47,6 @@ export async function main(argv: readonly string[]): Promise<number> {
 function print(text: string): number {
   process.stdout.write(text)
   return 0
-}
-
-/** Outside of a compiled executable the runtime has to be told the script again. */
-function ownScript(): string[] {
-  const script = process.argv[1]
-  return script === undefined || script.startsWith("/$bunfs/") || /^[A-Z]:[\\/]~BUN/.test(script)
-    ? []
-    : [script]
 }
 
 async function run(loaded: Loaded, parent: ReturnType<typeof parentOf>): Promise<number> {

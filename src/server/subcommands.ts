@@ -1,6 +1,7 @@
 /** The subcommands of `qdbd`; each is loaded when it is asked for. */
 import type { CommandIo } from "../config/command-io.ts"
 import type { Subcommand } from "../config/flags.ts"
+import { ownScript } from "./process/own-script.ts"
 
 const usageStatus = 2
 
@@ -18,6 +19,8 @@ export async function runSubcommand(name: Subcommand, argv: readonly string[]): 
       return (await import("../license/license-cli.ts")).run(argv, io)
     case "confgen":
       return runConfgen(argv, io)
+    case "demo":
+      return (await import("./demo/demo.ts")).runDemo(argv, io, [process.execPath, ...ownScript()])
     default:
       process.stderr.write(`qdbd: ${name} is not part of this version\n`)
       return usageStatus

@@ -326,6 +326,11 @@ export const licenseReminderCheckMs = 86_400_000
 /** Nodes that the configuration generator makes files for; each file lists all others. */
 export const generatorHostsMax = 256
 
+/** Nodes of a demonstration on one machine. */
+export const demoNodesMax = 9
+/** They are up and agreed by then, also on a busy machine. */
+export const demoStartMs = 60_000
+
 // HTTP
 
 /** The longest request target; nothing that is served needs more. */

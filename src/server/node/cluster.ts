@@ -10,6 +10,7 @@ import type { MemberOptions, Recovered } from "../../core/member/event.ts"
 import type { NodeIdentity } from "../../core/node/host.ts"
 import { parseNodeId } from "../../core/ring/node-id.ts"
 import { assert } from "../../core/lib/assert.ts"
+import type { Settings } from "../../core/view/view.ts"
 import { type Storage, StorageError } from "../../storage/storage.ts"
 import { decodeRecords } from "../../wire/peer/record.ts"
 import { Links } from "../link/links.ts"
@@ -74,9 +75,9 @@ export class Cluster {
     return this.member.bootstrappingPeers.length === 0 && founding === undefined
   }
 
-  /** Slots of the cluster, as far as is known. */
-  get slotCount(): number {
-    return (this.recovered.view?.settings ?? this.member.settings).slotCount
+  /** What this process goes by: the cluster's settings, as far as it knew them when it started. */
+  get settings(): Settings {
+    return this.recovered.view?.settings ?? this.member.settings
   }
 
   tick(now: Now): void {

@@ -46,7 +46,6 @@ export interface SideRequests {
 }
 
 export interface DriverOptions {
-  readonly contentBytesMax: number
   readonly sideRequests: (driver: Driver) => SideRequests
   /** Sessions that were held back may be read again. */
   readonly resume: (session: Session) => void
@@ -77,7 +76,8 @@ export class Driver {
   private readonly turn = () => this.endTurn()
 
   constructor(storage: Storage, cluster: Cluster, options: DriverOptions) {
-    const { contentBytesMax, slowLog } = options
+    const { slowLog } = options
+    const { entryBytesMax: contentBytesMax } = cluster.settings
     this.storage = storage
     this.cluster = cluster
     this.options = options
@@ -99,7 +99,7 @@ export class Driver {
       contentBytesMax,
       diskFull: () => storage.diskFull,
       draw: cluster.prng,
-      slotCount: cluster.slotCount,
+      slotCount: cluster.settings.slotCount,
     })
     this.side = options.sideRequests(this)
     this.data.counters.slowMs = slowLog.thresholdMs
@@ -163,7 +163,7 @@ export class Driver {
   /** Takes the frame [start, end) as a request of `session`. */
   take(session: Session, bytes: Uint8Array, start: number, end: number): void {
     const { request, clock } = this
-    const failed = decodeRequest(bytes, start, end, request, this.options.contentBytesMax)
+    const failed = decodeRequest(bytes, start, end, request, this.cluster.settings.entryBytesMax)
     session.inFlight++
     this.taken++
     if (request.opcode !== operation.ping) session.requestedMs = clock.monotonicMs

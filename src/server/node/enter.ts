@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto"
 import { type Address, isLoopback, parseAddress } from "../../config/address.ts"
 import type { Config } from "../../config/config.ts"
 import { assert } from "../../core/lib/assert.ts"
-import type { Context } from "../context.ts"
+import type { Context, End } from "../context.ts"
+import type { Settings } from "../../core/view/view.ts"
 import { ClusterSecret } from "../link/secret.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Storage } from "../../storage/storage.ts"
@@ -59,9 +60,13 @@ export function makeCluster(
 }
 
 /** How the core ends the process. @param onServing it has a view, in which it may serve */
-export function hostEvents(context: Context, onServing: () => void): HostEvents {
+export function hostEvents(context: Context, cluster: Cluster, onServing: () => void): HostEvents {
   return {
-    onView: onServing,
+    onView: (view) => {
+      const end = otherSettings(cluster.settings, view.settings)
+      if (end === undefined) onServing()
+      else context.end(end)
+    },
     onStop: (outcome, reason) =>
       context.end(
         outcome === "stopped"
@@ -70,6 +75,21 @@ export function hostEvents(context: Context, onServing: () => void): HostEvents 
       ),
     onStartOver: (why) => context.end({ kind: "startOver", why }),
   }
+}
+
+/**
+ * The cluster's settings win. Those that storage was opened with cannot be changed under it, so the process begins anew with
+ * the view, which is on disk by now; what a directory was made for cannot be changed at all.
+ */
+function otherSettings(own: Settings, agreed: Settings): End | undefined {
+  if (own.transient !== agreed.transient) {
+    const text = `the cluster has global.depot.transient = ${agreed.transient}, this node ${own.transient}: give it the cluster's setting and a new directory`
+    return { kind: "refused", error: new StartError(text) }
+  }
+  const changes = (["sync", "entryBytesMax"] as const).filter((key) => own[key] !== agreed[key])
+  if (changes.length === 0) return undefined
+  const words = changes.map((key) => `${key} = ${agreed[key]}`).join(", ")
+  return { kind: "again", why: `the cluster has ${words}` }
 }
 
 export function clusterSources(context: Context, driver: Driver): ClusterSources {
