@@ -126,7 +126,7 @@ function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
   const { draft, situation, stopping } = planning
   const { view } = draft
   if (!situation.mayRepair) return
-  const { target, unsettled, learners: learning } = outlookOf(view)
+  const { target, unsettled, overfull, learners: learning } = outlookOf(view)
   let room = learnersPerViewMax - learning
   for (const slot of draft.changedSlots(unsettled)) {
     const wanted = target[slot] as readonly string[]
@@ -147,6 +147,7 @@ function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
     const missing = wanted.find(
       (storageId) =>
         !inSync.includes(storageId) &&
+        (inSync.length < wanted.length || !overfull.has(storageId)) &&
         !stopping.has(storageId) &&
         draft.member(storageId)?.standing === "up" &&
         situation.report(storageId) !== undefined,

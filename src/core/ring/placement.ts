@@ -58,8 +58,9 @@ export function planPlacement(
 }
 
 /**
- * Keeps what is held. Where a slot has more holders than wanted (the factor was lowered), those stay that hold little
- * for their weight: what is dropped costs nothing, what must be copied afterwards does.
+ * Keeps what is held. Where a slot has more holders than wanted (a replica has just moved, the factor was lowered), those go
+ * that hold most for their weight: what is dropped costs nothing, what must be copied afterwards does. All that they hold
+ * counts, not only what was looked at before: so a move that is half done is not taken back by the next plan.
  */
 function keepPresent(
   plan: ReplicaPlan,
@@ -71,12 +72,16 @@ function keepPresent(
   const holdersOf = present.map((holders) =>
     holders.map((holder) => indexOf.get(holder)).filter((member) => member !== undefined),
   )
-  const load = (member: number) => (plan.held[member] as number) / (members[member] as PlacementMember).weight
+  const held = new Int32Array(members.length)
+  for (const holders of holdersOf) for (const member of holders) held[member] = (held[member] as number) + 1
+  const load = (member: number) => (held[member] as number) / (members[member] as PlacementMember).weight
   holdersOf.forEach((holders, slot) => {
     if (holders.length <= replicas) for (const member of holders) plan.keep(slot, member)
   })
   holdersOf.forEach((holders, slot) => {
     if (holders.length <= replicas) return
     for (const member of holders.toSorted((a, b) => load(a) - load(b))) plan.keep(slot, member)
+    const kept = plan.holdersOf(slot)
+    for (const member of holders) if (!kept.includes(member)) held[member] = (held[member] as number) - 1
   })
 }

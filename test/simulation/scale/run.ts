@@ -77,15 +77,32 @@ export function runScale(options: ScaleOptions): ScaleReport {
   let evictedAfterMs = 0
   phases.push(
     phase(cluster, `${tenth} fail`, () => {
-      const view = cluster.newest as View
-      const victims = victimsOf(view, tenth)
-      for (const machine of cluster.world.machines)
-        if (victims.has(machine.disk.durable.storageId)) cluster.world.kill(machine, false, undefined)
-      evictedAfterMs = cluster.until("the eviction", 60_000, (now) => upOf(now).length === nodes)
+      evictedAfterMs = failInWaves(cluster, tenth)
       return nodes
     }),
   )
   return { phases, steady, evictedAfterMs }
+}
+
+/**
+ * As many at a time as may fail without that all copies of a slot are gone. Until they are evicted, the slots that they led
+ * are led by nobody.
+ * @returns the longest that an eviction took
+ */
+function failInWaves(cluster: ScaleCluster, count: number): number {
+  let longestMs = 0
+  for (let left = count; left > 0;) {
+    const view = cluster.newest as View
+    const victims = victimsOf(view, left)
+    for (const machine of cluster.world.machines)
+      if (victims.has(machine.disk.durable.storageId)) cluster.world.kill(machine, false, undefined)
+    const up = upOf(view).length - victims.size
+    const evictionMs = cluster.until("an eviction", 60_000, (now) => upOf(now).length === up)
+    longestMs = Math.max(longestMs, evictionMs)
+    left -= victims.size
+    if (left > 0) cluster.until("a repair", phaseMsMax, isSettled)
+  }
+  return longestMs
 }
 
 /** @param begin what changes; returns how many members are to be up in the end */
@@ -193,7 +210,7 @@ function victimsOf(view: View, count: number): Set<StorageId> {
   const holdersOf = new Map<StorageId, StorageId[]>()
   for (const { inSync } of view.slots)
     for (const storageId of inSync) holdersOf.set(storageId, [...(holdersOf.get(storageId) ?? []), ...inSync])
-  for (const { storageId } of view.members) {
+  for (const { storageId } of upOf(view)) {
     if (victims.size === count) break
     if (spared.has(storageId)) continue
     victims.add(storageId)
