@@ -337,7 +337,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: "one seed, two traces",
     edits: [
-      edit("member/agreement.ts", "seat.draw.between(100, 1000)", "(100 + Math.floor(Math.random() * 900))"),
+      edit(
+        "member/agreement.ts",
+        "seat.draw.between(backOffMs / 10, rangeMs)",
+        "(100 + Math.floor(Math.random() * 900))",
+      ),
     ],
   },
 ]

@@ -254,6 +254,7 @@ export class SeatSteps {
     seat.history = []
     seat.finishAtMs = undefined
     seat.backOffUntilMs = 0
+    seat.duelsLost = 0
     seat.askedUntilMs = 0
     const { proposer, journal } = seat
     if (proposer.attempt !== undefined) {

@@ -178,6 +178,10 @@ export const gatherMs = 100
 export const rankDelayMs = 1_000
 /** A voter that took part in an instance and sees no decision takes it up after this. */
 export const finishMs = 2_000
+/** Who lost a duel of proposers proposes nothing for a random time up to this, and up to twice as long after each further one … */
+export const backOffMs = 1_000
+/** … but no longer than this. */
+export const backOffMsMax = 8_000
 /** Messages of an unanswered attempt are sent again after this. */
 export const resendMs = 200
 /** An attempt that found no majority by then is given up; it exceeds the longest wait for a lease. */

@@ -5,10 +5,14 @@
  * "What was begun is finished": whoever promised, accepted or refused keeps a deadline by which it takes the instance up
  * itself. A proposer that died between the two phases would else leave voters behind that withhold leases for a
  * proposal that nobody carries on.
+ *
+ * Duels end because losers wait ever longer: whose ballot was refused, or who promised a higher one himself, waits for a random
+ * time from a range that doubles with each duel lost in the instance. On a slow network an attempt takes longer than the
+ * first range, and five voters that all try again within it would never let one another finish.
  */
 import { assert } from "../lib/assert.ts"
 import type { Now } from "../lib/clock.ts"
-import { attemptMs, finishMs, resendMs } from "../lib/limits.ts"
+import { attemptMs, backOffMs, backOffMsMax, finishMs, resendMs } from "../lib/limits.ts"
 import type { Ballot, Proposal } from "../view/ballot.ts"
 import { applyDelta } from "../view/delta.ts"
 import { demotedBy, illegalSuccessor } from "../view/legal.ts"
@@ -41,7 +45,12 @@ export function propose(seat: Seat, wanted: Proposal, now: Now): void {
 export function resume(seat: Seat, now: Now): void {
   const { attempt } = seat.proposer
   if (attempt === undefined) return
-  if (now.monotonicMs >= attempt.giveUpAtMs || seat.promisedAbove()) {
+  if (seat.promisedAbove()) {
+    seat.proposer.abandon()
+    loseDuel(seat, now)
+    return
+  }
+  if (now.monotonicMs >= attempt.giveUpAtMs) {
     seat.proposer.abandon()
     return
   }
@@ -85,7 +94,7 @@ export function receiveAgreement(seat: Seat, message: PeerMessage, now: Now): bo
     }
     case "refused":
       if (seat.proposer.onRefused(body.instance, body.ballot, body.promised, body.waits)) {
-        seat.state.backOffUntilMs = now.monotonicMs + seat.draw.between(100, 1000)
+        loseDuel(seat, now)
       }
       return true
     default:
@@ -165,6 +174,12 @@ function refuse(
 ): void {
   const { promised } = seat.acceptor.record(instance)
   seat.sendTo(from.address, from.storageId, { kind: "refused", instance, ballot, promised, waits }, now)
+}
+
+function loseDuel(seat: Seat, now: Now): void {
+  const rangeMs = Math.min(backOffMsMax, backOffMs * 2 ** seat.state.duelsLost)
+  seat.state.duelsLost++
+  seat.state.backOffUntilMs = now.monotonicMs + seat.draw.between(backOffMs / 10, rangeMs)
 }
 
 function tookPart(seat: Seat, now: Now): void {

@@ -265,7 +265,7 @@ export class Member {
     const missing = members.filter(({ storageId }) => voters.includes(storageId) && !answered(storageId))
     this.say(`waits for ${missing.map((member) => member.address).join(", ")}`)
     const decisive = members.filter(({ storageId }) => voters.includes(storageId))
-    const addresses = (list: View["members"]) => list.map((member) => member.address)
+    const addresses = (list: View["members"]) => list.map((member) => seat.addressOf(member))
     const others = [...addresses(members), ...state.peers]
     this.finder.tick(this.self, addresses(decisive), others, this.hello(), now, this.out)
   }

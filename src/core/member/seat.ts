@@ -32,6 +32,7 @@ import {
   type SlotAssignment,
   type StorageId,
   type View,
+  type ViewMember,
 } from "../view/view.ts"
 import type { Identity, MemberEffect, MessageBody, PeerMessage } from "./event.ts"
 import { Journal, type Adoption, type JournalState } from "./journal.ts"
@@ -56,6 +57,8 @@ export interface SeatState {
   askedUntilMs: number
   /** When it takes up an instance in which it took part, if there is one. */
   finishAtMs: number | undefined
+  /** In the instance in hand. */
+  duelsLost: number
   /** After a lost duel it proposes nothing until then. */
   backOffUntilMs: number
 }
@@ -113,6 +116,7 @@ export class Seat {
         released: new Set(),
         askedUntilMs: 0,
         finishAtMs: record === undefined ? undefined : now.monotonicMs,
+        duelsLost: 0,
         backOffUntilMs: 0,
       },
       draw,
@@ -209,6 +213,7 @@ export class Seat {
       if (boot <= (memberOf(view, storageId)?.boot ?? boot)) state.moved.delete(storageId)
     }
     state.finishAtMs = undefined
+    state.duelsLost = 0
     this.grantor.enterEpoch(skipped || others, now.monotonicMs, view.settings.leaseMs)
     this.holder.forgetOthers(view.voters)
     this.out.push({ kind: "view", view, previous })
@@ -243,8 +248,12 @@ export class Seat {
   /** To a member of the present view. */
   sendToMember(storageId: StorageId, body: MessageBody, now: Now): void {
     const member = memberOf(this.view, storageId)
-    if (member === undefined) return
-    this.sendTo(this.state.moved.get(storageId)?.address ?? member.address, storageId, body, now)
+    if (member !== undefined) this.sendTo(this.addressOf(member), storageId, body, now)
+  }
+
+  /** Where the member was last heard from. */
+  addressOf({ storageId, address }: ViewMember): Address {
+    return this.state.moved.get(storageId)?.address ?? address
   }
 
   /**

@@ -100,6 +100,8 @@ export class MemberFaults extends FaultDriver<MemberContents> {
         const b = this.resolve(fault.b)
         // Before there is a cluster, addresses are all that a node has to find the others by.
         if (a === b || a.disk.durable.view === undefined || b.disk.durable.view === undefined) return
+        // Two clusters at each other's addresses: who joins then joins the wrong one, and nobody could know.
+        if (a.disk.durable.view.clusterId !== b.disk.durable.view.clusterId) return
         this.kill(a, false, fault.downMs)
         this.kill(b, false, fault.downMs)
         if (!a.running && !b.running) world.swapAddresses(a, b)
