@@ -258,8 +258,9 @@ export class DiskStorage implements Storage {
     if (this.maintaining) return
     const more = this.memory.maintain(maintainStepsPerTurn)
     const { overDirty } = this.memory
-    if (overDirty && !this.urged) this.flushers.urgent()
-    this.urged = overDirty
+    const urge = overDirty || this.memory.wantsFlush
+    if (urge && !this.urged) this.flushers.urgent()
+    this.urged = urge
     if (!overDirty && this.wasOverDirty) this.notify()
     this.wasOverDirty = overDirty
     if (!more) this.gate.check()

@@ -309,6 +309,10 @@ export class EntryTable implements EntryMemory {
   get overDirty(): boolean {
     return this.upkeep.overDirty
   }
+  /** A round of the flusher is due, well before writers would have to be slowed. */
+  get wantsFlush(): boolean {
+    return this.upkeep.wantsFlush
+  }
   /**
    * A piece of upkeep for a turn that has time left.
    * @param steps blocks looked at, at most, for each kind of work

@@ -53,6 +53,17 @@ export class Upkeep {
     return ledger.entries > entriesMax * 0.75 || this.entries.liveCount > entriesMax * 1.125
   }
 
+  /**
+   * A quarter is dirty: time to flush. A round takes seconds, and writers are stopped at three quarters: begun only then, it
+   * would stop them for all of its time, however small the log still is.
+   */
+  get wantsFlush(): boolean {
+    const { bytesMax, entriesMax } = this.options
+    const { ledger } = this.entries
+    if (bytesMax > 0 && ledger.bytes > bytesMax * 0.25) return true
+    return entriesMax > 0 && ledger.entries > entriesMax * 0.25
+  }
+
   private overLimit(comingBytes: number, comingEntries: number): boolean {
     const { bytesMax, entriesMax } = this.options
     if (bytesMax > 0 && this.entries.bytes + comingBytes > bytesMax) return true

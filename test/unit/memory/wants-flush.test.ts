@@ -1,0 +1,21 @@
+/** When memory asks for a flush: early enough that a round is over before writers have to be slowed. */
+import { expect, it } from "vitest"
+import { EntryTable } from "../../../src/storage/memory/table.ts"
+
+it("asks at a quarter dirty, slows writers at three quarters, and neither once that is flushed", () => {
+  const entriesMax = 400
+  const table = new EntryTable({ seed: [1, 2], bytesMax: 0, entriesMax, transient: false, complete: true })
+  const asked: number[] = []
+  const slowed: number[] = []
+  for (let i = 1; i <= entriesMax; i++) {
+    const bytes = new TextEncoder().encode(`key ${i} content`)
+    const alias = `key ${i}`.length
+    table.store(0, bytes, 0, alias, alias, bytes.length - alias, 0, i)
+    if (table.wantsFlush) asked.push(i)
+    if (table.overDirty) slowed.push(i)
+  }
+  expect(asked[0]).toBe(entriesMax / 4 + 1)
+  expect(slowed[0]).toBe((entriesMax * 3) / 4 + 1)
+  table.flushedPosition = entriesMax
+  expect([table.wantsFlush, table.overDirty]).toEqual([false, false])
+})
