@@ -1,5 +1,7 @@
 /** The real core in scopes small enough to be explored to the end; and, against each, bugs that it must find. */
 import { describe, expect, it } from "vitest"
+import { Prng } from "../../src/core/lib/prng.ts"
+import { walk } from "./explore.ts"
 import { mutants, tryMutant } from "./mutants.ts"
 import { requireAll } from "../support/peer.ts"
 import { explorations, run, summary } from "./run.ts"
@@ -24,6 +26,22 @@ describe("small scopes", () => {
   it("are a hundred thousand states and more together", () => {
     expect(states).toBeGreaterThan(100_000)
   })
+})
+
+/** Scopes whose ends lie deeper than breadth soon gets. */
+const deep = new Set(["duel", "handOver", "voters", "founding"])
+
+describe("random walks", () => {
+  for (const exploration of explorations) {
+    if (!deep.has(exploration.name)) continue
+    it(exploration.title, { timeout: 180_000 }, () => {
+      const prng = new Prng(exploration.name.length)
+      const outcome = walk(exploration.makeWorld(), 60, 150, Infinity, (bound) => prng.below(bound))
+      console.log(`${exploration.name}: ${outcome.walks} walks, ${outcome.steps} steps`)
+      expect(outcome.violation, outcome.trace.join("\n")).toBeUndefined()
+      expect(outcome.steps).toBeGreaterThan(1_000)
+    })
+  }
 })
 
 describe("seeded bugs", () => {
