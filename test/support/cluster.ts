@@ -20,7 +20,7 @@ export class LocalCluster implements AsyncDisposable {
   readonly options: ClusterOptions
   /** By place; undefined where none runs. */
   readonly daemons: (Daemon | undefined)[] = []
-  private readonly directory = temporaryDirectory()
+  readonly directory = temporaryDirectory()
   private readonly clients: Client[] = []
 
   private constructor(options: ClusterOptions, port: number) {
