@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- --wall-minutes M [--seed S]`: real daemons under real faults (`test/cluster/chaos/`), for as long as one
+ * `npm run chaos -- --wall-minutes M [--seed S] [--calm]`: real daemons under real faults (`test/cluster/chaos/`), for as long as one
  * likes. Status 1 if anything was lost, wrong, late or stuck.
  */
 import { mkdtempSync, rmSync } from "node:fs"
@@ -12,6 +12,7 @@ const { values } = parseArgs({
   options: {
     "wall-minutes": { type: "string", default: "2" },
     seed: { type: "string" },
+    calm: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
   },
 })
@@ -28,6 +29,7 @@ const report = await runChaos({
   durationMs: minutes * 60_000,
   directory,
   pauseLeasesMax: 20,
+  calm: values.calm,
   note: (text) => console.log(text),
 })
 console.log(chaosReport(report))

@@ -20,6 +20,8 @@ export interface ChaosOptions {
   readonly durationMs: number
   readonly directory: string
   readonly pauseLeasesMax: number
+  /** No faults: what the same users get from a quiet cluster. */
+  readonly calm?: boolean
   readonly note: (text: string) => void
 }
 
@@ -45,9 +47,9 @@ export interface ChaosReport {
 }
 
 const founders = 3
-const usersCount = 6
-const operationsAtOnce = 6
-const contestedKeys = 24
+const usersCount = 8
+const operationsAtOnce = 16
+const contestedKeys = 96
 const leaseMs = 3_000
 const requestTimeoutMs = 60_000
 /** Stable within 20 s, the grace period, and copying time. */
@@ -105,7 +107,8 @@ async function chaos(options: ChaosOptions, fleet: Fleet, prng: Prng): Promise<C
     note: (text) => note(`${(tally.second + "").padStart(5)} s  ${text}`),
     signal: ending.signal,
   })
-  await nemesis.run()
+  if (options.calm === true) await aborted(ending.signal)
+  else await nemesis.run()
   clearTimeout(timer)
 
   note("faults have ended")
@@ -141,6 +144,10 @@ async function chaos(options: ChaosOptions, fleet: Fleet, prng: Prng): Promise<C
     stableAfterMs,
     plantedRejected: check(model, planted(keyspace.sample)).verdict === "violation",
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
 }
 
 /** Nodes that have just been started do not listen yet. */
