@@ -107,6 +107,7 @@ export class DiskStorage implements Storage {
       directory,
       workers,
       control: control.shared,
+      sync: options.sync,
       roundBytes,
       stepBytes,
     })

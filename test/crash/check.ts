@@ -16,6 +16,10 @@ export async function checkDirectory(directory: string, expectation: Expectation
   }
   const found = await node.scan("key ")
   if (found.sort().join() !== live.sort().join()) wrong.push(`scan: ${found.length} of ${live.length}`)
+  // It goes on from there: what is written now comes into the table.
+  const later = `later ${node.storage.identity.boot}`
+  await node.put(later, "content")
+  if ((await node.scan(later)).length !== 1) wrong.push("what is written afterwards is not in the table")
   await node.storage.close()
   wrong.push(...node.fatal.map(String))
   return wrong

@@ -15,7 +15,8 @@ function fail(error: unknown): never {
   writeSync(2, `${String(error)}\n`)
   process.exit(1)
 }
-const node = await TestNode.open(directory, { onFatal: fail }).catch(fail)
+const sync = process.env["QDB_CHILD_SYNC"] !== "false"
+const node = await TestNode.open(directory, { onFatal: fail, sync }).catch(fail)
 writeSync(1, `open ${node.storage.identity.boot}\n`)
 const steps = script(Number(runArgument), Number(countArgument))
 let waiting: Promise<void>[] = []

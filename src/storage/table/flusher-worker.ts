@@ -28,6 +28,8 @@ export interface FlusherData {
   readonly worker: number
   readonly workers: number
   readonly control: SharedArrayBuffer
+  /** Whether each commit of the log is fsynced. */
+  readonly sync: boolean
   /** Waiting bytes of log that begin a round. */
   readonly roundBytes: number
   /** Bytes of log that one round gathers in memory. */
@@ -245,6 +247,7 @@ class Flusher {
     const log = this.log as SettledLog
     const from = this.oldest
     const to = log.stretch(from, target, bytesMax, spans)
+    if (!data.sync) log.sync()
     const rounds: Round[] = []
     for (const { file, applied } of this.files) rounds[file] = new Round(file, applied.batch)
     log.walkBack(from, to, (record, batch) => {

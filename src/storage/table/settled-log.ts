@@ -2,6 +2,7 @@
  * The log as the flusher reads it: whole batches up to the settled position, and backwards, since of everything the last
  * state counts (`change-set.ts` argues why).
  */
+import { closeSync, fsyncSync, openSync } from "node:fs"
 import { join } from "node:path"
 import { RecordView } from "../../core/entry/record.ts"
 import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
@@ -127,6 +128,21 @@ export class SettledLog {
       end -= record.length
     }
     return header.end
+  }
+
+  /**
+   * Makes the log durable as far as it is written: the table may never know more than the log, or the log's end, lost with
+   * the power, would be lost out of the middle. What is not in the write-ahead log any more was synced by a checkpoint.
+   */
+  sync(): void {
+    this.named(() => {
+      const file = openSync(`${this.path}-wal`, "r+")
+      try {
+        fsyncSync(file)
+      } finally {
+        closeSync(file)
+      }
+    })
   }
 
   private named<A>(run: () => A): A {
