@@ -63,7 +63,7 @@ function run(
   skip: readonly number[],
   flags: readonly string[],
 ): { readonly lines: readonly Line[]; readonly error: string | undefined } {
-  const parts = ["src/wire", "test/simulation", "test/support/patched-core.ts", "scripts/simulate.ts"]
+  const parts = ["src", "test/simulation", "test/linearizability", "test/support", "scripts/simulate.ts"]
   const own = ["--worker", "--repeat-every", "5", "--seeds", String(seedsMax), "--skip", skip.join()]
   try {
     const done = withPatchedCore(edits, parts, (directory) =>
