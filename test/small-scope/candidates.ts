@@ -15,7 +15,7 @@ import type { CandidateKind } from "./scope.ts"
 export function candidatesOf(
   view: View,
   kinds: readonly CandidateKind[],
-  { certificates, releases }: Observed,
+  { certificates, releases }: Pick<Observed, "certificates" | "releases">,
   boots: readonly number[],
 ): readonly Proposal[] {
   const found = new Map<string, Proposal>()
@@ -28,14 +28,20 @@ export function candidatesOf(
     const proposal = Object.freeze({ delta: deltaBetween(view, next), evidence })
     found.set(JSON.stringify(proposal), proposal)
   }
-  const { inSync, learners } = view.slots[0] ?? { inSync: [], learners: [] }
+  const { inSync = [], learners = [] } = view.slots[0] ?? {}
   const [primary = "", ...rest] = inSync
   const wants = (kind: CandidateKind) => kinds.includes(kind)
+  const outside = view.members
+    .map((member) => member.storageId)
+    .filter((other) => !inSync.includes(other) && !learners.includes(other))
+  for (const other of wants("learn") ? outside : [])
+    add((draft) => draft.setSlot(0, inSync, [...learners, other]))
   for (const target of rest) {
     const others = rest.filter((other) => other !== target)
     if (wants("evict")) add((draft) => draft.setSlot(0, [target, ...others], learners))
     if (wants("swap")) add((draft) => draft.setSlot(0, [target, ...others, primary], learners))
     if (wants("drop")) add((draft) => draft.setSlot(0, [primary, ...others], [...learners, target]))
+    if (wants("remove")) add((draft) => draft.setSlot(0, [primary, ...others], learners))
     for (const release of wants("handOver") ? releases : []) {
       add((draft) => draft.setSlot(0, [target, ...others, primary], learners), {
         certificates: [],

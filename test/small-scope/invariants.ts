@@ -20,10 +20,10 @@ export interface Observed {
 }
 
 /** A node enters a view: is it the one of its epoch, and may it follow the one before? */
-export function brokenStep(
-  observed: Observed,
+export function brokenStep<Known extends Pick<Observed, "decided" | "certificates">>(
+  observed: Known,
   view: View,
-): { readonly observed: Observed; readonly violation: string | undefined } {
+): { readonly observed: Known; readonly violation: string | undefined } {
   const same = observed.decided.find((other) => other.epoch === view.epoch)
   if (same !== undefined) {
     const isSame = same === view || JSON.stringify(same) === JSON.stringify(view)
@@ -35,7 +35,7 @@ export function brokenStep(
   return { observed: { ...observed, decided }, violation }
 }
 
-function brokenSuccession(before: View, after: View, { certificates }: Observed): string | undefined {
+function brokenSuccession(before: View, after: View, { certificates }: Pick<Observed, "certificates">): string | undefined {
   const left = before.voters.filter((voter) => !after.voters.includes(voter)).length
   const came = after.voters.filter((voter) => !before.voters.includes(voter)).length
   if (left + came > 1) return `I2: ${left} voters left and ${came} came in view ${after.epoch}`

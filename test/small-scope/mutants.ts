@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { mutants as simulated } from "../simulation/seeded-bugs.ts"
 import { StalePatch, withPatchedCore } from "../support/patched-core.ts"
 import type { Mutant } from "../support/patched-core.ts"
+import { slotBugs } from "./slot-bugs.ts"
 
 /** By mutant: the scope that catches it. */
 const scopeOf: Readonly<Record<string, string>> = {
@@ -69,17 +70,22 @@ const own: readonly Mutant[] = [
 ]
 
 /** All that exploration is held against. */
-export const mutants: readonly Mutant[] = Object.keys(scopeOf).map((name) => {
-  const mutant = [...simulated, ...own].find((other) => other.name === name)
-  if (mutant === undefined) throw new Error(`no seeded bug is called ${name}`)
-  return mutant
-})
+export const mutants: readonly Mutant[] = [
+  ...Object.keys(scopeOf).map((name) => {
+    const mutant = [...simulated, ...own].find((other) => other.name === name)
+    if (mutant === undefined) throw new Error(`no seeded bug is called ${name}`)
+    return mutant
+  }),
+  ...slotBugs,
+]
+
+const parts = ["test/small-scope", "test/support", "test/simulation/data/message.ts", "src/wire"]
 
 /** @returns what exploration of a patched copy of the core says */
 export function tryMutant(mutant: Mutant): { readonly isCaught: boolean; readonly text: string } {
-  const scope = scopeOf[mutant.name] as string
+  const scope = slotBugs.find((bug) => bug.name === mutant.name)?.scope ?? (scopeOf[mutant.name] as string)
   try {
-    const run = withPatchedCore(mutant.edits, ["test/small-scope"], (directory) =>
+    const run = withPatchedCore(mutant.edits, parts, (directory) =>
       spawnSync(process.execPath, [join(directory, "test/small-scope/run.ts"), scope], {
         encoding: "utf8",
         maxBuffer: 64 * 1024 * 1024,

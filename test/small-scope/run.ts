@@ -5,6 +5,8 @@ import { explore, type Outcome, type World } from "./explore.ts"
 import { FoundingWorld, foundingScopes } from "./founding-world.ts"
 import { scopes, type Scope } from "./scope.ts"
 import { SeatWorld } from "./seat-world.ts"
+import { type SlotScope, slotScopes } from "./slot-scopes.ts"
+import { SlotWorld } from "./slot-world.ts"
 
 export interface Exploration {
   readonly name: string
@@ -28,6 +30,13 @@ export const explorations: readonly Exploration[] = [
     statesMax: scope.statesMax,
     msMax: scope.msMax,
     makeWorld: () => new FoundingWorld(scope),
+  })),
+  ...Object.entries<SlotScope>(slotScopes).map(([name, scope]) => ({
+    name,
+    title: scope.name,
+    statesMax: scope.statesMax,
+    msMax: scope.msMax,
+    makeWorld: () => new SlotWorld(scope),
   })),
 ]
 

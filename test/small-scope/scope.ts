@@ -11,8 +11,12 @@ export type CandidateKind =
   | "swap"
   /** The same with a release, of whatever epoch, that it once gave. */
   | "handOver"
-  /** A backup is dropped. */
+  /** A backup is dropped, and catches up again as a learner. */
   | "drop"
+  /** The same, and it is no learner either. */
+  | "remove"
+  /** Who has no place becomes a learner. */
+  | "learn"
   /** A learner becomes in sync, by a certificate, of whatever epoch, that was once given; or without any. */
   | "promote"
   /** A member's present boot. */

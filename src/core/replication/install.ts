@@ -31,8 +31,8 @@ export interface PieceMark {
 export function onPiece(replication: Replication, message: DataMessage, piece: SnapshotPiece): void {
   const slot = slotFrom(replication, message, piece.slot, piece.slotEpoch)
   if (slot === undefined || slot.role !== "learner") return
-  if (!slot.isIncomplete && slot.committedSequence >= piece.sequence) {
-    tell(replication, slot, piece, piece.index)
+  if (holds(slot, piece)) {
+    if (slot.durableSequence >= piece.sequence) tell(replication, slot, piece, piece.index)
     return
   }
   let { installing } = slot
@@ -62,6 +62,17 @@ export function onPiece(replication: Replication, message: DataMessage, piece: S
     queue.push(writer.installed(slot.slot, lastEpoch, sequence, slotClockMs))
   }
   replication.marks.push({ slot, installing, index: piece.index, position: replication.log.position })
+}
+
+/**
+ * Whether the log reaches the snapshot's state already: as committed, or with the very entry, and then with all in front of
+ * it. A snapshot may be on its way, or begun because of a refusal that was overtaken, while the log has brought the same.
+ * What the log holds may be acknowledged and certified: it must not be given up for a copy that has yet to come.
+ */
+function holds(slot: SlotLog, { sequence, lastEpoch }: SnapshotPiece): boolean {
+  if (slot.isIncomplete) return false
+  if (slot.committedSequence >= sequence) return true
+  return slot.sequence >= sequence && slot.epochs.at(sequence) === lastEpoch
 }
 
 function begin(replication: Replication, slot: SlotLog, piece: SnapshotPiece): Installing {
