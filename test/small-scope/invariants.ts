@@ -35,7 +35,11 @@ export function brokenStep<Known extends Pick<Observed, "decided" | "certificate
   return { observed: { ...observed, decided }, violation }
 }
 
-function brokenSuccession(before: View, after: View, { certificates }: Pick<Observed, "certificates">): string | undefined {
+function brokenSuccession(
+  before: View,
+  after: View,
+  { certificates }: Pick<Observed, "certificates">,
+): string | undefined {
   const left = before.voters.filter((voter) => !after.voters.includes(voter)).length
   const came = after.voters.filter((voter) => !before.voters.includes(voter)).length
   if (left + came > 1) return `I2: ${left} voters left and ${came} came in view ${after.epoch}`

@@ -8,7 +8,11 @@ import { explorations, run, summary } from "./run.ts"
 
 /** Explored in every run; the others in the long one. */
 const short = new Set(["duel", "slotLearner", "slotFloor"])
-const shortMutants = new Set(["voters do not wait for leases", "accepted demotion forgotten by a restart", "certified learner ignored"])
+const shortMutants = new Set([
+  "voters do not wait for leases",
+  "accepted demotion forgotten by a restart",
+  "certified learner ignored",
+])
 
 describe("small scopes", () => {
   let states = 0

@@ -30,7 +30,11 @@ export const slotBugs: readonly SlotBug[] = [
   bug(
     "a backup acknowledges before its own append",
     "slotBackupCrash",
-    edit("replication/peer.ts", "Math.min(slot.matchedSequence, slot.durableSequence)", "slot.matchedSequence"),
+    edit(
+      "replication/peer.ts",
+      "Math.min(slot.matchedSequence, slot.durableSequence)",
+      "slot.matchedSequence",
+    ),
   ),
   bug(
     "certified learner ignored",
@@ -40,7 +44,11 @@ export const slotBugs: readonly SlotBug[] = [
   bug(
     "promoted without a certificate, while data moves",
     "slotLearner",
-    edit("view/legal.ts", "if (!before.learners.includes(learner)) return false", "if (learner !== '') return true"),
+    edit(
+      "view/legal.ts",
+      "if (!before.learners.includes(learner)) return false",
+      "if (learner !== '') return true",
+    ),
   ),
   bug(
     "promoted with a certificate of an older epoch, while data moves",
@@ -51,7 +59,11 @@ export const slotBugs: readonly SlotBug[] = [
   bug(
     "certified before the taken-over tail is committed",
     "slotCertificate",
-    edit("replication/primary.ts", "|| follower.isCertified || !slot.serving) return", "|| follower.isCertified) return"),
+    edit(
+      "replication/primary.ts",
+      "|| follower.isCertified || !slot.serving) return",
+      "|| follower.isCertified) return",
+    ),
   ),
   bug(
     "certified without what commits by this node alone",
@@ -64,14 +76,26 @@ export const slotBugs: readonly SlotBug[] = [
   ),
   bug(
     "served before the taken-over tail is committed",
-    "slotTakeover",
-    edit("replication/roles.ts", "slot.takeoverSequence = slot.sequence", "slot.takeoverSequence = slot.committedSequence"),
+    "slotSwap",
+    edit(
+      "replication/roles.ts",
+      "slot.takeoverSequence = slot.sequence",
+      "slot.takeoverSequence = slot.committedSequence",
+    ),
   ),
   bug(
     "restarted primary goes on in its old slot epoch, with its data",
     "slotCrash",
-    edit("replication/roles.ts", 'return isNamed ? "primary" : "backup"', 'return isNamed ? "primary" : "primary"'),
-    edit("replication/backup.ts", "?.boot === boot ? log : undefined", "?.boot !== undefined ? log : undefined"),
+    edit(
+      "replication/roles.ts",
+      'return isNamed ? "primary" : "backup"',
+      'return isNamed ? "primary" : "primary"',
+    ),
+    edit(
+      "replication/backup.ts",
+      "?.boot === boot ? log : undefined",
+      "?.boot !== undefined ? log : undefined",
+    ),
   ),
   bug(
     "cut to the last commit",
@@ -98,7 +122,12 @@ export const slotBugs: readonly SlotBug[] = [
   ),
   bug(
     "commit point applied unmatched",
-    "slotTails",
+    "slotForeign",
+    edit(
+      "replication/backup.ts",
+      "if (!fits(replication, slot, segment)) {",
+      "slot.toldSequence = Math.max(slot.toldSequence, segment.commitSequence)\n    replication.advance(slot, now)\n    if (!fits(replication, slot, segment)) {",
+    ),
     edit(
       "replication/replication.ts",
       "Math.min(toldSequence, matchedSequence, durableSequence)",
@@ -108,9 +137,17 @@ export const slotBugs: readonly SlotBug[] = [
   bug(
     "results dropped without a floor",
     "slotFloor",
-    edit("node/data.ts", "if (request.number < row.floor) return this.fail(request, requester, code.stale_request)\n", ""),
+    edit(
+      "node/data.ts",
+      "if (request.number < row.floor) return this.fail(request, requester, code.stale_request)\n",
+      "",
+    ),
     edit("replication/client-row.ts", 'assert(number >= this.floor, "below the floor nothing is known")', ""),
-    edit("replication/client-row.ts", 'assert(number >= this.floor, "a number lies in its client\'s window")', ""),
+    edit(
+      "replication/client-row.ts",
+      'assert(number >= this.floor, "a number lies in its client\'s window")',
+      "",
+    ),
   ),
   bug(
     "a retry goes on beside a prepared first attempt",
@@ -129,7 +166,11 @@ export const slotBugs: readonly SlotBug[] = [
   bug(
     "takes over with a slower clock",
     "slotExpiry",
-    edit("replication/replication.ts", "slot.now(record.slotClockMs)\n    slot.push(prepared)", "slot.push(prepared)"),
+    edit(
+      "replication/replication.ts",
+      "slot.now(record.slotClockMs)\n    slot.push(prepared)",
+      "slot.push(prepared)",
+    ),
   ),
   bug(
     "a prepared value is served",
@@ -143,7 +184,11 @@ export const slotBugs: readonly SlotBug[] = [
   bug(
     "no fence",
     "slotThree",
-    edit("replication/backup.ts", "if (log === undefined || log.slotEpoch !== slotEpoch) return undefined", "if (log === undefined || slotEpoch > log.slotEpoch) return undefined"),
+    edit(
+      "replication/backup.ts",
+      "if (log === undefined || log.slotEpoch !== slotEpoch) return undefined",
+      "if (log === undefined || slotEpoch > log.slotEpoch) return undefined",
+    ),
     edit("replication/backup.ts", "if (log.primary !== storageId) return undefined\n", ""),
   ),
   bug(
@@ -166,7 +211,7 @@ export const slotBugs: readonly SlotBug[] = [
   ),
   bug(
     "the exactly-once table is forgotten in a snapshot",
-    "slotMove",
+    "slotSnapshot",
     edit("replication/snapshot.ts", "return results.reverse()", "return results.slice(0, 0)"),
   ),
   bug(

@@ -5,7 +5,8 @@
 import { errorOf } from "../../src/wire/errors.ts"
 import { noResult, recordEffect, recordKind, RecordView } from "../../src/core/entry/record.ts"
 import { latin1 } from "../support/map-memory.ts"
-import { type LogRecord, type Machine, recordAt } from "./slot-node.ts"
+import { type LogRecord, recordAt } from "./slot-log.ts"
+import type { Machine } from "./slot-node.ts"
 
 /** One record of a slot's log, the same on all replicas. */
 export interface Entry {
@@ -104,7 +105,8 @@ export class Entries {
       if (kind === recordKind.entry) {
         if (sequence !== base + entries.length + 1) throw new Error(`the log has ${sequence} out of order`)
         entries.push(this.of(record.bytes))
-      } else if (kind === recordKind.cut) entries.length = Math.min(entries.length, Math.max(0, sequence - base))
+      } else if (kind === recordKind.cut)
+        entries.length = Math.min(entries.length, Math.max(0, sequence - base))
       else if (kind === recordKind.reset || kind === recordKind.installed) {
         base = kind === recordKind.reset ? -1 : sequence
         baseEpoch = kind === recordKind.reset ? 0 : slotEpoch
@@ -126,7 +128,9 @@ export class Entries {
   }
 }
 
-export function contentText(entries: Iterable<{ alias: string; content: string; expiresAtMs: number }>): string {
+export function contentText(
+  entries: Iterable<{ alias: string; content: string; expiresAtMs: number }>,
+): string {
   return [...entries]
     .map(({ alias, content, expiresAtMs }) => `${alias}=${content}@${expiresAtMs}`)
     .sort()
@@ -139,7 +143,8 @@ export function factsOf(machine: Machine, entries: Entries): Facts {
   const slot = node.replication.slot(0)
   const history = entries.history(log.records, log.position)
   const { role, slotEpoch, serving, released, committedSequence, sequence, followers } = slot
-  if (lastOf(history) !== sequence) throw new Error(`the log ends at ${lastOf(history)}, the node says ${sequence}`)
+  if (lastOf(history) !== sequence)
+    throw new Error(`the log ends at ${lastOf(history)}, the node says ${sequence}`)
   return {
     index: machine.index,
     boot: machine.boot,

@@ -38,7 +38,10 @@ export function commit(
       return { observed, violation: `I17: the slot's clock goes back at ${sequence}` }
     log.push(number)
   }
-  return { observed: log.length === observed.log.length ? observed : { ...observed, log }, violation: undefined }
+  return {
+    observed: log.length === observed.log.length ? observed : { ...observed, log },
+    violation: undefined,
+  }
 }
 
 /** Answers that say nothing of the entry: the client comes again. */
@@ -78,7 +81,8 @@ export function brokenState(
   for (const facts of serving) {
     const own = decided.find((other) => other.epoch === facts.epoch)
     const named = own?.members.find((member) => member.storageId === storageOf(facts.index))?.boot
-    if (named !== facts.boot) return `I28: node ${facts.index} serves as boot ${facts.boot}, its view names ${named}`
+    if (named !== facts.boot)
+      return `I28: node ${facts.index} serves as boot ${facts.boot}, its view names ${named}`
     const state = entries.state(log)
     for (let i = 0; i < aliases.length; i++) {
       const entry = state.get(aliases[i] as string)
@@ -138,7 +142,11 @@ function brokenCopy(facts: Facts, log: readonly number[], entries: Entries): str
 }
 
 /** Whether the log holds all of `log`. */
-function isPrefix({ base, baseEpoch, entries: own }: History, log: readonly number[], entries: Entries): boolean {
+function isPrefix(
+  { base, baseEpoch, entries: own }: History,
+  log: readonly number[],
+  entries: Entries,
+): boolean {
   const atBase = log[base - 1]
   if (base > log.length) return false
   if (atBase !== undefined && entries.at(atBase).slotEpoch !== baseEpoch) return false

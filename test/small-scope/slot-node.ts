@@ -18,7 +18,6 @@ import { Counters } from "../../src/core/node/counters.ts"
 import type { DataMessage } from "../../src/core/node/data-message.ts"
 import type { NodeHost } from "../../src/core/node/host.ts"
 import { Node } from "../../src/core/node/node.ts"
-import type { RecordSink } from "../../src/core/replication/sink.ts"
 import type { SlotEntry, SlotPiece, TailPiece, TailWanted } from "../../src/core/replication/transfer.ts"
 import type { Certificate } from "../../src/core/view/evidence.ts"
 import type { View } from "../../src/core/view/view.ts"
@@ -28,16 +27,10 @@ import { latin1, MapMemory } from "../support/map-memory.ts"
 import { Graphs } from "./graph.ts"
 import { settings } from "./scope.ts"
 import { identityOf } from "./seat-steps.ts"
+import { Log, type LogRecord, recordAt } from "./slot-log.ts"
 import type { SlotScope, SlotRequest } from "./slot-scopes.ts"
 import { nowMs } from "./snapshot.ts"
 
-/** Of the node's log. */
-export interface LogRecord {
-  readonly bytes: Uint8Array
-  readonly end: number
-}
-
-export const recordAt = 8
 const session = Object.freeze({})
 const client = "client-number-01"
 const probeId = 1000
@@ -59,25 +52,6 @@ class Membership {
       for (const want of event.wants) if (want.kind === "promote") this.certificates.push(want.certificate)
     return this.effects.splice(0)
   }
-}
-
-class Log implements RecordSink {
-  bytes: Uint8Array = new Uint8Array(0)
-  view = new DataView(this.bytes.buffer)
-  position = 0
-  durable = 0
-  records: LogRecord[] = []
-
-  reserve(length: number): number {
-    // Garbage in front: whoever reads must have written.
-    this.bytes = new Uint8Array(length + recordAt).fill(0xee)
-    this.view = new DataView(this.bytes.buffer)
-    this.position += length
-    this.records.push(Object.freeze({ bytes: this.bytes, end: this.position }))
-    return recordAt
-  }
-
-  release(): void {}
 }
 
 export interface Answer {
@@ -127,6 +101,7 @@ class Host implements NodeHost {
   flushedSlot(): undefined {}
   log(): void {}
   view(): void {}
+  outdated(): void {}
   load(): void {
     throw new Error("all entries are in memory here")
   }
@@ -279,7 +254,8 @@ export class Machine {
   }
 
   private tail(wanted: readonly TailWanted[]): TailPiece {
-    if (!this.scope.keepsLog) return { records: new Uint8Array(0), more: false, missing: wanted.map((w) => w.slot) }
+    if (!this.scope.keepsLog)
+      return { records: new Uint8Array(0), more: false, missing: wanted.map((w) => w.slot) }
     const [{ afterSequence } = { afterSequence: 0 }] = wanted
     const cursor = new RecordView()
     let kept: Uint8Array[] = []
@@ -312,7 +288,19 @@ export class Machine {
     const { op, alias, content = "", comparand = "", expiresAtMs = 0, number = 0, floor = 1 } = request
     const timeLeftMs = 60_000
     const from = ""
-    const ask = { from, requestId: id, client, op, alias, content, comparand, expiresAtMs, number, floor, timeLeftMs }
+    const ask = {
+      from,
+      requestId: id,
+      client,
+      op,
+      alias,
+      content,
+      comparand,
+      expiresAtMs,
+      number,
+      floor,
+      timeLeftMs,
+    }
     this.node.request(requestOf(ask), session, this.now)
   }
 
@@ -333,7 +321,13 @@ export class Machine {
 
   private normalise(): void {
     const { replication } = this.node
-    Object.assign(this.node, { wanted: "", tickedMs: nowMs, sweepAtMs: Infinity, durableBefore: 0, stalledMs: 0 })
+    Object.assign(this.node, {
+      wanted: "",
+      tickedMs: nowMs,
+      sweepAtMs: Infinity,
+      durableBefore: 0,
+      stalledMs: 0,
+    })
     Object.assign(replication, { lastToken: 0, appendSerial: 0, areWantsStale: false })
     for (const peer of replication.peers.values()) {
       peer.forgetUnderWay()

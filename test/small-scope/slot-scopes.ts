@@ -140,6 +140,23 @@ export const slotScopes = {
     viewsMax: 3,
     keepsLog: false,
   }),
+  slotSwap: scope("a slot of two: a write, the primary changes places with its backup", {
+    requests: [put("x", 1, { node: 0 })],
+    candidates: ["swap"],
+  }),
+  slotForeign: scope("a slot of two: the deposed primary comes back as a learner with a tail of its own", {
+    requests: [put("x", 1, { node: 0 }), put("y", 2, { node: 1 })],
+    candidates: ["evict", "learn"],
+    viewsMax: 2,
+  }),
+  slotSnapshot: scope("a slot moves by a snapshot; a retry meets the new primary", {
+    inSync: [0],
+    before: 1,
+    requests: [put("x", 1)],
+    candidates: ["learn", "promote", "evict"],
+    viewsMax: 3,
+    keepsLog: false,
+  }),
   slotFloor: scope("retries below the floor, a takeover", {
     requests: [put("x", 1), put("y", 2, { floor: 2, after: 0 })],
   }),

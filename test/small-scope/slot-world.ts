@@ -10,29 +10,19 @@
  */
 import type { Proposal } from "../../src/core/view/ballot.ts"
 import { applyDelta } from "../../src/core/view/delta.ts"
-import type { Certificate } from "../../src/core/view/evidence.ts"
 import type { DataMessage } from "../../src/core/node/data-message.ts"
 import type { View } from "../../src/core/view/view.ts"
 import { candidatesOf } from "./candidates.ts"
 import type { State, Transition, World } from "./explore.ts"
 import { brokenStep } from "./invariants.ts"
 import { firstView, freeze, storageOf } from "./seat-steps.ts"
-import { Entries, type Facts, factsOf } from "./slot-facts.ts"
+import type { Facts } from "./slot-facts.ts"
 import { brokenAnswer, brokenState, commit, type SlotObserved } from "./slot-invariants.ts"
-import { type Answer, graphs, isRead, Machine, type SlotEvent } from "./slot-node.ts"
-import type { SlotScope } from "./slot-scopes.ts"
+import { isRead, Machine, type SlotEvent } from "./slot-node.ts"
+import { SlotSteps, type Step } from "./slot-steps.ts"
+import { slotEpochOf, tell, tellView } from "./slot-tell.ts"
 import { scopes } from "./scope.ts"
 import { Names } from "./snapshot.ts"
-
-interface Step {
-  readonly serial: number
-  /** -1 where it broke. */
-  readonly node: number
-  readonly messages: readonly number[]
-  readonly answers: readonly Answer[]
-  readonly certificates: readonly Certificate[]
-  readonly violation: string | undefined
-}
 
 interface Learned {
   readonly observed: number
@@ -44,16 +34,7 @@ const all = [0, 1, 2]
 const stepsMax = 2 ** 20
 const storages = all.map(storageOf)
 
-export class SlotWorld implements World {
-  private readonly scope: SlotScope
-  private readonly shells: Machine[] = []
-  private readonly copies: Machine[] = []
-  private readonly facts: Facts[] = []
-  private readonly byText = new Map<string, number>()
-  private readonly steps = new Map<string, Step>()
-  private readonly messages: DataMessage[] = []
-  private readonly messageNumbers = new Map<string, number>()
-  private readonly entries = new Entries()
+export class SlotWorld extends SlotSteps implements World {
   private readonly views = new Names()
   private readonly observed = new Names(this.views)
   private readonly sets = new Names()
@@ -62,91 +43,6 @@ export class SlotWorld implements World {
   private readonly lively = new Map<number, number>()
   private readonly derived = new Map<string, number>()
   private readonly checked = new Map<number, string | undefined>()
-
-  constructor(scope: SlotScope) {
-    this.scope = scope
-  }
-
-  // Nodes
-
-  private intern(machine: Machine): number {
-    const text = graphs.describe(machine)
-    let node = this.byText.get(text)
-    if (node === undefined) {
-      this.byText.set(text, (node = this.copies.length))
-      this.copies.push(graphs.copy(machine))
-      this.facts.push(factsOf(machine, this.entries))
-    }
-    return node
-  }
-
-  private factsAt(state: State, i: number): Facts {
-    return this.facts[state[i] as number] as Facts
-  }
-
-  /** Runs one event of a node in one state, once. */
-  private step(node: number, name: string, event: SlotEvent): Step {
-    const key = `${node} ${name}`
-    let step = this.steps.get(key)
-    if (step === undefined) {
-      const copy = this.copies[node] as Machine
-      const shell = this.shells[copy.index] as Machine
-      graphs.graft(copy, shell)
-      shell.clearCaches()
-      this.steps.set(key, (step = this.outcome(() => shell.run(event), shell)))
-    }
-    return step
-  }
-
-  private outcome(act: () => void, machine: Machine): Step {
-    try {
-      act()
-      const { sent, answers, certificates } = machine.take()
-      const messages = sent.map((message) => this.messageNumber(message))
-      const node = this.intern(machine)
-      return { serial: this.steps.size, node, messages, answers, certificates, violation: undefined }
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error)
-      return this.broken(text)
-    }
-  }
-
-  private broken(text: string): Step {
-    const violation = `assertion: ${text}`
-    return { serial: this.steps.size, node: -1, messages: [], answers: [], certificates: [], violation }
-  }
-
-  /** What synced up to `end` comes back as another process. */
-  private restart(node: number, end: number, hasLease: boolean): Step {
-    const key = `${node} crash ${end} ${hasLease}`
-    let step = this.steps.get(key)
-    if (step === undefined) {
-      const { index, boot, view, wallMs, log } = this.copies[node] as Machine
-      const kept = log.records.filter((record) => record.end <= end)
-      let machine = this.shells[index] as Machine
-      const start = () => {
-        machine = this.shells[index] = new Machine(this.scope, index, boot + 1, view, wallMs, kept, hasLease)
-      }
-      try {
-        start()
-        step = this.outcome(() => undefined, machine)
-      } catch (error) {
-        step = this.broken(error instanceof Error ? error.message : String(error))
-      }
-      this.steps.set(key, step)
-    }
-    return step
-  }
-
-  private messageNumber(message: DataMessage): number {
-    const text = graphs.describe(message)
-    let number = this.messageNumbers.get(text)
-    if (number === undefined) {
-      this.messageNumbers.set(text, (number = this.messages.length))
-      this.messages.push(message)
-    }
-    return number
-  }
 
   // The world
 
@@ -166,7 +62,11 @@ export class SlotWorld implements World {
       crashesLeft: crashes,
       clocksLeft,
     }
-    let state: State = Int32Array.from([...nodes, this.observed.of(freeze(observed)), this.sets.of(freeze([]))])
+    let state: State = Int32Array.from([
+      ...nodes,
+      this.observed.of(freeze(observed)),
+      this.sets.of(freeze([])),
+    ])
     // It gets its lease, and what comes before the exploration is done by all.
     state = this.after(state, inSync[0] as number, this.adoptStep(state, inSync[0] as number, view))
     for (let k = 0; k < scope.before; k++) {
@@ -188,7 +88,7 @@ export class SlotWorld implements World {
   /** All disks sync, all messages arrive, all ticks come, until nothing changes. */
   private settle(from: State): State {
     let state = from
-    for (let changed = true; changed; ) {
+    for (let changed = true; changed;) {
       changed = false
       this.successors(
         state,
@@ -206,10 +106,17 @@ export class SlotWorld implements World {
 
   private after(state: State, i: number, step: Step): State {
     let next = state
-    this.apply(state, i, step, state[3] as number, () => "", (transition) => {
-      if (transition.violation !== undefined) throw new Error(transition.violation)
-      next = transition.next
-    })
+    this.apply(
+      state,
+      i,
+      step,
+      state[3] as number,
+      () => "",
+      (transition) => {
+        if (transition.violation !== undefined) throw new Error(transition.violation)
+        next = transition.next
+      },
+    )
     return next
   }
 
@@ -233,13 +140,19 @@ export class SlotWorld implements World {
     for (const i of all) {
       const node = state[i] as number
       const facts = this.factsAt(state, i)
-      const does = (event: SlotEvent, name: string, label: string | (() => string), after = state[3] as number) => {
+      const does = (
+        event: SlotEvent,
+        name: string,
+        label: string | (() => string),
+        after = state[3] as number,
+      ) => {
         const text = () => `node ${i} ${typeof label === "string" ? label : label()}`
         this.apply(state, i, this.step(node, name, event), after, text, emit)
       }
       for (const number of set) {
         const message = this.messages[number] as DataMessage
-        if (message.to === storages[i]) does({ kind: "deliver", message }, `m${number}`, () => `receives ${tell(message)}`)
+        if (message.to === storages[i])
+          does({ kind: "deliver", message }, `m${number}`, () => `receives ${tell(message)}`)
       }
       if (facts.ends.length > 1) does({ kind: "durable" }, "durable", "has its log on disk")
       if (facts.followers > 0) does({ kind: "tick" }, "tick", "asks where its replicas stand")
@@ -266,7 +179,8 @@ export class SlotWorld implements World {
           crashesLeft: minusOne(observed.crashesLeft, i),
         }))
         facts.ends.forEach((end, k) => {
-          const label = () => `node ${i} crashes and restarts, ${k} of its last ${facts.ends.length - 1} records synced`
+          const label = () =>
+            `node ${i} crashes and restarts, ${k} of its last ${facts.ends.length - 1} records synced`
           this.apply(state, i, this.restart(node, end, facts.epoch === newest.epoch), after, label, emit)
         })
       }
@@ -329,12 +243,18 @@ export class SlotWorld implements World {
       const next = state.slice()
       next[3] = this.observed.of(freeze(step.observed))
       const before = newest.slots[0]?.inSync[0]
-      const isReleased = evidence.releases.some(({ epoch, primary }) => epoch === newest.epoch && primary === before)
+      const isReleased = evidence.releases.some(
+        ({ epoch, primary }) => epoch === newest.epoch && primary === before,
+      )
       const demoted = all.find((i) => storageOf(i) === before && view.slots[0]?.inSync[0] !== before)
       if (demoted !== undefined && !isReleased)
         next[demoted] = this.step(state[demoted] as number, "demoted", { kind: "demoted" }).node
       next[4] = this.live(this.sets.value(state[4] as number) as readonly number[], [], next)
-      emit({ next, violation: step.violation, label: () => `view ${view.epoch} is decided: ${tellView(view)}` })
+      emit({
+        next,
+        violation: step.violation,
+        label: () => `view ${view.epoch} is decided: ${tellView(view)}`,
+      })
     }
   }
 
@@ -418,7 +338,8 @@ export class SlotWorld implements World {
         observed = { ...observed, answers: observed.answers.map((old, k) => (k === request ? text : old)) }
     }
     for (const certificate of certificates) {
-      if (observed.certificates.some((other) => JSON.stringify(other) === JSON.stringify(certificate))) continue
+      if (observed.certificates.some((other) => JSON.stringify(other) === JSON.stringify(certificate)))
+        continue
       observed = { ...observed, certificates: [...observed.certificates, certificate] }
     }
     return { observed, violation: undefined }
@@ -439,50 +360,7 @@ export class SlotWorld implements World {
   }
 }
 
-const minusOne = (counts: readonly number[], i: number) => counts.map((left, k) => (k === i ? left - 1 : left))
+const minusOne = (counts: readonly number[], i: number) =>
+  counts.map((left, k) => (k === i ? left - 1 : left))
 
 const isTold = (text: string) => text === "ok" || text.startsWith("ok ") || text.startsWith("alias_")
-
-function slotEpochOf(body: DataMessage["body"]): number | undefined {
-  switch (body.kind) {
-    case "append":
-      return body.segments[0]?.slotEpoch
-    case "appended":
-      return body.acknowledged[0]?.slotEpoch ?? body.refused[0]?.slotEpoch
-    case "piece":
-    case "taken":
-      return body.slotEpoch
-    default:
-      return undefined
-  }
-}
-
-function tell({ from, body }: DataMessage): string {
-  const who = `from ${from.storageId}.${from.boot}`
-  switch (body.kind) {
-    case "append": {
-      const [segment] = body.segments
-      if (segment === undefined) return `nothing ${who}`
-      const { slotEpoch, previousEpoch, previousSequence, commitSequence, count } = segment
-      return `${count} records behind ${previousEpoch}.${previousSequence} in slot epoch ${slotEpoch}, committed ${commitSequence}, ${who}`
-    }
-    case "appended": {
-      const [ack] = body.acknowledged
-      const [refusal] = body.refused
-      if (ack !== undefined) return `the acknowledgement of ${ack.sequence} in slot epoch ${ack.slotEpoch} ${who}`
-      return `a refusal, its log ends at ${refusal?.sequence}, in slot epoch ${refusal?.slotEpoch} ${who}`
-    }
-    case "piece":
-      return `piece ${body.index} of the snapshot at ${body.sequence} ${who}`
-    case "taken":
-      return `that piece ${body.index} of the snapshot at ${body.sequence} is taken, ${who}`
-    default:
-      return `${body.kind} ${who}`
-  }
-}
-
-function tellView({ slots, members }: View): string {
-  const { inSync = [], learners = [], slotEpoch } = slots[0] ?? {}
-  const learning = learners.length === 0 ? "" : `, learners ${learners.join(" ")}`
-  return `in sync ${inSync.join(" ")}${learning}, slot epoch ${slotEpoch}, boots ${members.map((m) => m.boot).join(" ")}`
-}
