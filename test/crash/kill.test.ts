@@ -113,7 +113,8 @@ describe("a killed node", () => {
       const outcome = await runChild({ directory: path, run: run + 1, count: stepCount, strace: fail })
       const injected = readFileSync(trace, "latin1").includes("(INJECTED)")
       expect(outcome.closed, `fsync ${at}`).toBe(!injected)
-      if (injected) expect(outcome.errors).toMatch(/StorageError: [^\n]*disk I\/O error/)
+      if (injected)
+        expect(outcome.errors).toMatch(/StorageError: [^\n]*(disk I\/O error|EIO: i\/o error, fsync)/)
       if (injected) failed++
       expectation.add(script(run + 1, stepCount), outcome.acknowledged)
       expect(await checkDirectory(path, expectation)).toEqual([])
