@@ -58,7 +58,7 @@ export const slotBugs: readonly SlotBug[] = [
   ),
   bug(
     "certified before the taken-over tail is committed",
-    "slotCertificate",
+    "slotTail",
     edit(
       "replication/primary.ts",
       "|| follower.isCertified || !slot.serving) return",
@@ -218,5 +218,14 @@ export const slotBugs: readonly SlotBug[] = [
     "a slot that was handed over is served on",
     "slotMove",
     edit("replication/replication.ts", "    slot.serving = false\n    this.servingCount--\n", ""),
+  ),
+  bug(
+    "a log that reaches the snapshot's state is given up for it",
+    "slotMove",
+    edit(
+      "replication/install.ts",
+      "return slot.sequence >= sequence && slot.epochs.at(sequence) === lastEpoch",
+      "return slot.committedSequence >= sequence",
+    ),
   ),
 ]

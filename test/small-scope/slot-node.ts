@@ -244,7 +244,8 @@ export class Machine {
       if (tails.length + pieces.length === 0) break
       if (turn > 10) throw new Error("the node asks storage for ever")
     }
-    if (scope.disk === "prompt" && log.durable < log.position) {
+    const isPrompt = scope.disk === "prompt" || scope.promptDisks.includes(this.index)
+    if (isPrompt && log.durable < log.position) {
       log.durable = log.position
       node.persisted(log.durable, now)
       this.settleDown()
@@ -333,6 +334,7 @@ export class Machine {
       peer.forgetUnderWay()
       peer.number = 1
       peer.receivedNumber = 0
+      peer.bytesSinceTold = 0
       peer.heardAtMs = nowMs
     }
     for (const slot of replication.slots) {

@@ -34,6 +34,10 @@ export interface SlotScope {
   readonly crashes: readonly [number, number, number]
   /** `prompt`: what is appended is durable at once. */
   readonly disk: "prompt" | "slow"
+  /** Where the disks are slow: those that are prompt all the same. */
+  readonly promptDisks: readonly number[]
+  /** Links, as `from>to`, that lose all. */
+  readonly cut: readonly string[]
   /** Messages of older slot epochs arrive, too. */
   readonly late: boolean
   /** The log reaches back to its beginning: learners catch up by it, else by a snapshot. */
@@ -66,6 +70,8 @@ const base: SlotScope = {
   viewsMax: 1,
   crashes: [0, 0, 0],
   disk: "prompt",
+  promptDisks: [],
+  cut: [],
   late: false,
   keepsLog: true,
   stalls: false,
@@ -130,6 +136,16 @@ export const slotScopes = {
     requests: [put("x", 1, { node: 0 })],
     candidates: ["swap", "promote"],
     viewsMax: 2,
+  }),
+  slotTail: scope("a slot of two with a learner and slow disks: a write, a swap, the learner is promoted", {
+    inSync: [0, 1],
+    learners: [2],
+    requests: [put("x", 1, { node: 0 })],
+    candidates: ["swap", "promote"],
+    viewsMax: 2,
+    disk: "slow",
+    promptDisks: [0, 1],
+    cut: ["0>2", "2>0"],
   }),
   slotMove: scope("a slot moves by a snapshot and is handed over; retries all along", {
     inSync: [0],

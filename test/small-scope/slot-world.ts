@@ -352,7 +352,9 @@ export class SlotWorld extends SlotSteps implements World {
     return this.sets.of(freeze(kept.sort((a, b) => a - b)))
   }
 
-  private matters({ to, body }: DataMessage, state: State): boolean {
+  private matters({ from, to, body }: DataMessage, state: State): boolean {
+    const sender = storages.indexOf(from.storageId)
+    if (this.scope.cut.includes(`${sender}>${storages.indexOf(to)}`)) return false
     const slotEpoch = slotEpochOf(body)
     if (slotEpoch === undefined) return false
     const target = all.find((i) => storageOf(i) === to)
