@@ -163,8 +163,13 @@ export const slotChangesPerViewMax = 8192
 export const handOversMax = 64
 /** Strangers whose refusal a node logs, once each. */
 export const foreignPeersMax = 256
-/** Learners of all slots together: so many copies are made at once. */
-export const learnersPerViewMax = 512
+/**
+ * Of so many slots one at a time may have a learner: copies are made together. More is faster and costs copies for
+ * nothing, since every view plans anew among moves that are half done: with all slots at once, 48 where 46 would do.
+ */
+export const slotsPerLearner = 8
+/** However few slots there are. */
+export const learnersAtOnceMin = 16
 /** Nodes outside that a voter remembers to have asked for membership. */
 export const joinersMax = 1024
 /** Addresses asked at a time by a node that looks for a cluster of which it knows many: each may answer with a view. */

@@ -6,7 +6,7 @@
  * returns, which is better than empty. The primary of a member that merely stops keeps it until its release is here, so
  * that nobody waits for a lease.
  */
-import { learnersPerViewMax, slotChangesPerViewMax } from "../lib/limits.ts"
+import { learnersAtOnceMin, slotChangesPerViewMax, slotsPerLearner } from "../lib/limits.ts"
 import { memberOf, primaryOf, type StorageId } from "../view/view.ts"
 import type { Want } from "./event.ts"
 import { outlookOf } from "./outlook.ts"
@@ -127,7 +127,7 @@ function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
   const { view } = draft
   if (!situation.mayRepair) return
   const { target, unsettled, overfull, learners: learning } = outlookOf(view)
-  let room = learnersPerViewMax - learning
+  let room = Math.max(learnersAtOnceMin, Math.floor(view.slots.length / slotsPerLearner)) - learning
   for (const slot of draft.changedSlots(unsettled)) {
     const wanted = target[slot] as readonly string[]
     const { inSync, learners } = draft.slot(slot)
