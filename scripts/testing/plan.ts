@@ -22,7 +22,7 @@ const portableFolders = [
 /** A test is run again elsewhere only if it is about one of these. */
 const portableSubjects = ["src/core/", "src/wire/", "src/storage/", "src/client/"]
 /** Suites of virtual time and pure functions beside which a second runtime adds no knowledge, only minutes. */
-const bunOnlySuites = new Set(["simulation", "tidy", "e2e", "cluster", "web", "bench"])
+const bunOnlySuites = new Set(["simulation", "small-scope", "tidy", "e2e", "cluster", "web", "bench"])
 /** Longest first, so that they do not end up alone at the end. */
 const slowSuites = ["e2e", "cluster", "simulation", "web", "bench"]
 
