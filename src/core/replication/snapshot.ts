@@ -40,28 +40,38 @@ const resultBytes = 64
 /** What a piece may take until it is sent again: some disks are slow. */
 const resendAfterMs = 5 * probeMs
 
-/** Begins those that wait, as far as there is room. */
-export function startSnapshots(replication: Replication, waiting: readonly Follower[], now: Now): void {
-  for (const follower of waiting) {
-    if (replication.sendings.size >= snapshotsMax) return
-    if (!follower.needsSnapshot || follower.snapshot !== undefined) continue
-    const { slot } = follower
-    follower.needsSnapshot = false
-    follower.snapshot = {
-      lastEpoch: Math.max(0, slot.epochs.at(slot.committedSequence)),
-      sequence: slot.committedSequence,
-      slotClockMs: slot.clockMs,
-      index: 0,
-      results: resultsOf(replication, slot.slot),
-      after: undefined,
-      token: 0,
-      piece: undefined,
-      resendAtMs: 0,
+/**
+ * Begins those that wait, as far as there is room: at each tick, and where one has ended, since most slots are small and
+ * a copy of thousands of them would else go by the clock.
+ */
+export function startSnapshots(replication: Replication, now: Now): void {
+  for (const slot of replication.slots) {
+    if (slot.role !== "primary") continue
+    for (const follower of slot.followers) {
+      if (replication.sendings.size >= snapshotsMax) return
+      if (follower.isLearner && follower.needsSnapshot) start(replication, follower, now)
     }
-    replication.sendings.add(follower)
-    replication.seen("snapshot catch-up")
-    sendNext(replication, follower, now)
   }
+}
+
+function start(replication: Replication, follower: Follower, now: Now): void {
+  if (follower.snapshot !== undefined) return
+  const { slot } = follower
+  follower.needsSnapshot = false
+  follower.snapshot = {
+    lastEpoch: Math.max(0, slot.epochs.at(slot.committedSequence)),
+    sequence: slot.committedSequence,
+    slotClockMs: slot.clockMs,
+    index: 0,
+    results: resultsOf(replication, slot.slot),
+    after: undefined,
+    token: 0,
+    piece: undefined,
+    resendAtMs: 0,
+  }
+  replication.sendings.add(follower)
+  replication.seen("snapshot catch-up")
+  sendNext(replication, follower, now)
 }
 
 /** The floors of all clients, since any of them may come with something old, and the slot's results. */
@@ -168,6 +178,7 @@ export function onTaken(
   stopSending(replication, follower)
   follower.nextSequence = snapshot.sequence + 1
   pump(replication, follower)
+  startSnapshots(replication, now)
 }
 
 export function stopSending(replication: Replication, follower: Follower): void {

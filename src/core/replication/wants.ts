@@ -18,16 +18,12 @@ const learnerPatience = 5
 
 /** @param awakeMs since the last tick, as far as this node was awake */
 export function tickReplication(replication: Replication, awakeMs: number, now: Now): void {
-  const waiting: Follower[] = []
   for (const slot of replication.slots) {
     if (slot.role !== "primary" || slot.followers.length === 0) continue
     tickPrimary(replication, slot, awakeMs, now)
-    for (const follower of slot.followers) {
-      certify(replication, follower)
-      if (follower.needsSnapshot && follower.isLearner) waiting.push(follower)
-    }
+    for (const follower of slot.followers) certify(replication, follower)
   }
-  startSnapshots(replication, waiting, now)
+  startSnapshots(replication, now)
   resendPieces(replication, now)
   for (const peer of replication.peers.values()) {
     // What nobody has told of for so long is lost.
