@@ -230,12 +230,6 @@ export const forwardMs = 3_000
 export const forwardsMax = 65_536
 /** How often a request may be forwarded. */
 export const hopsMax = 2
-/** Prepared records copied out of the ring, so that it can go on; above, new writes are refused. */
-export const pinnedBytesMax = 64 * MiB
-/** Prepared records that hold the table back are written again at the log's end after so much log … */
-export const carryForwardBytes = 64 * MiB
-/** … or so long. */
-export const carryForwardMs = 60_000
 
 // Links between nodes
 

@@ -22,17 +22,7 @@ export interface DataMessage {
   readonly body: DataBody
 }
 
-export type DataBody =
-  | Append
-  | Appended
-  | SnapshotPiece
-  | SnapshotTaken
-  | Forward
-  | Forwarded
-  | {
-      readonly kind: "hashes"
-      readonly slots: readonly SlotHash[]
-    }
+export type DataBody = Append | Appended | SnapshotPiece | SnapshotTaken | Forward | Forwarded
 
 /**
  * From a primary to a replica: records of many slots. `records` holds them one behind another as in the log, those of one
@@ -150,12 +140,4 @@ export interface Forwarded {
   readonly code: number
   readonly content: Uint8Array | undefined
   readonly expiresAtMs: number | undefined
-}
-
-/** For comparing replicas: equal sequence must mean equal count and hash. */
-export interface SlotHash {
-  readonly slot: number
-  readonly sequence: number
-  readonly count: number
-  readonly hash: number
 }

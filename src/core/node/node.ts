@@ -269,8 +269,6 @@ export class Node implements NodeInput {
         return this.onForward(message, body, now)
       case "forwarded":
         return this.forwards.answered(from.storageId, body, this.answering)
-      case "hashes":
-        return
       default:
         unreachable(body, "data message")
     }

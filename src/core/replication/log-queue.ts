@@ -38,11 +38,6 @@ export class LogQueue {
     return this.settling
   }
 
-  /** The oldest that keeps its place in the ring. */
-  get pinned(): Prepared | undefined {
-    return this.releasing
-  }
-
   push(prepared: Prepared): void {
     const { last } = this
     if (last !== undefined) {

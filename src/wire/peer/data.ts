@@ -19,7 +19,6 @@ import type {
   DataMessage,
   ReplicaState,
   Segment,
-  SlotHash,
   SnapshotResult,
 } from "../../core/node/data-message.ts"
 import type { EpochStart } from "../../core/replication/epochs.ts"
@@ -144,15 +143,6 @@ const body: Codec<DataBody> = union<DataBody>({
       code: errorCode,
       content: optional(content),
       expiresAtMs: optional(whole(expiresAtMsMax)),
-    },
-  ],
-  hashes: [
-    7,
-    {
-      slots: list(
-        struct<SlotHash>({ slot: slotNumber, sequence: fromMinusOne, count, hash: count }),
-        slotsMax,
-      ),
     },
   ],
 })

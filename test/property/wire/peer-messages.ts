@@ -227,9 +227,6 @@ const dataBodies: {
   taken: { slot, slotEpoch: whole, lastEpoch: whole, sequence, index: sequence },
   forward: { id: whole, hops: fc.nat(255), timeLeftMs: fc.nat(300_000), frame: bytes },
   forwarded: { id: whole, code, content: maybe(bytes), expiresAtMs: maybe(expiry) },
-  hashes: {
-    slots: fc.array(record({ slot, sequence, count: whole, hash: whole }), { maxLength: 4 }),
-  },
 }
 
 export const dataKinds = Object.keys(dataBodies) as DataBody["kind"][]
