@@ -6,6 +6,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Client, connect } from "../../src/client/client.ts"
+import { commands } from "../../src/command/table.ts"
 import type { ClusterPlan, ClusterStatus, NodeStatus } from "../../src/wire/status.ts"
 import { requireAll } from "../support/peer.ts"
 import { LocalCluster } from "../support/cluster.ts"
@@ -112,6 +113,14 @@ describe("an operator's shell", () => {
     expect(topology["center"]?.["endpoint"]).toBe(cluster.address(2))
   })
 
+  it("does what the manual's examples of cluster_plan show", async () => {
+    const command = commands.find(({ name }) => name === "cluster_plan")
+    for (const { input } of command?.examples ?? []) {
+      const words = input.replace(/192\.168\.1\.(\d):2836/, (_, place) => cluster.address(Number(place) - 1))
+      expect(JSON.parse(await ok(...words.split(" "))), input).toMatchObject({ members: expect.any(Array) })
+    }
+  })
+
   it("says what a fourth node would move", async () => {
     const plan = JSON.parse(await ok("cluster_plan", "--add", "1")) as ClusterPlan
     expect(plan.members.map((member) => member.change).toSorted()).toEqual([
@@ -129,12 +138,12 @@ describe("an operator's shell", () => {
     requireAll(context, "a node joins and leaves, two minutes")
     await using client = await connect({ daemons: [cluster.address(0)] })
     await work(client, "before", 1000)
-    await cluster.startNode(3)
+    const fourth = await cluster.startNode(3)
     const load = { goesOn: true }
     const loading = (async () => {
       for (let round = 0; load.goesOn; round++) await work(client, `during${round}.`, 200)
     })()
-    while ((await statusOf()).members.length < 4) await new Promise((resolve) => setTimeout(resolve, 100))
+    await fourth.logged(/is a member of cluster/)
     await ok("cluster_wait", "--timeout", "120s")
     load.goesOn = false
     await loading

@@ -15,6 +15,9 @@ export interface ClusterOptions {
 /** What a stable cluster may take at the most. */
 export const stableDeadlineMs = 20_000
 
+/** A status names each move: enough is shown of it to see what is waited for. */
+const statusShownMax = 4000
+
 export class LocalCluster implements AsyncDisposable {
   readonly port: number
   readonly options: ClusterOptions
@@ -107,7 +110,8 @@ export class LocalCluster implements AsyncDisposable {
       await client.clusterWait(wanted, { timeoutMs })
     } catch (error) {
       const status = await client.clusterStatus({ timeoutMs: 2000 }).catch((cause: unknown) => String(cause))
-      throw new Error(`not ${wanted}: ${JSON.stringify(status)}\n${this.logs()}`, { cause: error })
+      const told = JSON.stringify(status).slice(0, statusShownMax)
+      throw new Error(`not ${wanted}: ${told}\n${this.logs()}`, { cause: error })
     }
     await client.close()
     return performance.now() - since

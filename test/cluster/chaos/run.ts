@@ -2,8 +2,7 @@
  * One chaos run: real daemons, real sockets and disks, users who go on through every fault, and a checker that decides
  * afterwards. The seed decides which faults are drawn; when exactly they meet what, the machine decides.
  */
-import { type Client, connect } from "../../../src/client/client.ts"
-import { QdbError } from "../../../src/client/error.ts"
+import { connect } from "../../../src/client/client.ts"
 import { Prng } from "../../../src/core/lib/prng.ts"
 import { check } from "../../linearizability/check.ts"
 import { Fleet } from "./fleet.ts"
@@ -81,7 +80,9 @@ async function chaos(options: ChaosOptions, fleet: Fleet, prng: Prng): Promise<C
   const { note } = options
   const daemons = fleet.nodes.map((node) => node.address)
   const open = () => connect({ daemons, timeoutMs: requestTimeoutMs, dialTimeoutMs: 2_000 })
-  const watcher = await firstClient(open)
+  // Nodes that have just been started do not listen yet.
+  await Promise.all(fleet.nodes.map((node) => node.daemon?.logged(/ ready on /)))
+  const watcher = await open()
   const tally = new Tally(requestTimeoutMs + 1_000)
   const watch = new Watch(watcher, tally)
   const watching = watch.run()
@@ -148,20 +149,6 @@ async function chaos(options: ChaosOptions, fleet: Fleet, prng: Prng): Promise<C
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
-}
-
-/** Nodes that have just been started do not listen yet. */
-async function firstClient(open: () => Promise<Client>): Promise<Client> {
-  const untilMs = performance.now() + settleMs
-  for (;;) {
-    try {
-      return await open()
-    } catch (error) {
-      const isEarly = error instanceof QdbError && error.name === "connection_refused"
-      if (!isEarly || performance.now() > untilMs) throw error
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
-  }
 }
 
 /** The report as a person reads it. */
