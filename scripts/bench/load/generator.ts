@@ -58,7 +58,8 @@ export class LoadGenerator {
       this.finish = resolve
       this.fail = reject
     })
-    ended.catch(() => {})
+    // Who waits below learns of a failure; until somebody waits, it is no unhandled one.
+    ended.catch(() => undefined)
     for (let count = 0; count < plan.connections; count++) await Promise.race([this.connect(count), ended])
     await this.greetAll(ended)
     const watch = setInterval(() => {
