@@ -12,10 +12,11 @@ import { tmpdir } from "node:os"
 import { Prng } from "../../src/core/lib/prng.ts"
 import type { DiskStorage } from "../../src/storage/disk-storage.ts"
 import { StorageError } from "../../src/storage/storage.ts"
+import { repeats } from "../support/repeats.ts"
 import { TestNode } from "../unit/storage/support/node.ts"
 
-const flips = Number(process.env["QDB_FLIPS"] ?? 40)
-const seed = Number(process.env["QDB_SEED"] ?? 1)
+const flips = Number(process.env["QDB_FLIPS"] ?? repeats(40))
+const seed = Number(process.env["QDB_SEED"] ?? 2)
 const model = new Map<string, string>()
 let root = ""
 

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { Prng } from "../../src/core/lib/prng.ts"
+import { repeats } from "../support/repeats.ts"
 import { checkDirectory } from "./check.ts"
 import { canTrace, runChild } from "./process.ts"
 import { Expectation, script } from "./script.ts"
@@ -27,7 +28,7 @@ describe("a killed node", () => {
     const path = join(directory, "data")
     const expectation = new Expectation()
     const prng = new Prng(3)
-    for (let run = 0; run < 8; run++) {
+    for (let run = 0; run < repeats(8); run++) {
       const steps = script(run, stepCount)
       const { acknowledged, closed, errors } = await runChild({
         directory: path,
@@ -70,7 +71,10 @@ describe("a killed node", () => {
 
   test("opens whatever moment of its creation it was killed in", async (context) => {
     if (!canTrace()) context.skip("needs strace, and leave to trace")
-    const points = asked === "all" ? Array.from({ length: 130 }, (_, i) => i + 1) : [1, 9, 23, 61, 104]
+    const points =
+      asked === "all"
+        ? Array.from({ length: 130 }, (_, i) => i + 1)
+        : [1, 9, 23, 61, 104].slice(0, repeats(5))
     for (const at of points) {
       const path = join(directory, `creation-${at}`)
       await killAt(rare, at, path, 0, new Expectation())
@@ -85,13 +89,15 @@ describe("a killed node", () => {
     await killAt(rare, 1_000_000, path, 0, expectation)
     let run = 1
     if (asked === undefined) {
-      for (const [which, at] of [
-        [rare, 12],
-        [rare, 30],
-        [calls, 1250],
-        [calls, 1500],
-        [calls, 1690],
-      ] as const)
+      for (const [which, at] of (
+        [
+          [rare, 12],
+          [rare, 30],
+          [calls, 1250],
+          [calls, 1500],
+          [calls, 1690],
+        ] satisfies ReadonlyArray<[string, number]>
+      ).slice(0, repeats(5)))
         await killAt(which, at, path, run++, expectation)
       return
     }

@@ -11,12 +11,13 @@ import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test, type TestContext } from "vitest"
 import { Prng } from "../../src/core/lib/prng.ts"
+import { repeats } from "../support/repeats.ts"
 import { checkDirectory } from "./check.ts"
 import { canTrace, runChild } from "./process.ts"
 import { Disk, type Event, readRecording, recordingArguments } from "./recording.ts"
 import { Expectation, script } from "./script.ts"
 
-const asked = process.env["QDB_FAILURES"] ?? "12"
+const asked = process.env["QDB_FAILURES"] ?? String(repeats(12))
 const seed = Number(process.env["QDB_SEED"] ?? 1)
 const stepCount = 60
 let directory = ""
