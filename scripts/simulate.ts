@@ -1,9 +1,10 @@
 /**
- * Runs the simulator: `npm run simulate -- [--seeds N] [--seed S] [--wall-minutes M] [--virtual-minutes V] [--trace]
- * [--mutants [--only NAME]] [--scale [--nodes 10,100,1000]]`.
+ * Runs the simulator: `npm run simulate -- [--cluster] [--seeds N] [--seed S] [--wall-minutes M] [--virtual-minutes V]
+ * [--trace] [--mutants [--only NAME]] [--scale [--nodes 10,100,1000]]`.
  *
- * Seeds are shared out among as many processes as there are cores. The first failing seed of each process is shrunk to
- * the faults that it needs, printed as a command, and kept under `test/simulation/seeds/`, where the tests replay it.
+ * With `--wall-minutes` and no `--seeds` it goes on until the time is over. Seeds are shared out among as many processes as
+ * there are cores. The first failing seed is shrunk to the faults that it needs, for some minutes at the most, printed as a
+ * command, and kept beside the simulation, where the tests replay it.
  * The run fails if an invariant broke, if a seed did not repeat itself, or if something was never come across.
  */
 import { spawn } from "node:child_process"
@@ -17,6 +18,7 @@ import { slotCountDefault } from "../src/core/lib/limits.ts"
 import { tell, wrongOf } from "../test/simulation/scale/report.ts"
 import { runScale } from "../test/simulation/scale/run.ts"
 import { runMutants } from "../test/simulation/mutants.ts"
+import type { SimulationOptions } from "../test/simulation/options.ts"
 import { drawClusterOptions } from "../test/simulation/cluster/options.ts"
 import type { ClusterOptions } from "../test/simulation/cluster/options.ts"
 import { runCluster } from "../test/simulation/cluster/run.ts"
@@ -26,9 +28,11 @@ import type { RunResult } from "../test/simulation/member/run.ts"
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: "string", default: "100" },
+    /** 100, unless it is said how long to go on. */
+    seeds: { type: "string" },
     seed: { type: "string", default: "1" },
-    "wall-minutes": { type: "string", default: "20" },
+    /** 20 */
+    "wall-minutes": { type: "string" },
     "virtual-minutes": { type: "string", default: "3" },
     workers: { type: "string", default: String(availableParallelism()) },
     /** Every so many seeds is run twice; 0 = none. */
@@ -49,11 +53,19 @@ const { values } = parseArgs({
   },
 })
 
+/** More than any run comes to. */
+const seedsMax = 1e9
+/** Whoever waits for hours wants to see that something moves. */
+const progressMs = 5 * 60_000
+/** A seed that takes half a minute cannot be run a hundred times to be shrunk. */
+const shrinkMinutesMax = 5
+
 const firstSeed = Number(values.seed)
-const seeds = Number(values.seeds)
+const wallMinutes = Number(values["wall-minutes"] ?? 20)
+const seeds = Number(values.seeds ?? (values["wall-minutes"] === undefined ? 100 : seedsMax))
 const stride = Number(values.stride)
 const virtualMinutes = Number(values["virtual-minutes"])
-const untilMs = Date.now() + Number(values["wall-minutes"]) * 60_000
+const untilMs = Date.now() + wallMinutes * 60_000
 
 function draw(seed: number): ClusterOptions {
   return drawClusterOptions(seed, virtualMinutes, values.cluster)
@@ -70,6 +82,8 @@ interface Line {
   readonly repeated: boolean | undefined
   readonly steps: number
   readonly epochs: number
+  /** Of clients; 0 where there are none. */
+  readonly operations: number
   /** Carried out. */
   readonly faults: number
   readonly stableAfterMs: number | undefined
@@ -92,6 +106,7 @@ function work(): void {
       repeated,
       steps: result.steps,
       epochs: result.epochs,
+      operations: "operations" in result ? result.operations : 0,
       faults: result.faults,
       stableAfterMs: result.stableAfterMs,
       checks: Object.fromEntries(result.checks),
@@ -102,20 +117,24 @@ function work(): void {
   }
 }
 
+/** Workers that did not end well; what they had told counts all the same. */
+const failed: string[] = []
+
 /** Starts the workers. @returns all that they told */
 async function shareOut(): Promise<Line[]> {
   const workers = Number(values.workers)
   const lines: Line[] = []
+  const startedMs = Date.now()
+  const progress = setInterval(() => {
+    const broken = lines.filter((line) => line.violation !== undefined).length
+    const minutes = ((Date.now() - startedMs) / 60_000).toFixed(0)
+    console.log(`${minutes} min: ${lines.length} seeds, ${broken} failed`)
+  }, progressMs)
   await Promise.all(
     Array.from({ length: workers }, (_, i) => {
       const own = ["--worker", "--seed", String(firstSeed + i), "--stride", String(workers)]
       const shared = ["--seeds", String(seeds - i), "--repeat-every", values["repeat-every"]]
-      const limits = [
-        "--wall-minutes",
-        values["wall-minutes"],
-        "--virtual-minutes",
-        values["virtual-minutes"],
-      ]
+      const limits = ["--wall-minutes", String(wallMinutes), "--virtual-minutes", String(virtualMinutes)]
       const flags = [
         ...(values["stop-at-first"] ? ["--stop-at-first"] : []),
         ...(values.cluster ? ["--cluster"] : []),
@@ -123,6 +142,7 @@ async function shareOut(): Promise<Line[]> {
       return listen([...own, ...shared, ...limits, ...flags], lines)
     }),
   )
+  clearInterval(progress)
   return lines.sort((a, b) => a.seed - b.seed)
 }
 
@@ -144,9 +164,9 @@ function listen(args: string[], lines: Line[]): Promise<void> {
   })
   return new Promise((resolve, reject) => {
     child.on("error", reject)
-    child.on("close", (status) => {
-      if (status === 0) resolve()
-      else reject(new Error(`a worker ended with status ${status}`))
+    child.on("close", (status, signal) => {
+      if (status !== 0) failed.push(`a worker ended with ${signal ?? `status ${status}`}`)
+      resolve()
     })
   })
 }
@@ -173,7 +193,7 @@ function report(lines: readonly Line[], startedMs: number): boolean {
   const settled = lines.flatMap((line) => line.stableAfterMs ?? []).sort((a, b) => a - b)
   console.log(
     `${lines.length} seeds of ${virtualMinutes} virtual minutes in ${wallS.toFixed(1)} s: ${total((l) => l.steps)} steps, ` +
-      `${total((l) => l.faults)} faults, ${total((l) => l.epochs)} views; fewest of a seed: ${least((l) => l.steps)} steps, ${least((l) => l.faults)} faults; ` +
+      `${total((l) => l.operations)} operations, ${total((l) => l.faults)} faults, ${total((l) => l.epochs)} views; fewest of a seed: ${least((l) => l.steps)} steps, ${least((l) => l.faults)} faults; ` +
       `stable after the last fault: median ${settled[settled.length >> 1]} ms, longest ${settled.at(-1)} ms`,
   )
   // A seed that ended early has its reason; of the others each must have been through enough.
@@ -189,14 +209,17 @@ function report(lines: readonly Line[], startedMs: number): boolean {
   if (judged && never.length > 0) console.log(`never came across: ${never.join(", ")}`)
   if (judged && invariants.length > 0) console.log(`never looked at: ${invariants.join(", ")}`)
   console.log(`${broken.length} seeds failed, ${unrepeated.length} did not repeat themselves`)
+  for (const text of failed) console.log(text)
   if (broken[0] !== undefined) shrink(broken[0].seed)
-  if (isLong && idle.length > 0) return false
+  if (failed.length > 0 || (isLong && idle.length > 0)) return false
   return broken.length + unrepeated.length === 0 && (!judged || never.length + invariants.length === 0)
 }
 
 function shrink(seed: number): void {
   const options = draw(seed)
-  const small = minimise(options, run(options), (smaller) => run({ ...options, ...smaller }))
+  const shrunkByMs = Date.now() + shrinkMinutesMax * 60_000
+  const again = (smaller: SimulationOptions) => run({ ...options, ...smaller })
+  const small = minimise(options, run(options), again, () => Date.now() < shrunkByMs)
   const kept = values.cluster ? "test/simulation/cluster/seeds/" : "test/simulation/seeds/"
   const directory = fileURLToPath(new URL(`../${kept}`, import.meta.url))
   mkdirSync(directory, { recursive: true })
@@ -206,7 +229,8 @@ function shrink(seed: number): void {
   for (const fault of small.options.faults) console.log(`  ${JSON.stringify(fault)}`)
   console.log(small.result.violation?.text.slice(0, 2_000))
   console.log(`kept in ${kept}${seed}.json; replay the whole seed with:`)
-  console.log(`  npm run simulate -- --seed ${seed} --virtual-minutes ${virtualMinutes} --trace`)
+  const cluster = values.cluster ? "--cluster " : ""
+  console.log(`  npm run simulate -- ${cluster}--seed ${seed} --virtual-minutes ${virtualMinutes} --trace`)
 }
 
 function replay(): boolean {

@@ -5,22 +5,25 @@
 import type { SimulationOptions } from "./options.ts"
 import type { RunResult } from "./member/run.ts"
 
+const runsMax = 150
+
 export interface Minimised {
   readonly options: SimulationOptions
   readonly result: RunResult
   readonly runs: number
 }
 
+/** @param mayGoOn asked before each run */
 export function minimise(
   failing: SimulationOptions,
   result: RunResult,
   run: (options: SimulationOptions) => RunResult,
-  runsMax = 150,
+  mayGoOn: () => boolean = () => true,
 ): Minimised {
   let best = { options: failing, result }
   let runs = 0
   const attempt = (options: SimulationOptions): boolean => {
-    if (runs >= runsMax) return false
+    if (runs >= runsMax || !mayGoOn()) return false
     runs++
     const again = run(options)
     if (again.violation?.invariant !== result.violation?.invariant) return false

@@ -54,7 +54,8 @@ function drawData(prng: Prng, base: SimulationOptions): ClusterOptions {
       expiryPerMille: prng.pick([0, 0, 300]),
       expiryMsMax: prng.pick([500, 5_000]),
     },
-    tailBytes: prng.pick([0, 500, 5_000, 1e9]),
+    // The most is all of a short run, and not so much that long ones spend their time copying it.
+    tailBytes: prng.pick([0, 500, 5_000, 200_000]),
   }
 }
 
