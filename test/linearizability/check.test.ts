@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest"
 import { Prng } from "../../src/core/lib/prng.ts"
 import { checkByBruteForce } from "./brute.ts"
 import { check } from "./check.ts"
+import { checkFrontier } from "./frontier.ts"
 import { generate, swapOutputs } from "./generate.ts"
-import { HistoryRecorder, never } from "./history.ts"
+import { HistoryRecorder, never, partitionByKey } from "./history.ts"
 import type { Operation } from "./history.ts"
 import { entryModel } from "./models/entry.ts"
 import type { EntryInput, EntryOutput } from "./models/entry.ts"
@@ -22,6 +23,12 @@ function historyOf(...rows: [EntryInput, EntryOutput | undefined, number, number
     calledMs: calledAt,
     returnedMs: returnedAt,
   }))
+}
+
+/** The other search, for each key. */
+function byFrontier(model: typeof exactClocks, history: readonly Operation<EntryInput, EntryOutput>[]) {
+  const found = [...partitionByKey(history).values()].map((part) => checkFrontier(model, part, 1_000_000))
+  return found.find(({ verdict }) => verdict !== "linearizable") ?? { verdict: "linearizable" }
 }
 
 const put = (content: string, expiresAtMs = 0): EntryInput => ({ op: "put", content, expiresAtMs })
@@ -52,11 +59,13 @@ describe("against brute force", () => {
       if (round % 6 !== 0) expect(expected).toBe(true)
       if (!expected) wrong++
       if (history.some((o) => o.returnedAt === never)) open++
-      const found = check(exactClocks, history)
-      if (found.verdict !== (expected ? "linearizable" : "violation"))
-        throw new Error(
-          `round ${round}: ${found.verdict}, brute force ${expected}: ${JSON.stringify(history)}`,
-        )
+      for (const search of [check, byFrontier]) {
+        const found = search(exactClocks, history)
+        if (found.verdict !== (expected ? "linearizable" : "violation"))
+          throw new Error(
+            `round ${round}: ${search.name}: ${found.verdict}, brute force ${expected}: ${JSON.stringify(history)}`,
+          )
+      }
     }
     expect(wrong).toBe(1667)
     expect(open).toBeGreaterThan(2_000)
@@ -71,11 +80,37 @@ describe("long histories", () => {
       const history = generate(prng, 1_000, 6, 3, 100)
       const good = check(exactClocks, history)
       expect(good.verdict).toBe("linearizable")
+      expect(byFrontier(exactClocks, history).verdict).toBe("linearizable")
       expect(good.steps).toBeLessThan(200_000)
       const swapped = swapOutputs(prng, history)
       if (swapped !== undefined && check(exactClocks, swapped).verdict === "violation") found++
     }
     expect(found).toBeGreaterThan(10)
+  })
+
+  it("are decided with forty operations of unknown fate, of which one took effect late", () => {
+    const answered = Array.from({ length: 300 }, (_, i): [EntryInput, EntryOutput, number, number][] => [
+      [update(`a${i}`), ok, 10 * i, 10 * i + 1],
+      [{ op: "get" }, got(i === 250 ? "open7" : `a${i}`), 10 * i + 4, 10 * i + 5],
+    ]).flat()
+    const open = Array.from({ length: 40 }, (_, i): [EntryInput, undefined, number, number] => [
+      update(`open${i}`),
+      undefined,
+      10 * i + 2,
+      never,
+    ])
+    const history = historyOf(...answered, ...open)
+    expect(check(exactClocks, history).verdict).toBe("linearizable")
+    expect(
+      check(
+        exactClocks,
+        history.filter((o) => o.calledAt !== 72),
+      ).verdict,
+    ).toBe("violation")
+    const twice = history.map((o) => (o.calledAt === 2704 ? { ...o, output: got("open7") } : o))
+    const wrong = check(exactClocks, twice)
+    expect(wrong.verdict).toBe("violation")
+    expect(wrong.blocked?.calledAt).toBe(2704)
   })
 })
 

@@ -1,0 +1,176 @@
+/**
+ * Is the history of one key linearizable? Just-in-time linearization (G. Lowe: Testing for Linearizability, 2016, section
+ * 5): go through the calls and returns in their order and keep every configuration that explains all that has returned.
+ * Nothing takes effect before it must, that is before the return of some operation that needs it.
+ *
+ * A configuration is the state, which of the operations still running have taken effect, and which of unknown fate did. Of
+ * two that differ in the last alone, one that used fewer can do whatever the other can, since what it did not use it may
+ * still use or leave: the other is dropped. So operations of unknown fate, which stay possible to the end and make the
+ * search of `check.ts` exponential in their number, cost here about its square.
+ *
+ * Most never took effect, or were overwritten unseen. So a first, eager pass uses them only at a return that nothing else
+ * explains; what it finds linearizable is. It may miss an explanation that needed one earlier: then the whole search decides.
+ */
+import { never } from "./history.ts"
+import type { Operation } from "./history.ts"
+import type { Model } from "./model.ts"
+
+/** The linearization that led to a configuration, last first. */
+interface Chain<Input, Output> {
+  readonly operation: Operation<Input, Output>
+  readonly state: string
+  readonly before: Chain<Input, Output> | undefined
+}
+
+interface Configuration<Input, Output> {
+  readonly state: string
+  /** Indices of operations that have taken effect and not returned yet, ascending. */
+  readonly ahead: readonly number[]
+  /** Indices of operations of unknown fate that took effect, ascending. */
+  readonly used: readonly number[]
+  readonly chain: Chain<Input, Output> | undefined
+}
+
+export interface FrontierResult<Input, Output> {
+  readonly verdict: "linearizable" | "violation" | "unknown"
+  /** The linearization of all that could be explained. */
+  readonly longest: readonly { readonly operation: Operation<Input, Output>; readonly state: string }[]
+  /** The operation at whose return no explanation was left. */
+  readonly blocked: Operation<Input, Output> | undefined
+  readonly steps: number
+}
+
+/** @param stepsMax steps of the model; more than that is `unknown` */
+export function checkFrontier<Input, Output>(
+  model: Model<Input, Output>,
+  history: readonly Operation<Input, Output>[],
+  stepsMax: number,
+): FrontierResult<Input, Output> {
+  const eager = pass(model, history, stepsMax / 2, true)
+  if (eager.verdict === "linearizable") return eager
+  const whole = pass(model, history, stepsMax - eager.steps, false)
+  return { ...whole, steps: eager.steps + whole.steps }
+}
+
+function pass<Input, Output>(
+  model: Model<Input, Output>,
+  history: readonly Operation<Input, Output>[],
+  stepsMax: number,
+  eager: boolean,
+): FrontierResult<Input, Output> {
+  const operations = history.filter((o) => o.output !== undefined || model.mayChange(o.input))
+  const isOpen = (index: number) => operations[index]?.returnedAt === never
+  const events = operations.flatMap(({ calledAt, returnedAt }, index) => [
+    { at: calledAt, call: true, index },
+    ...(returnedAt === never ? [] : [{ at: returnedAt, call: false, index }]),
+  ])
+  // At equal places calls come first, as in `check.ts`.
+  events.sort((a, b) => a.at - b.at || Number(b.call) - Number(a.call) || a.index - b.index)
+
+  let steps = 0
+  const running: number[] = []
+  let frontier = new Frontier<Input, Output>()
+  frontier.add({ state: model.initial, ahead: [], used: [], chain: undefined })
+
+  for (const { call, index } of events) {
+    if (call) {
+      running.push(index)
+      continue
+    }
+    const operation = operations[index] as Operation<Input, Output>
+    let next = eager
+      ? explain(
+          index,
+          running.filter((other) => !isOpen(other)),
+        )
+      : undefined
+    if (next === undefined || next.size === 0) next = explain(index, running)
+    if (steps > stepsMax) return result("unknown", operation, frontier, steps)
+    if (next.size === 0) return result("violation", operation, frontier, steps)
+    frontier = next
+    running.splice(running.indexOf(index), 1)
+  }
+  return result("linearizable", undefined, frontier, steps)
+
+  /** @returns the configurations after the return of `index`, before which any of `candidates` may have taken effect */
+  function explain(index: number, candidates: readonly number[]): Frontier<Input, Output> {
+    const next = new Frontier<Input, Output>()
+    const met = new Frontier<Input, Output>()
+    for (const from of frontier.all()) met.add(from)
+    for (const from of met.growing()) {
+      if (from.ahead.includes(index)) {
+        next.add({ ...from, ahead: from.ahead.filter((other) => other !== index) })
+        continue
+      }
+      for (const candidate of candidates) {
+        if (from.ahead.includes(candidate) || from.used.includes(candidate)) continue
+        if (++steps > stepsMax) return next
+        const operation = operations[candidate] as Operation<Input, Output>
+        for (const state of model.step(from.state, operation)) {
+          const chain = { operation, state, before: from.chain }
+          if (candidate === index) next.add({ state, ahead: from.ahead, used: from.used, chain })
+          else if (!isOpen(candidate))
+            met.add({ state, ahead: insert(from.ahead, candidate), used: from.used, chain })
+          else if (state !== from.state)
+            met.add({ state, ahead: from.ahead, used: insert(from.used, candidate), chain })
+        }
+      }
+    }
+    return next
+  }
+}
+
+function insert(sorted: readonly number[], value: number): readonly number[] {
+  return [...sorted, value].sort((a, b) => a - b)
+}
+
+function result<Input, Output>(
+  verdict: FrontierResult<Input, Output>["verdict"],
+  blocked: Operation<Input, Output> | undefined,
+  frontier: Frontier<Input, Output>,
+  steps: number,
+): FrontierResult<Input, Output> {
+  const longest: Chain<Input, Output>[] = []
+  for (let link = frontier.all().next().value?.chain; link !== undefined; link = link.before)
+    longest.push(link)
+  return { verdict, longest: longest.reverse(), blocked, steps }
+}
+
+/** Configurations, none of which another one can replace. */
+class Frontier<Input, Output> {
+  /** By state and operations ahead; each list holds configurations of which none used all that another one used. */
+  private readonly groups = new Map<string, Configuration<Input, Output>[]>()
+  private readonly queue: Configuration<Input, Output>[] = []
+
+  get size(): number {
+    return this.groups.size
+  }
+
+  add(configuration: Configuration<Input, Output>): void {
+    const key = `${configuration.ahead.join()} ${configuration.state}`
+    const group = this.groups.get(key) ?? []
+    if (group.some(({ used }) => isSubset(used, configuration.used))) return
+    const kept = group.filter(({ used }) => !isSubset(configuration.used, used))
+    this.groups.set(key, [...kept, configuration])
+    this.queue.push(configuration)
+  }
+
+  *all(): Generator<Configuration<Input, Output>, undefined> {
+    for (const group of this.groups.values()) yield* group
+    return undefined
+  }
+
+  /** Everything that was added, and what is added meanwhile. What was replaced since costs time only. */
+  *growing(): Generator<Configuration<Input, Output>> {
+    for (let at = 0; at < this.queue.length; at++) yield this.queue[at] as Configuration<Input, Output>
+  }
+}
+
+function isSubset(part: readonly number[], whole: readonly number[]): boolean {
+  let at = 0
+  for (const value of part) {
+    while (at < whole.length && (whole[at] as number) < value) at++
+    if (whole[at] !== value) return false
+  }
+  return true
+}
