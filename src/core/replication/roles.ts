@@ -13,7 +13,7 @@
  * it stands. Once the slot is whole the copy is discarded, and not before: the view without this node is decided.
  */
 import type { Now } from "../lib/clock.ts"
-import { memberOf, type SlotAssignment, type StorageId, type View } from "../view/view.ts"
+import { memberOf, type SlotAssignment, type StorageId, type View, type ViewMember } from "../view/view.ts"
 import { Follower } from "./follower.ts"
 import type { Replication } from "./replication.ts"
 import type { Role, SlotLog } from "./slot-log.ts"
@@ -126,8 +126,11 @@ export function doubt(replication: Replication, slot: SlotLog, now: Now): void {
 }
 
 function discardUnneeded(replication: Replication): void {
-  const { view } = replication
-  const up = view.members.filter((member) => member.standing === "up").length
+  const { view, self } = replication
+  // This node is here, though the view may not know it yet: who comes back is not to be one too many in the old view.
+  const isHere = ({ standing, storageId }: ViewMember) =>
+    standing === "up" || (standing === "down" && storageId === self?.storageId)
+  const up = view.members.filter(isHere).length
   const wanted = Math.min(view.settings.replicationFactor, up)
   for (const slot of replication.slots) {
     if (slot.role !== "none" || (slot.sequence <= 0 && slot.installing === undefined)) continue
