@@ -149,6 +149,8 @@ async function shareOut(): Promise<Line[]> {
 function listen(args: string[], lines: Line[]): Promise<void> {
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ...args], {
     stdio: ["ignore", "pipe", "inherit"],
+    // There is a worker for each core: helpers that look for garbage in parallel would only be in each other's way.
+    env: { ...process.env, BUN_JSC_numberOfGCMarkers: "1" },
   })
   let rest = ""
   child.stdout.setEncoding("utf8")

@@ -14,6 +14,8 @@ export interface MapEntry {
 
 /** The bytes `[start, end)` as a string of one character each, so that it can be the key of a `Map`. */
 export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  if (end - start > 64)
+    return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1")
   let text = ""
   for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] as number)
   return text

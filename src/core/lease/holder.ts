@@ -8,7 +8,7 @@
  */
 import { heartbeatsInFlightMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
-import { isMajority, type StorageId } from "../view/view.ts"
+import { majorityOf, type StorageId } from "../view/view.ts"
 import { clockJumpMs } from "./limits.ts"
 
 export interface HolderState {
@@ -60,8 +60,10 @@ export class Holder {
     let latest = -Infinity
     for (const voter of voters) {
       const end = leaseUntilMs.get(voter) ?? -Infinity
-      if (end > latest && isMajority(voters, (other) => (leaseUntilMs.get(other) ?? -Infinity) >= end))
-        latest = end
+      if (end <= latest) continue
+      let count = 0
+      for (const other of voters) if ((leaseUntilMs.get(other) ?? -Infinity) >= end) count++
+      if (count >= majorityOf(voters)) latest = end
     }
     return latest
   }

@@ -321,7 +321,7 @@ export class Node implements NodeInput {
   private tellWants(now: Now): void {
     const { replication } = this
     const wants = wantsOf(replication)
-    const text = JSON.stringify(wants)
+    const text = wants.length === 0 ? "[]" : JSON.stringify(wants)
     if (text === this.wanted) return
     this.wanted = text
     this.step({ kind: "wants", wants }, now)

@@ -59,7 +59,7 @@ export class Peer {
   }
 
   forgetUnderWay(): void {
-    this.underWay.length = 0
+    if (this.underWay.length > 0) this.underWay.length = 0
     this.underWayBytes = 0
   }
 

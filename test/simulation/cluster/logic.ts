@@ -97,6 +97,15 @@ export class ClusterLogic implements Logic, NodeHost {
   get leaseEndMs(): number {
     return this.node.path.leaseUntilMs
   }
+  holdsLease(now: Now): boolean {
+    const { seat } = this.node.member ?? {}
+    if (seat === undefined) return false
+    seat.holder.dropIfClockJumped(now)
+    return now.monotonicMs < seat.leaseUntilMs()
+  }
+  isPrimary(slot: number): boolean {
+    return this.node.member?.isPrimary(slot) === true
+  }
   mayAnswer(slot: number, now: Now): boolean {
     const { member, replication } = this.node
     return member?.mayAnswer(slot, now) === true && replication.slots[slot]?.serving === true

@@ -45,7 +45,7 @@ export class ClusterObserver implements Observer<ClusterContents> {
   private readonly committed = new Map<number, Map<number, string>>()
   private readonly committedLast = new Map<number, number>()
   /** Of each process: what it had committed, and whether it served, when it was last looked at. */
-  private readonly known = new Map<string, { committed: number; serving: boolean }>()
+  private readonly known = new WeakMap<ClusterLogic, { committed: number; serving: boolean }[]>()
   private readonly certified = new Set<unknown>()
   private readonly unavailable = new Set<number>()
 
@@ -149,19 +149,24 @@ export class ClusterObserver implements Observer<ClusterContents> {
     if (!(logic instanceof ClusterLogic) || machine.paused) return
     this.members.stepped(memberSide(machine))
     const { replication, member } = logic.node
-    this.stated(machine, [...(member?.state.wants ?? []), ...(member?.state.handOvers ?? [])])
+    if (member !== undefined) {
+      this.stated(machine, member.state.wants)
+      this.stated(machine, member.state.handOvers)
+    }
+    let all = this.known.get(logic)
+    if (all === undefined) this.known.set(logic, (all = []))
+    // Who has no lease serves nothing, whatever it takes itself for.
+    const mayServe = replication.servingCount > 0 && logic.holdsLease(machine.clock.read(this.nowMs()))
     for (const slot of replication.slots) {
-      const key = `${machine.index} ${machine.incarnation} ${slot.slot}`
-      let known = this.known.get(key)
+      let known = all[slot.slot]
       if (known === undefined) {
-        this.known.set(key, (known = { committed: slot.committedSequence, serving: false }))
+        all[slot.slot] = known = { committed: slot.committedSequence, serving: false }
         this.onRecovered(machine, slot)
       }
       if (slot.committedSequence > known.committed && slot.role !== "none")
         this.onCommit(machine, logic, slot, known.committed)
       known.committed = slot.committedSequence
-      // Who has no lease serves nothing, whatever it takes itself for.
-      const serving = slot.serving && logic.mayAnswer(slot.slot, machine.clock.read(this.nowMs()))
+      const serving = mayServe && slot.serving && logic.isPrimary(slot.slot)
       if (serving !== known.serving) this.onServing(machine, slot, serving)
       known.serving = serving
     }

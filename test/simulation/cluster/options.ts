@@ -45,6 +45,8 @@ function drawData(prng: Prng, base: SimulationOptions): ClusterOptions {
     slotCount: prng.pick([1, 2, 4, 8]),
     replicationFactor: prng.pick([1, 2, 2, 2, 3, 4]),
     faults: base.faults.map((fault) => aimAtData(prng, fault)),
+    // The daemon's own where there are nodes enough to make up for it.
+    tickMs: base.nodes < 5 ? 50 : 100,
     clients: prng.between(2, 4),
     timeoutMs: prng.pick([5_000, 20_000]),
     attemptMs: prng.pick([500, 2_000]),

@@ -15,6 +15,7 @@ import type {
   TailWanted,
 } from "../../../src/core/replication/transfer.ts"
 import { ForgetfulMemory } from "../../support/data-rig.ts"
+import { bytesOf } from "../data/message.ts"
 import type { ClusterContents, LogRecord } from "./contents.ts"
 import { flushed, live } from "./table.ts"
 import type { TableEntry } from "./table.ts"
@@ -60,8 +61,6 @@ export class SimulatedMemory extends ForgetfulMemory {
     return [...this.entries].filter(([, entry]) => entry.slot === slot).sort(([a], [b]) => (a < b ? -1 : 1))
   }
 }
-
-const bytesOf = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
 
 export class SimulatedStorage {
   readonly memory = new SimulatedMemory()

@@ -26,11 +26,16 @@ export interface Reply {
   readonly expiresAtMs: number | undefined
 }
 
+/** Of latin1 letters. */
+export function bytesOf(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "latin1"))
+}
+
 /** The request as the decoder hands it to the core: offsets into bytes. */
 export function requestOf(ask: Ask): Request {
   const request = new Request()
   const text = ask.client + ask.alias + ask.content + ask.comparand
-  request.bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+  request.bytes = bytesOf(text)
   request.frameStart = 0
   request.frameEnd = text.length
   request.opcode = operation[ask.op]
