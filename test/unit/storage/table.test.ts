@@ -13,6 +13,7 @@ import { flushTransactionRows } from "../../../src/core/lib/limits.ts"
 import { Prng } from "../../../src/core/lib/prng.ts"
 import { hashAdd, hashSubtract, rowChecksum, rowHash } from "../../../src/storage/checksum.ts"
 import { FlushedGate } from "../../../src/storage/flushed-gate.ts"
+import { EntryTable } from "../../../src/storage/memory/table.ts"
 import { createPartition, partitionPath } from "../../../src/storage/table/partition.ts"
 import { PartitionReader } from "../../../src/storage/table/partition-reader.ts"
 import { PartitionWriter } from "../../../src/storage/table/partition-writer.ts"
@@ -276,7 +277,7 @@ describe("results of a client", () => {
 
 describe("news of a flush", () => {
   test("waits for loads that were under way, and not for later ones", () => {
-    const memory = { flushedPosition: 0 }
+    const memory = { flushedPosition: 0, firstPendingReset: Infinity }
     let sent = [0, 0]
     let answered = [0, 0]
     const readers = {
@@ -301,5 +302,26 @@ describe("news of a flush", () => {
     answered = [5, 1]
     gate.check()
     expect(memory.flushedPosition).toBe(30)
+  })
+
+  test("does not pass the reset of a slot before its void entries have left memory", () => {
+    const memory = new EntryTable({
+      seed: [1, 2],
+      bytesMax: 0,
+      entriesMax: 0,
+      transient: false,
+      complete: true,
+    })
+    const readers = { underWay: () => [], haveAnswered: () => true }
+    const gate = new FlushedGate(memory, readers as never)
+    const alias = Buffer.from("alias")
+    memory.store(1, alias, 0, alias.length, 0, 0, 0, 10)
+    memory.dropSlot(1, 20)
+    memory.dropSlot(2, 30)
+    gate.flushed(40)
+    expect(memory.flushedPosition).toBe(19)
+    while (memory.maintain(1));
+    gate.check()
+    expect(memory.flushedPosition).toBe(40)
   })
 })
