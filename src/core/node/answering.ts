@@ -77,6 +77,6 @@ export class Answering implements Output {
     content: Uint8Array | undefined,
     expiresAtMs: number | undefined,
   ): void {
-    this.sendBack(to, { kind: "forwarded", id: to.id, code, content, expiresAtMs })
+    this.sendBack(to, { kind: "forwarded", id: to.id, boot: to.boot, code, content, expiresAtMs })
   }
 }

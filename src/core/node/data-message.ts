@@ -135,7 +135,9 @@ export interface Forward {
 /** The answer to a forwarded request, as one of the calls of `Output`. */
 export interface Forwarded {
   readonly kind: "forwarded"
+  /** What the asker called the request, and the boot in which it asked. */
   readonly id: number
+  readonly boot: number
   /** 0 or a code of the error catalogue. */
   readonly code: number
   readonly content: Uint8Array | undefined

@@ -4,6 +4,9 @@
  * A request is forwarded twice at the most and never sent again by this node: it is the client's to retry, under the same
  * number. So where no answer comes in time, or the slot's primary changes meanwhile, a write ends as `in_doubt` and a read
  * as `unstable_cluster`, and both come back.
+ *
+ * A process numbers its requests from 1, like the process before it. So an answer names the boot in which was asked: one that
+ * comes after a restart belongs to a request that nobody remembers, and not to the new one of that number.
  */
 import { code } from "../../wire/errors.ts"
 import { isWrite } from "../entry/operation.ts"
@@ -26,11 +29,13 @@ interface Pending {
 /** Who asked is another node: its storage and boot, and what it called the request. */
 export class RemoteRequester {
   readonly storageId: StorageId
+  readonly boot: number
   readonly id: number
   readonly hops: number
 
-  constructor(storageId: StorageId, id: number, hops: number) {
+  constructor(storageId: StorageId, boot: number, id: number, hops: number) {
     this.storageId = storageId
+    this.boot = boot
     this.id = id
     this.hops = hops
   }
@@ -65,8 +70,9 @@ export class Forwards {
     return { kind: "forward", id, hops, timeLeftMs, frame: bytes.slice(frameStart, frameEnd) }
   }
 
-  /** An answer has come. */
-  answered(from: StorageId, answer: Forwarded, output: Output): void {
+  /** An answer has come to this process, whose boot is `boot`. */
+  answered(from: StorageId, answer: Forwarded, boot: number, output: Output): void {
+    if (answer.boot !== boot) return
     const pending = this.pending.get(answer.id)
     if (pending === undefined || pending.target !== from) return
     this.pending.delete(answer.id)

@@ -234,7 +234,7 @@ export class Node implements NodeInput {
 
   private onForward(message: DataMessage, forward: Forward, now: Now): void {
     const { forwarded } = this
-    const requester = new RemoteRequester(message.from.storageId, forward.id, forward.hops)
+    const requester = new RemoteRequester(message.from.storageId, message.from.boot, forward.id, forward.hops)
     const failed = this.options.decode(forward.frame, forwarded)
     if (failed !== 0) return this.answering.error(requester, 0, failed)
     if (forward.timeLeftMs <= 0) return this.answering.error(requester, 0, code.timeout)
@@ -268,7 +268,7 @@ export class Node implements NodeInput {
       case "forward":
         return this.onForward(message, body, now)
       case "forwarded":
-        return this.forwards.answered(from.storageId, body, this.answering)
+        return this.forwards.answered(from.storageId, body, self.boot, this.answering)
       default:
         unreachable(body, "data message")
     }

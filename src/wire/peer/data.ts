@@ -140,6 +140,7 @@ const body: Codec<DataBody> = union<DataBody>({
     6,
     {
       id: count,
+      boot: count,
       code: errorCode,
       content: optional(content),
       expiresAtMs: optional(whole(expiresAtMsMax)),

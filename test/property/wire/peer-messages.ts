@@ -226,7 +226,7 @@ const dataBodies: {
   },
   taken: { slot, slotEpoch: whole, lastEpoch: whole, sequence, index: sequence },
   forward: { id: whole, hops: fc.nat(255), timeLeftMs: fc.nat(300_000), frame: bytes },
-  forwarded: { id: whole, code, content: maybe(bytes), expiresAtMs: maybe(expiry) },
+  forwarded: { id: whole, boot: whole, code, content: maybe(bytes), expiresAtMs: maybe(expiry) },
 }
 
 export const dataKinds = Object.keys(dataBodies) as DataBody["kind"][]

@@ -2,9 +2,11 @@
  * A slice of what `scripts/simulate.ts` does by the thousand: whole clusters, clients and all faults. The seeds are fixed, so
  * that a change of the core and not luck makes it fail.
  */
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import { sum } from "../coverage.ts"
-import { drawClusterOptions } from "./options.ts"
+import { type ClusterOptions, drawClusterOptions } from "./options.ts"
 import { runCluster } from "./run.ts"
 
 const seeds = 12
@@ -37,5 +39,13 @@ describe("a cluster under load and faults", () => {
       "primary restarted within its lease",
     ]
     expect(needed.filter((what) => !coverage.has(what))).toEqual([])
+  })
+})
+
+describe("kept seeds", () => {
+  const directory = fileURLToPath(new URL("seeds/", import.meta.url))
+  it.each(readdirSync(directory))("%s", (name) => {
+    const options = JSON.parse(readFileSync(directory + name, "utf8")) as ClusterOptions
+    expect(runCluster(options).violation?.text).toBeUndefined()
   })
 })
