@@ -166,6 +166,7 @@ function startNode(context: Context): Effect.Effect<RunningNode, StartError, Sco
     if (pidFile !== undefined) yield* resource(() => writePidFile(pidFile))
 
     const listener = makeListener(context)
+    yield* starting(() => listener.probe())
     let serving: () => void = () => undefined
     const serves = new Promise<void>((resolve) => (serving = resolve))
     const { driver, storage } = yield* openNode(context, listener, secret, serving)
@@ -245,6 +246,7 @@ function openNode(
             drop: (session) => listener.drop(session),
             slowLog: new SlowLog(context.logger, config.local.logger.slow_operation_ms),
             events: hostEvents(context, cluster, onServing),
+            requestTimeoutMs: config.local.network.client_timeout * 1000,
           })
           running.driver = driver
           return driver.recovery()

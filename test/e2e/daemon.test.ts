@@ -71,6 +71,8 @@ describe("a start", () => {
     expect(errorLines(log)).toEqual([
       `qdbd: cannot listen on 127.0.0.1:${port}: the port is taken; is another qdbd running?`,
     ])
+    // Nobody could have reached that node: nothing was made for it.
+    expect(existsSync(join(directory.path, "db"))).toBe(false)
   })
 
   it("fails in one line when the directory is in use, and names who uses it", async () => {

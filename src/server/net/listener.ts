@@ -4,7 +4,7 @@
  *
  * It does not use Effect or promises per connection: a session is a plain object and its events plain calls.
  */
-import type { Socket, TCPSocketListener } from "bun"
+import type { Socket, SocketHandler, TCPSocketListener } from "bun"
 import {
   connectionSilentMs,
   frameBytesMax,
@@ -63,22 +63,30 @@ export class Listener {
     return this.server?.port ?? this.options.port
   }
 
+  /**
+   * Makes sure that the address can be had, before anything is made or read for a node that could not be reached.
+   * @throws StartError, one clear line
+   */
+  probe(): void {
+    this.listen({ open: (socket) => void socket.terminate(), data: () => undefined }).stop(true)
+  }
+
   /** Begins to accept. @throws StartError, one clear line, if the address cannot be had */
   start(driver: Driver): void {
     this.driver = driver
+    this.server = this.listen({
+      open: (socket) => this.open(socket),
+      data: (socket, chunk) => this.receive(socket.data, chunk),
+      drain: (socket) => this.drain(socket.data),
+      close: (socket) => this.forget(socket.data),
+      error: (socket) => this.forget(socket.data),
+    })
+  }
+
+  private listen(socket: SocketHandler<Session>): TCPSocketListener<Session> {
     const { hostname, port } = this.options
     try {
-      this.server = Bun.listen<Session>({
-        hostname,
-        port,
-        socket: {
-          open: (socket) => this.open(socket),
-          data: (socket, chunk) => this.receive(socket.data, chunk),
-          drain: (socket) => this.drain(socket.data),
-          close: (socket) => this.forget(socket.data),
-          error: (socket) => this.forget(socket.data),
-        },
-      })
+      return Bun.listen<Session>({ hostname, port, socket })
     } catch (cause) {
       throw new StartError(`cannot listen on ${hostname}:${port}: ${listenReason(cause)}`)
     }

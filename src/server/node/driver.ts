@@ -53,6 +53,8 @@ export interface DriverOptions {
   readonly drop: (session: Session) => void
   readonly slowLog: SlowLog
   readonly events: HostEvents
+  /** For requests that state no time. */
+  readonly requestTimeoutMs: number
 }
 
 export class Driver {
@@ -173,7 +175,7 @@ export class Driver {
       return
     }
     if (this.stopping) return this.answers.error(session, request.requestId, code.shutting_down)
-    if (request.timeLeftMs === 0) return this.answers.error(session, request.requestId, code.timeout)
+    if (request.timeLeftMs === 0) request.timeLeftMs = this.options.requestTimeoutMs
     request.frameStart = start
     request.frameEnd = end
     if (request.opcode > operation.ping && request.opcode <= operation.get_expiry)
