@@ -38,6 +38,10 @@ const clusterGate = [
   "unavailable slot that came back",
   "lease ran out while paused",
   "log replayed",
+  "entry damaged on disk",
+  "damaged replica",
+  "replicas compared",
+  "differing replica copied anew",
 ] as const
 
 /** Invariants that replication can break. */

@@ -97,6 +97,8 @@ export type FaultKind =
     }
   | { readonly kind: "hangDisk"; readonly target: Target; readonly durationMs: number }
   | { readonly kind: "wipe"; readonly target: Target; readonly downMs: number }
+  /** An entry on the disk of one replica does not match its checksum any more; others hold it whole. */
+  | { readonly kind: "bitFlip"; readonly target: Target; readonly nth: number }
   | { readonly kind: "oldCopy"; readonly target: Target; readonly ageMs: number; readonly downMs: number }
   // topology
   | { readonly kind: "stop"; readonly target: Target; readonly downMs: number }

@@ -216,6 +216,33 @@ const stories: Readonly<Record<string, (story: ReplicationStory) => void>> = {
     primary.disk.hangs = false
     story.until(() => story.isWhole())
   },
+  "slot-damaged-entry": (story) => {
+    const { primary } = three(story)
+    story.spoil(primary, "a", "unreadable")
+    story.chapter(
+      "the entry does not match its checksum on the primary's disk: nobody is shown it, and the backup takes over",
+    )
+    story.get(primary, "a")
+    story.answered()
+    story.until(() => story.isServed() && story.primary !== primary)
+    story.get(story.primary, "a")
+    story.answered()
+    story.chapter("the damaged replica is out of the slot, discards it, and is copied anew")
+    story.until(() => !story.isWhole())
+    story.until(() => story.isWhole())
+  },
+  "slot-copies-differ": (story) => {
+    const { primary, backup } = three(story)
+    story.spoil(backup, "a", "another")
+    story.chapter(
+      "the backup holds another content with a checksum that holds, which no fault of the protocol's brings about; half a minute later the replicas are compared",
+    )
+    story.until(() => !story.isWhole())
+    story.chapter("its copy is given up, and it is copied anew")
+    story.until(() => story.isWhole())
+    story.get(primary, "a")
+    story.answered()
+  },
 }
 
 export const replicationScenarios: readonly string[] = Object.keys(stories)

@@ -8,12 +8,13 @@ import { ClusterLogic } from "../simulation/cluster/logic.ts"
 import { emptyDirectory } from "../simulation/cluster/contents.ts"
 import type { ClusterContents } from "../simulation/cluster/contents.ts"
 import type { Ask, Reply } from "../simulation/data/message.ts"
-import type { Host, Input, Logic, Machine } from "../simulation/machine.ts"
+import type { Host, Logic, Machine } from "../simulation/machine.ts"
 import { Trace } from "../simulation/trace.ts"
 import { Coverage } from "../simulation/violation.ts"
 import { World } from "../simulation/world.ts"
 import type { Prng } from "../../src/core/lib/prng.ts"
 import type { DataMessage } from "../../src/core/node/data-message.ts"
+import { ScriptedClient } from "./scripted-client.ts"
 import { askText, dataText, replyText, viewText, wantText } from "./replication-text.ts"
 
 export type NodeMachine = Machine<ClusterContents>
@@ -57,25 +58,6 @@ function textOf(label: string, message: unknown): string | undefined {
   if (label.startsWith("data ")) return dataText(message as DataMessage)
   if (label === "request") return askText(message as Ask)
   return label === "reply" ? replyText(message as Reply) : undefined
-}
-
-/** Hands requests in when told to, and tells what comes back. */
-class Client implements Logic {
-  private readonly host: Host<ClusterContents>
-  private readonly hear: (reply: Reply) => void
-
-  constructor(host: Host<ClusterContents>, hear: (reply: Reply) => void) {
-    this.host = host
-    this.hear = hear
-  }
-
-  handle(input: Input): void {
-    if (input.kind === "message") this.hear(input.message as Reply)
-    else if (input.kind === "command") {
-      const { to, ask } = JSON.parse(input.command) as { to: string; ask: Ask }
-      this.host.send(to, ask, "request")
-    }
-  }
 }
 
 export class ReplicationStory {
@@ -138,7 +120,7 @@ export class ReplicationStory {
       if (!isLost) host.send(address, message, label)
       else if (text !== undefined) this.tell(link, `${text} (lost)`)
     }
-    if (machine === this.client) return new Client({ ...host, send }, () => this.answers++)
+    if (machine === this.client) return new ScriptedClient({ ...host, send }, () => this.answers++)
     const note = (text: string) => {
       if (!this.isFounding && !text.startsWith("enters view")) this.say(machine, text)
     }
@@ -233,6 +215,22 @@ export class ReplicationStory {
   answered(): void {
     const before = this.answers
     this.until(() => this.answers > before)
+  }
+
+  /** The entry on the node's disk is another, and is read from there when it is next wanted. */
+  spoil(machine: NodeMachine, alias: string, how: "unreadable" | "another"): void {
+    this.until(() => machine.disk.durable.table.entries.get(alias) !== undefined)
+    const { table } = machine.disk.durable
+    const entry = table.entries.get(alias)
+    const { logic } = machine
+    if (entry === undefined || !(logic instanceof ClusterLogic)) return
+    const { memory } = logic.storage
+    const held = memory.entries.get(alias)
+    const content = how === "another" ? Uint8Array.from([...entry.content, 33]) : entry.content
+    const entries = new Map(table.entries).set(alias, { ...entry, content, isDamaged: how === "unreadable" })
+    machine.disk.durable = { ...machine.disk.durable, table: { ...table, entries } }
+    if (held !== undefined) memory.entries.set(alias, { ...held, content })
+    memory.onDisk.add(alias)
   }
 
   kill(machine: NodeMachine): void {

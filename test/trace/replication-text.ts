@@ -36,7 +36,8 @@ export function wantText(want: Want, epoch: number): string | undefined {
   return want.kind === "drop" ? `wants a view without ${nameOf(want.storageId)} in the slot` : undefined
 }
 
-export function dataText({ body }: DataMessage): string {
+/** Comparing goes on all the time, and is no part of any story. */
+export function dataText({ body }: DataMessage): string | undefined {
   switch (body.kind) {
     case "append":
       return appendText(body)
@@ -50,6 +51,8 @@ export function dataText({ body }: DataMessage): string {
         : `has piece ${body.index} of the snapshot on disk`
     case "forward":
       return `forwards: ${askText(askOf(body.frame))}`
+    case "compare":
+      return undefined
     default:
       return `passes back: ${answerText(body.code, body.content === undefined ? undefined : latin1(body.content))}`
   }

@@ -224,6 +224,8 @@ export const tailBytesMax = 1 * MiB
 export const snapshotPieceBytesMax = 256 * 1024
 /** Snapshots that one node sends at once. */
 export const snapshotsMax = 4
+/** How often primaries tell their backups what they have flushed, to compare it: as often as they flush. */
+export const compareMs = 30_000
 /** A forwarded request without an answer for so long is given up: a write then is in doubt. */
 export const forwardMs = 3_000
 /** Forwarded requests that a node waits for at once. */

@@ -22,7 +22,7 @@ export interface DataMessage {
   readonly body: DataBody
 }
 
-export type DataBody = Append | Appended | SnapshotPiece | SnapshotTaken | Forward | Forwarded
+export type DataBody = Append | Appended | SnapshotPiece | SnapshotTaken | Compare | Forward | Forwarded
 
 /**
  * From a primary to a replica: records of many slots. `records` holds them one behind another as in the log, those of one
@@ -118,6 +118,21 @@ export interface SnapshotTaken {
   readonly lastEpoch: number
   readonly sequence: number
   readonly index: number
+}
+
+/** From a primary to a backup: what its table on disk holds. Who holds something else gives its place up. */
+export interface Compare {
+  readonly kind: "compare"
+  readonly slots: readonly SlotHash[]
+}
+
+export interface SlotHash {
+  readonly slot: number
+  readonly slotEpoch: number
+  readonly sequence: number
+  readonly count: number
+  /** Of all entries, in no order. */
+  readonly hash: number
 }
 
 /** A client's request, for the primary of its slot. */

@@ -20,6 +20,7 @@ import { assert } from "../lib/assert.ts"
 import type { Now } from "../lib/clock.ts"
 import { reservedAliasPrefix, resultContentBytesMax } from "../lib/limits.ts"
 import { type ClientRow, never } from "../replication/client-row.ts"
+import { markDamaged, successorOf } from "../replication/damage.ts"
 import type { Clients, Text } from "../replication/clients.ts"
 import type { Prepared, Requester } from "../replication/prepared.ts"
 import { Replication } from "../replication/replication.ts"
@@ -312,15 +313,32 @@ export class DataPath {
   }
 
   private resume(waiting: Waiting, alias: string, failed: boolean, now: Now): void {
+    if (failed) this.onDamaged(alias)
     if (waiting.kind === "expiry") {
       if (!failed) this.expire(alias, now)
       return
     }
     const { request, requester } = waiting
-    if (failed) this.fail(request, requester, code.data_corrupt)
+    if (failed) this.failDamaged(request, requester, now)
     // Nothing of it was logged, and its client has stopped waiting.
     else if (now.monotonicMs > waiting.deadlineMs) this.fail(request, requester, code.timeout)
     else this.evaluate(request, requester, now)
+  }
+
+  private onDamaged(alias: string): void {
+    const { replication } = this
+    const bytes = Uint8Array.from(alias, (letter) => letter.charCodeAt(0))
+    const slot = replication.slot(this.slotOf(bytes, 0, bytes.length))
+    if (!slot.isIncomplete) markDamaged(replication, slot, "an entry does not match its checksum")
+  }
+
+  /** Another replica may hold what this one has lost: then it is asked for soon, under the same number. */
+  private failDamaged(request: Request, requester: Requester, now: Now): void {
+    const { replication } = this
+    const slot = replication.slot(this.slotOf(request.bytes, request.aliasStart, request.aliasEnd))
+    if (!this.mayServe(slot, now)) return this.turnAway(request, requester, slot, now)
+    const isLast = successorOf(replication, slot) === undefined
+    this.fail(request, requester, isLast ? code.data_corrupt : code.unstable_cluster)
   }
 
   private find(bytes: Uint8Array, start: number, end: number): number {

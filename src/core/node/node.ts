@@ -20,6 +20,8 @@ import type { Order } from "../member/order.ts"
 import type { Draw } from "../member/seat.ts"
 import { onAppend } from "../replication/backup.ts"
 import type { Text } from "../replication/clients.ts"
+import { onCompare } from "../replication/compare.ts"
+import { stepDown } from "../replication/damage.ts"
 import { onPiece } from "../replication/install.ts"
 import type { Requester } from "../replication/prepared.ts"
 import { onAppended } from "../replication/primary.ts"
@@ -265,6 +267,8 @@ export class Node implements NodeInput {
         return onPiece(replication, message, body)
       case "taken":
         return onTaken(replication, message, body, now)
+      case "compare":
+        return onCompare(replication, message, body)
       case "forward":
         return this.onForward(message, body, now)
       case "forwarded":
@@ -309,6 +313,7 @@ export class Node implements NodeInput {
     this.step({ kind: "tick" }, now)
     if (this.isStopped) return
     tickReplication(replication, awakeMs, now)
+    if (now.monotonicMs < path.leaseUntilMs) stepDown(replication)
     this.tellWants(now)
     path.expireWaiters(now)
     this.forwards.tick(now, this.answering)

@@ -88,6 +88,11 @@ export class Replication {
   readonly tails = new Map<number, TailReading>()
   private lastToken = 0
   readonly marks: PieceMark[] = []
+  /** When primaries next state what they have flushed. */
+  compareAtMs = 0
+  /** Replicas of this node that were found to be damaged, and of these the ones that differed from their primary's. */
+  damaged = 0
+  differing = 0
   /** For tests: what has come to pass. */
   seen: (what: string) => void = () => undefined
 
@@ -189,6 +194,7 @@ export class Replication {
     this.voidAll(slot.first, note.position)
     slot.restart(0, -1)
     slot.resetPosition = note.position
+    slot.isDamaged = false
     slot.installing = undefined
     this.memory.dropSlot?.(slot.slot, note.position)
   }

@@ -133,6 +133,8 @@ function discardUnneeded(replication: Replication): void {
   const up = view.members.filter(isHere).length
   const wanted = Math.min(view.settings.replicationFactor, up)
   for (const slot of replication.slots) {
+    // The view without this replica is decided: what it holds is of no use, not even to catch up from.
+    if (slot.isDamaged && (slot.role === "none" || slot.role === "learner")) replication.discard(slot)
     if (slot.role !== "none" || (slot.sequence <= 0 && slot.installing === undefined)) continue
     const { inSync, learners } = view.slots[slot.slot] as SlotAssignment
     if (inSync.length >= wanted && learners.length === 0) replication.discard(slot)

@@ -45,6 +45,9 @@ export class SlotLog {
   first: Prepared | undefined
   last: Prepared | undefined
 
+  /** What it holds of the slot cannot be trusted (`damage.ts`). */
+  isDamaged = false
+
   // Of a backup or learner
   /** All up to here is the same in the log of the primary of this slot epoch. */
   matchedSequence = 0

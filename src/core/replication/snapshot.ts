@@ -13,6 +13,7 @@
 import { probeMs, snapshotPieceBytesMax, snapshotsMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { DataMessage, SnapshotPiece, SnapshotResult, SnapshotTaken } from "../node/data-message.ts"
+import { markDamaged } from "./damage.ts"
 import type { Follower } from "./follower.ts"
 import { pump } from "./primary.ts"
 import type { Replication } from "./replication.ts"
@@ -115,8 +116,8 @@ export function onSlotPiece(
   if (follower === undefined || snapshot === undefined) return
   snapshot.token = 0
   if (piece === undefined) {
-    replication.say("error", `slot ${follower.slot.slot} cannot be read to be copied`)
     stopSending(replication, follower)
+    markDamaged(replication, follower.slot, "it cannot be read to be copied")
     return
   }
   snapshot.after = piece.next

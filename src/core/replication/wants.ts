@@ -8,6 +8,8 @@
 import { progressMs, wantsPerHeartbeatMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Want } from "../member/event.ts"
+import { tickCompare } from "./compare.ts"
+import { wantOfDamaged } from "./damage.ts"
 import type { Follower } from "./follower.ts"
 import { certify, pumpBehind, tellCommitted, tickPrimary } from "./primary.ts"
 import type { Replication } from "./replication.ts"
@@ -25,6 +27,7 @@ export function tickReplication(replication: Replication, awakeMs: number, now: 
   }
   startSnapshots(replication, now)
   resendPieces(replication, now)
+  tickCompare(replication, now)
   for (const peer of replication.peers.values()) {
     // What nobody has told of for so long is lost.
     if (now.monotonicMs - peer.heardAtMs > progressMs / 2) peer.forgetUnderWay()
@@ -40,7 +43,10 @@ export function wantsOf(replication: Replication): Want[] {
   if (self === undefined) return wants
   const { epoch } = view
   const { storageId: primary, boot } = self
-  for (const { role, followers, slot } of replication.slots) {
+  for (const log of replication.slots) {
+    const { role, followers, slot } = log
+    const given = log.isDamaged ? wantOfDamaged(replication, log) : undefined
+    if (given !== undefined) wants.push(given)
     if (role !== "primary") continue
     for (const follower of followers) {
       if (wants.length >= wantsPerHeartbeatMax) return wants

@@ -137,6 +137,11 @@ function engineOf(sources: StatusSources): EngineFigures {
     duplicates: integer64(counters.duplicates),
     expired_removed: integer64(counters.expiredRemoved),
     clients_forgotten: integer64(counters.clientsForgotten),
+    // Slots of this node whose copy did not hold: its checksums, or what its primary holds.
+    replicas: {
+      damaged: integer64(driver.node.replication.damaged),
+      differing: integer64(driver.node.replication.differing),
+    },
     disk: {
       used: integer64(figures.diskBytesUsed),
       quota: integer64(figures.diskBytesMax),

@@ -19,6 +19,7 @@ import type {
   DataMessage,
   ReplicaState,
   Segment,
+  SlotHash,
   SnapshotResult,
 } from "../../core/node/data-message.ts"
 import type { EpochStart } from "../../core/replication/epochs.ts"
@@ -144,6 +145,15 @@ const body: Codec<DataBody> = union<DataBody>({
       code: errorCode,
       content: optional(content),
       expiresAtMs: optional(whole(expiresAtMsMax)),
+    },
+  ],
+  compare: [
+    7,
+    {
+      slots: list(
+        struct<SlotHash>({ slot: slotNumber, slotEpoch: count, sequence: count, count, hash: count }),
+        slotsMax,
+      ),
     },
   ],
 })

@@ -225,6 +225,11 @@ const dataBodies: {
     }),
   },
   taken: { slot, slotEpoch: whole, lastEpoch: whole, sequence, index: sequence },
+  compare: {
+    slots: fc.array(record({ slot, slotEpoch: whole, sequence: whole, count: whole, hash: whole }), {
+      maxLength: 4,
+    }),
+  },
   forward: { id: whole, hops: fc.nat(255), timeLeftMs: fc.nat(300_000), frame: bytes },
   forwarded: { id: whole, boot: whole, code, content: maybe(bytes), expiresAtMs: maybe(expiry) },
 }

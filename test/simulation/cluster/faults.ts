@@ -40,6 +40,32 @@ export class ClusterFaults extends MemberFaults {
     if (this.isNode(machine)) super.kill(machine, power, downMs)
   }
 
+  protected override applyOwn(fault: Fault): void {
+    if (fault.kind === "bitFlip") this.flip(this.resolve(fault.target), fault.nth)
+    else super.applyOwn(fault)
+  }
+
+  /** In fewer copies than there are: where no other in-sync replica holds the entry whole, nothing is flipped. */
+  private flip(target: Machine<MemberContents>, nth: number): void {
+    const machine = target as unknown as Machine<ClusterContents>
+    const { storageId, table } = machine.disk.durable
+    const view = this.observer.ledger.newest()
+    const isWholeElsewhere = (alias: string, slot: number) =>
+      this.nodes.some(({ disk, running }) => {
+        const { storageId: other, table: held } = disk.durable
+        if (!running || other === storageId || view?.slots[slot]?.inSync.includes(other) !== true)
+          return false
+        const entry = held.entries.get(alias)
+        return entry !== undefined && entry.isDamaged !== true
+      })
+    const candidates = [...table.entries].filter(([alias, { slot }]) => isWholeElsewhere(alias, slot))
+    const [alias, entry] = candidates[nth % Math.max(1, candidates.length)] ?? []
+    if (alias === undefined || entry === undefined) return
+    const entries = new Map(table.entries).set(alias, { ...entry, isDamaged: true })
+    machine.disk.durable = { ...machine.disk.durable, table: { ...table, entries } }
+    this.coverage.count("entry damaged on disk")
+  }
+
   private isNode(machine: Machine<MemberContents>): boolean {
     return this.nodes.map(memberSide).includes(machine)
   }

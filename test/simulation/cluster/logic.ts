@@ -7,11 +7,13 @@ import type { NodeHost } from "../../../src/core/node/host.ts"
 import { Node } from "../../../src/core/node/node.ts"
 import type { FlushedSlot, TailWanted } from "../../../src/core/replication/transfer.ts"
 import { Request } from "../../../src/core/entry/request.ts"
+import type { View } from "../../../src/core/view/view.ts"
 import { sha3 } from "../../../src/platform/digest.ts"
 import { latin1 } from "../../support/map-memory.ts"
 import type { Ask, Reply } from "../data/message.ts"
 import type { Host, Input, Logic, Machine } from "../machine.ts"
 import { written } from "../member/contents.ts"
+import { isVoid } from "../member/agent.ts"
 import { labelOf } from "../member/logic.ts"
 import type { Coverage } from "../violation.ts"
 import { emptyDirectory } from "./contents.ts"
@@ -173,8 +175,9 @@ export class ClusterLogic implements Logic, NodeHost {
     if (this.over) return
     for (const ask of this.asked.splice(0)) ask(now)
     for (const alias of this.loading.splice(0)) {
-      storage.memory.onDisk.delete(alias)
-      node.loaded(alias, storage.memory.entries.has(alias), false, now)
+      const isDamaged = storage.isDamaged(this.machine.disk.durable, alias)
+      if (!isDamaged) storage.memory.onDisk.delete(alias)
+      node.loaded(alias, !isDamaged && storage.memory.entries.has(alias), isDamaged, now)
     }
     for (const alias of storage.expired(now, (slot) => node.replication.slots[slot]?.serving === true))
       node.expire(alias, now)
@@ -219,7 +222,11 @@ export class ClusterLogic implements Logic, NodeHost {
   }
   readSlot(token: number, slot: number, after: Uint8Array | undefined, bytesMax: number): void {
     this.asked.push((now) =>
-      this.node.slotPiece(token, this.storage.readSlot(slot, after, Math.min(40, bytesMax)), now),
+      this.node.slotPiece(
+        token,
+        this.storage.readSlot(this.machine.disk.durable, slot, after, Math.min(40, bytesMax)),
+        now,
+      ),
     )
   }
   readTail(token: number, wanted: readonly TailWanted[], bytesMax: number): void {
@@ -242,8 +249,11 @@ export class ClusterLogic implements Logic, NodeHost {
     // The simulated clients know no view.
   }
 
-  view(view: { readonly epoch: number }): void {
+  view(view: View): void {
     this.changed = true
+    const { wants = [], handOvers = [] } = this.node.member?.state ?? {}
+    for (const want of [...wants, ...handOvers])
+      if (isVoid(want, view)) this.options.coverage.count("statement made void by another view")
     this.host.note(`enters view ${view.epoch}`)
   }
   startOver(reason: string): void {

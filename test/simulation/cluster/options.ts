@@ -44,7 +44,9 @@ function drawData(prng: Prng, base: SimulationOptions): ClusterOptions {
     bootstrap: base.bootstrap === "two" ? "list" : base.bootstrap,
     slotCount: prng.pick([1, 2, 4, 8]),
     replicationFactor: prng.pick([1, 2, 2, 2, 3, 4]),
-    faults: base.faults.map((fault) => aimAtData(prng, fault)),
+    faults: [...base.faults.map((fault) => aimAtData(prng, fault)), ...drawFlips(prng, base)].sort(
+      (a, b) => a.atMs - b.atMs,
+    ),
     // The daemon's own where there are nodes enough to make up for it.
     tickMs: base.nodes < 5 ? 50 : 100,
     clients: prng.between(2, 4),
@@ -59,6 +61,15 @@ function drawData(prng: Prng, base: SimulationOptions): ClusterOptions {
     // The most is all of a short run, and not so much that long ones spend their time copying it.
     tailBytes: prng.pick([0, 500, 5_000, 200_000]),
   }
+}
+
+function drawFlips(prng: Prng, { nodes, virtualMs }: SimulationOptions): Fault[] {
+  return Array.from({ length: prng.pick([0, 0, 1, 3]) }, () => ({
+    kind: "bitFlip",
+    target: { role: prng.pick(["primary", "backup"] as const), nth: prng.below(nodes) },
+    nth: prng.below(100),
+    atMs: prng.between(5_000, virtualMs - 1_000),
+  }))
 }
 
 function aimAtData(prng: Prng, fault: Fault): Fault {

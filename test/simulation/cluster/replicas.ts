@@ -1,9 +1,10 @@
-/** Whether the replicas of a cluster at rest are the same (I19): entries, and how far their logs go. */
+/** The replicas of a cluster at rest: whether they are the same (I19), and how one of them becomes another. */
 import type { View } from "../../../src/core/view/view.ts"
 import type { Machine } from "../machine.ts"
 import type { ClusterContents } from "./contents.ts"
 import { ClusterLogic } from "./logic.ts"
 
+/** Entries, and how far the logs go. @returns where replicas differ */
 export function differences(machines: readonly Machine<ClusterContents>[], view: View): string[] {
   const wrong: string[] = []
   view.slots.forEach(({ inSync }, slot) => {
@@ -19,6 +20,42 @@ export function differences(machines: readonly Machine<ClusterContents>[], view:
       )
   })
   return wrong
+}
+
+/** Whether a slot has one replica in sync, and that one cannot be read in full: nothing can be copied from it. */
+export function isUnreadable(machines: readonly Machine<ClusterContents>[], view: View): boolean {
+  return view.slots.some(({ inSync }, slot) => {
+    const [only, another] = inSync
+    const holder = machines.find((machine) => machine.disk.durable.storageId === only)
+    if (another !== undefined || holder === undefined) return false
+    return [...holder.disk.durable.table.entries.values()].some(
+      (entry) => entry.slot === slot && entry.isDamaged === true,
+    )
+  })
+}
+
+/** Changes an entry of a backup on its disk and in its memory, with a checksum that holds. @returns which, for people */
+export function corruptBackup(machines: readonly Machine<ClusterContents>[], view: View): string | undefined {
+  for (const [slot, { inSync }] of view.slots.entries()) {
+    for (const storageId of inSync.slice(1)) {
+      const machine = machines.find((each) => each.disk.durable.storageId === storageId)
+      if (machine === undefined || !(machine.logic instanceof ClusterLogic)) continue
+      const { table } = machine.disk.durable
+      const { memory } = machine.logic.storage
+      for (const [alias, entry] of table.entries) {
+        const held = memory.entries.get(alias)
+        if (entry.slot !== slot || held === undefined) continue
+        // What the next flush writes anew would be whole again.
+        if (Buffer.compare(entry.content, held.content) !== 0) continue
+        const content = Uint8Array.from([...entry.content, 33])
+        const entries = new Map(table.entries).set(alias, { ...entry, content })
+        machine.disk.durable = { ...machine.disk.durable, table: { ...table, entries } }
+        memory.entries.set(alias, { ...held, content })
+        return `${alias} of slot ${slot} on n${machine.index}`
+      }
+    }
+  }
+  return undefined
 }
 
 function textOf(logic: ClusterLogic, slot: number): string {

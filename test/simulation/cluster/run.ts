@@ -7,7 +7,7 @@ import { AssertionError } from "../../../src/core/lib/assert.ts"
 import type { Prng } from "../../../src/core/lib/prng.ts"
 import type { MemberOptions } from "../../../src/core/member/event.ts"
 import { formatNodeId, randomNodeId } from "../../../src/core/ring/node-id.ts"
-import type { Settings } from "../../../src/core/view/view.ts"
+import type { Settings, View } from "../../../src/core/view/view.ts"
 import { check } from "../../linearizability/check.ts"
 import { HistoryRecorder, never } from "../../linearizability/history.ts"
 import { entryModel } from "../../linearizability/models/entry.ts"
@@ -27,7 +27,7 @@ import { ClusterFaults } from "./faults.ts"
 import { ClusterLogic } from "./logic.ts"
 import { ClusterObserver } from "./observer.ts"
 import type { ClusterOptions } from "./options.ts"
-import { differences } from "./replicas.ts"
+import { corruptBackup, differences, isUnreadable } from "./replicas.ts"
 
 export interface ClusterRunResult extends RunResult {
   readonly operations: number
@@ -35,6 +35,10 @@ export interface ClusterRunResult extends RunResult {
 
 /** When the simulations take place: real time as people count it. */
 const calendarStartMs = 1.7e12
+/** Of so many seeds one ends with a replica that is corrupted. */
+const differsEvery = 4
+/** Flushes, the next comparison, two views, a copy. */
+const differsMsMax = 120_000
 const checkerStepsMax = 5_000_000
 
 export function runCluster(options: ClusterOptions, print?: (line: string) => void): ClusterRunResult {
@@ -145,6 +149,11 @@ class ClusterRun {
       this.checks.that("I24", true, () => "")
       return world.nowMs - healedMs
     }
+    const view = ledger.newest()
+    if (view !== undefined && isUnreadable(nodes, view)) {
+      this.coverage.count("beyond help: the last replica is damaged")
+      return undefined
+    }
     if (isBeyondHelp(nodes.map(memberSide), ledger)) {
       this.coverage.count(`beyond help: ${options.replicationFactor === 1 ? "factor 1" : "factor above 1"}`)
       return undefined
@@ -186,6 +195,33 @@ class ClusterRun {
       if (view !== undefined) wrong = differences(this.nodes, view)
     }
     this.checks.that("I19", wrong.length === 0, () => wrong.join("\n"))
+    this.checks.that("I19", !this.coverage.seen.has("replica differs"), () => {
+      return "a replica found its copy to be another than its primary's"
+    })
+    if (this.options.seed % differsEvery === 0) this.judgeDiffering()
+  }
+
+  /** What no fault of the protocol's can bring about is done by hand, and must be found and mended. */
+  private judgeDiffering(): void {
+    const { world, nodes, observer } = this
+    const { ledger } = observer.members
+    const view = ledger.newest()
+    const corrupted = view === undefined ? undefined : corruptBackup(nodes, view)
+    if (corrupted === undefined) return
+    let wrong: string[] = []
+    const untilMs = world.nowMs + differsMsMax
+    do {
+      world.run(world.nowMs + 1_000)
+      wrong = differences(nodes, ledger.newest() as View)
+      if (!this.coverage.seen.has("replica differs")) wrong.push(`nobody sees that ${corrupted} differs`)
+      else wrong.push(...missing(nodes.map(memberSide), ledger, world.nowMs))
+    } while (wrong.length > 0 && world.nowMs < untilMs)
+    this.checks.that(
+      "I19",
+      wrong.length === 0,
+      () => `a corrupted replica was not mended:\n${wrong.join("\n")}`,
+    )
+    this.coverage.count("differing replica copied anew")
   }
 
   private addNode(): Machine<ClusterContents> {

@@ -117,13 +117,28 @@ export class SimulatedStorage {
     return count
   }
 
-  readSlot(slot: number, after: Uint8Array | undefined, bytesMax: number): SlotPiece {
+  /** Whether the entry, where it lies on disk as memory had it, cannot be read. */
+  isDamaged({ table }: ClusterContents, alias: string): boolean {
+    const stored = table.entries.get(alias)
+    const held = this.memory.entries.get(alias)
+    if (stored?.isDamaged !== true || held === undefined) return false
+    return stored.expiresAtMs === held.expiresAtMs && Buffer.compare(stored.content, held.content) === 0
+  }
+
+  /** @returns undefined where something of it cannot be read */
+  readSlot(
+    contents: ClusterContents,
+    slot: number,
+    after: Uint8Array | undefined,
+    bytesMax: number,
+  ): SlotPiece | undefined {
     const from = after === undefined ? "" : String.fromCharCode(...after)
     const left = this.memory.ofSlot(slot).filter(([alias]) => after === undefined || alias > from)
     const entries: SlotEntry[] = []
     let bytes = 0
     for (const [alias, { content, expiresAtMs }] of left) {
       if (bytes >= bytesMax) break
+      if (this.isDamaged(contents, alias)) return undefined
       entries.push({ alias: bytesOf(alias), content, expiresAtMs })
       bytes += alias.length + content.length
     }

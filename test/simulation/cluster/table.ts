@@ -10,6 +10,8 @@ export interface TableEntry {
   readonly slot: number
   readonly content: Uint8Array
   readonly expiresAtMs: number
+  /** Its bytes do not match their checksum: it cannot be read, until it is written again. */
+  readonly isDamaged?: boolean
 }
 
 export interface TableClient {

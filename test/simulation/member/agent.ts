@@ -21,7 +21,7 @@ export interface AgentOptions {
 const progressMs = 2_000
 
 /** Stated in the epoch before, and not what the new view is about: it counts for nothing any more. */
-function isVoid(statement: Want, view: View): boolean {
+export function isVoid(statement: Want, view: View): boolean {
   if (statement.kind === "promote") {
     const { slot, learner } = statement.certificate
     return view.slots[slot]?.inSync.includes(learner) === false

@@ -11,7 +11,7 @@ import type { MemberObserver } from "./observer.ts"
 type MemberMachine = Machine<MemberContents>
 
 export class MemberFaults extends FaultDriver<MemberContents> {
-  private readonly observer: MemberObserver
+  protected readonly observer: MemberObserver
   private readonly join: () => MemberMachine
 
   constructor(
