@@ -178,7 +178,7 @@ export const slotBugs: readonly SlotBug[] = [
     edit(
       "node/data.ts",
       "    if (handle === absent || slot === undefined) {\n",
-      "    const early = this.replication.queue.latest(this.options.text(request.bytes, request.aliasStart, request.aliasEnd))\n    if (early !== undefined) {\n      const record = this.record.at(early.bytes, early.offset)\n      return this.output.content(requester, request.requestId, record.bytes, record.contentOffset, record.contentLength)\n    }\n    if (handle === absent || slot === undefined) {\n",
+      "    const early = this.replication.queue.changes.latest(this.memory.aliasHash, request.bytes, request.aliasStart, request.aliasEnd)\n    if (early !== undefined) {\n      const record = this.record.at(early.bytes, early.offset)\n      return this.output.content(requester, request.requestId, record.bytes, record.contentOffset, record.contentLength)\n    }\n    if (handle === absent || slot === undefined) {\n",
     ),
   ),
   bug(

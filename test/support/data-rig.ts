@@ -50,7 +50,8 @@ export class ForgetfulMemory extends MapMemory {
   readonly onDisk = new Set<string>()
 
   override find(bytes: Uint8Array, start: number, end: number): number {
-    return this.onDisk.has(latin1(bytes, start, end)) ? unknown : super.find(bytes, start, end)
+    const found = super.find(bytes, start, end)
+    return this.onDisk.has(latin1(bytes, start, end)) ? unknown : found
   }
 
   override store(...args: Parameters<MapMemory["store"]>): void {

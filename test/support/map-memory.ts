@@ -30,7 +30,11 @@ export class MapMemory implements EntryMemory {
   /** What the last `find` found; the handle is always 0, good until the next one. */
   private found: MapEntry | undefined
 
+  aliasHash = 0
+
   find(bytes: Uint8Array, start: number, end: number): number {
+    this.aliasHash = 0
+    for (let i = start; i < end; i++) this.aliasHash = (this.aliasHash * 31 + (bytes[i] as number)) | 0
     this.found = this.entries.get(latin1(bytes, start, end))
     return this.found === undefined ? absent : 0
   }

@@ -13,6 +13,8 @@ export interface EntryMemory {
    * @returns a handle ≥ 0 of a live entry; `absent` where there certainly is none; `unknown` where only the disk knows
    */
   find(bytes: Uint8Array, start: number, end: number): number
+  /** 32 bits, of the alias that `find` was asked for last. */
+  readonly aliasHash: number
   /** Slot of a resident entry (so that SHA3 need not be computed again). */
   slotOf(handle: number): number
   /** Milliseconds since the epoch, 0 = never. */

@@ -47,8 +47,8 @@ export const recordKind = {
 export const recordEffect = { none: 0, store: 1, remove: 2 } as const
 
 export const recordHeaderBytes = 88
-/** Offsets in the header that others copy to. */
-export const recordOffset = { client: 40, uncommitted: 84 } as const
+/** Offsets in the header that others use. */
+export const recordOffset = { client: 40, aliasLength: 72, uncommitted: 84 } as const
 export const noResult = 0xffffffff
 
 /** @returns the length of a record with these parts, padded to 8 */
@@ -114,7 +114,7 @@ export class RecordView {
     return this.view.getFloat64(this.offset + 64, true)
   }
   get aliasLength(): number {
-    return this.view.getUint16(this.offset + 72, true)
+    return this.view.getUint16(this.offset + recordOffset.aliasLength, true)
   }
   get opcode(): number {
     return this.view.getUint16(this.offset + 74, true)
@@ -138,6 +138,22 @@ export class RecordView {
   get resultOffset(): number {
     return this.contentOffset + this.contentLength
   }
+}
+
+/** @returns whether the record that begins at `offset` of `record` concerns the alias in bytes[start, end) */
+export function recordHasAlias(
+  record: Uint8Array,
+  offset: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
+  const at = offset + recordOffset.aliasLength
+  const length = (record[at] as number) | ((record[at + 1] as number) << 8)
+  if (length !== end - start) return false
+  const alias = offset + recordHeaderBytes
+  for (let i = 0; i < length; i++) if (record[alias + i] !== bytes[start + i]) return false
+  return true
 }
 
 /**
@@ -178,7 +194,7 @@ export function writeRecordHeader(
   view.setFloat64(offset + 32, expiresAtMs, true)
   view.setFloat64(offset + 56, number, true)
   view.setFloat64(offset + 64, floor, true)
-  view.setUint16(offset + 72, aliasLength, true)
+  view.setUint16(offset + recordOffset.aliasLength, aliasLength, true)
   view.setUint16(offset + 74, opcode, true)
   view.setUint32(offset + 76, contentLength, true)
   view.setUint32(offset + 80, resultLength, true)

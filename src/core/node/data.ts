@@ -16,7 +16,6 @@ import { absent, type EntryMemory, unknown } from "../entry/memory.ts"
 import { operation } from "../entry/operation.ts"
 import { recordEffect, RecordView } from "../entry/record.ts"
 import type { Request } from "../entry/request.ts"
-import { assert } from "../lib/assert.ts"
 import type { Now } from "../lib/clock.ts"
 import { reservedAliasPrefix, resultContentBytesMax } from "../lib/limits.ts"
 import { type ClientRow, never } from "../replication/client-row.ts"
@@ -167,14 +166,10 @@ export class DataPath {
   /** "Absent" because of a clock is answered only when the removal is committed, so that no later clock brings it back. */
   private readExpired(request: Request, slot: SlotLog, requester: Requester): void {
     const { bytes, aliasStart, aliasEnd } = request
-    const alias = this.options.text(bytes, aliasStart, aliasEnd)
-    const { queue } = this.replication
-    let prepared = queue.latest(alias)
-    if (prepared === undefined) {
-      this.removeExpired(slot, alias, bytes, aliasStart, aliasEnd)
-      prepared = queue.latest(alias)
-      assert(prepared !== undefined, "a removal is prepared")
-    }
+    const { changes } = this.replication.queue
+    const prepared =
+      changes.latest(this.memory.aliasHash, bytes, aliasStart, aliasEnd) ??
+      this.removeExpired(slot, bytes, aliasStart, aliasEnd)
     const { requestId, arrivedMs, timeLeftMs } = request
     const read = request.copy()
     prepared.wait({ requester, requestId, read, deadlineMs: arrivedMs + timeLeftMs })
@@ -186,18 +181,24 @@ export class DataPath {
     else this.misdirected(request, requester, slot, now)
   }
 
-  private removeExpired(slot: SlotLog, alias: string, bytes: Uint8Array, start: number, end: number): void {
+  /** Behind a `find` of the alias, of which nothing is prepared. */
+  private removeExpired(slot: SlotLog, bytes: Uint8Array, start: number, end: number): Prepared {
     const { replication } = this
-    replication.append(slot, replication.writer.removeExpired(slot, alias, bytes, start, end))
+    const prepared = replication.writer.removeExpired(slot, bytes, start, end)
+    replication.append(slot, prepared)
+    replication.queue.changes.add(prepared, this.memory.aliasHash, undefined)
     this.counters.expiredRemoved++
+    return prepared
   }
 
   private write(request: Request, requester: Requester, now: Now): void {
     const { bytes, aliasStart, aliasEnd } = request
     const { replication } = this
-    const alias = this.options.text(bytes, aliasStart, aliasEnd)
-    const prepared = replication.queue.latest(alias)
-    const handle = prepared === undefined ? this.find(bytes, aliasStart, aliasEnd) : absent
+    const { changes } = replication.queue
+    const resident = this.find(bytes, aliasStart, aliasEnd)
+    const hash = this.memory.aliasHash
+    const prepared = changes.latest(hash, bytes, aliasStart, aliasEnd)
+    const handle = prepared === undefined ? resident : absent
     const slot = this.slotOfWrite(request, prepared, handle)
     if (!this.mayServe(slot, now)) return this.turnAway(request, requester, slot, now)
     const row = this.clients.at(bytes, request.clientStart, now.monotonicMs)
@@ -219,20 +220,12 @@ export class DataPath {
       this.outcome.effect = recordEffect.remove
     if (this.outcome.effect === recordEffect.store && this.options.diskFull())
       return this.fail(request, requester, code.disk_full)
-    const written = replication.writer.write(
-      slot,
-      row,
-      request,
-      this.current,
-      this.outcome,
-      alias,
-      requester,
-      nowMs,
-    )
+    const written = replication.writer.write(slot, row, request, this.current, this.outcome, requester, nowMs)
     written.handle = handle
     written.memoryVersion = this.memory.version
     row.prepare(request.number, slot.slot)
     replication.append(slot, written)
+    if (this.outcome.effect !== recordEffect.none) changes.add(written, hash, prepared)
   }
 
   private slotOfWrite(request: Request, prepared: Prepared | undefined, handle: number): SlotLog {
@@ -351,16 +344,17 @@ export class DataPath {
   /** Storage believes that this entry (latin1) has expired: removes it, if that is still so. */
   expire(alias: string, now: Now): void {
     const { replication } = this
-    if (replication.queue.latest(alias) !== undefined || this.slots.length === 0) return
+    if (this.slots.length === 0) return
     const bytes = Uint8Array.from(alias, (letter) => letter.charCodeAt(0))
     const handle = this.find(bytes, 0, bytes.length)
+    if (replication.queue.changes.latest(this.memory.aliasHash, bytes, 0, bytes.length) !== undefined) return
     if (handle === unknown) return this.load(bytes, 0, bytes.length, { kind: "expiry" })
     if (handle === absent) return
     const slot = replication.slot(this.memory.slotOf(handle))
     if (!this.mayServe(slot, now)) return
     const expiresAtMs = this.memory.expiresAtMs(handle)
     if (expiresAtMs === 0 || expiresAtMs > slot.now(now.wallMs)) return
-    this.removeExpired(slot, alias, bytes, 0, bytes.length)
+    this.removeExpired(slot, bytes, 0, bytes.length)
   }
 
   /** Forgets clients that have been silent for longer than any of their attempts may last. Once a second. */

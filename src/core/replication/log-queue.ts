@@ -10,6 +10,7 @@
  */
 import { assert } from "../lib/assert.ts"
 import type { Prepared } from "./prepared.ts"
+import { PreparedChanges } from "./prepared-changes.ts"
 
 export class LogQueue {
   /** Not yet done. */
@@ -26,12 +27,7 @@ export class LogQueue {
   private settling: Prepared | undefined
   /** First that this turn appended, where there is somebody to send it to. */
   unsent: Prepared | undefined
-  private readonly byAlias = new Map<string, Prepared>()
-
-  /** The latest prepared change of `alias`: what the next operation on it is evaluated against. */
-  latest(alias: string): Prepared | undefined {
-    return this.byAlias.get(alias)
-  }
+  readonly changes = new PreparedChanges()
 
   /** The oldest that holds the settled position back. */
   get oldest(): Prepared | undefined {
@@ -49,7 +45,6 @@ export class LogQueue {
     this.releasing ??= prepared
     this.settling ??= prepared
     this.count++
-    if (prepared.alias !== undefined) this.byAlias.set(prepared.alias, prepared)
   }
 
   /** What recovery found: durable, and not known to be committed. All in front of `before` is applied or in this list. */
@@ -71,18 +66,13 @@ export class LogQueue {
   done(prepared: Prepared): void {
     prepared.isDone = true
     this.count--
-    this.forgetAlias(prepared)
+    this.changes.remove(prepared)
   }
 
   /** Made void by the note that ends at `position`. */
   void(prepared: Prepared, position: number): void {
     this.done(prepared)
     prepared.voidAt = position
-  }
-
-  private forgetAlias(prepared: Prepared): void {
-    const { alias } = prepared
-    if (alias !== undefined && this.byAlias.get(alias) === prepared) this.byAlias.delete(alias)
   }
 
   /** Moves the marks as far as they can go. */

@@ -28,8 +28,6 @@ export class Prepared {
   offset: number
   /** Its end in the log. */
   readonly position: number
-  /** latin1 of the alias, or undefined for a record that concerns no entry. */
-  readonly alias: string | undefined
   readonly row: ClientRow | undefined
   readonly number: number
   requester: Requester | undefined
@@ -44,6 +42,10 @@ export class Prepared {
   /** Next in the order of the log, and of the slot. */
   next: Prepared | undefined = undefined
   nextInSlot: Prepared | undefined = undefined
+  /** Of `PreparedChanges`: the alias's hash, whether no later change of it is prepared, and the next of its chain. */
+  aliasHash = 0
+  isLatest = false
+  nextInBucket: Prepared | undefined = undefined
   /** Applied or void. */
   isDone = false
   /** Where the note ends that made it void; 0 = it is not. */
@@ -57,7 +59,6 @@ export class Prepared {
     bytes: Uint8Array,
     offset: number,
     position: number,
-    alias: string | undefined,
     row: ClientRow | undefined,
     number: number,
     requester: Requester | undefined,
@@ -70,7 +71,6 @@ export class Prepared {
     this.bytes = bytes
     this.offset = offset
     this.position = position
-    this.alias = alias
     this.row = row
     this.number = number
     this.requester = requester

@@ -28,14 +28,13 @@ export class RecordWriter {
     this.sink = sink
   }
 
-  /** The record of a client's write. `alias` is latin1; `nowMs` the slot's clock. */
+  /** The record of a client's write. `nowMs` is the slot's clock. */
   write(
     slot: SlotLog,
     row: ClientRow,
     request: Request,
     current: CurrentEntry,
     outcome: Outcome,
-    alias: string,
     requester: Requester,
     nowMs: number,
   ): Prepared {
@@ -76,7 +75,6 @@ export class RecordWriter {
     else if (outcome.content === source.current) current.copy(bytes, at)
     at += contentLength
     if (resultLength !== noResult) current.copy(bytes, at)
-    const changed = outcome.effect === recordEffect.none ? undefined : alias
     const { position } = sink
     const { number, requestId, arrivedMs } = request
     return new Prepared(
@@ -85,7 +83,6 @@ export class RecordWriter {
       bytes,
       offset,
       position,
-      changed,
       row,
       number,
       requester,
@@ -96,7 +93,7 @@ export class RecordWriter {
   }
 
   /** The removal of an entry that has expired: the node's own record, no client's. */
-  removeExpired(slot: SlotLog, alias: string, bytes: Uint8Array, start: number, end: number): Prepared {
+  removeExpired(slot: SlotLog, bytes: Uint8Array, start: number, end: number): Prepared {
     const uncommitted = slot.uncommittedNext()
     const sequence = slot.nextSequence()
     const { slotEpoch, clockMs } = slot
@@ -112,20 +109,7 @@ export class RecordWriter {
     const { sink } = this
     copy(bytes, start, sink.bytes, at + recordHeaderBytes, end - start)
     const { position } = sink
-    return new Prepared(
-      slot,
-      sequence,
-      sink.bytes,
-      at,
-      position,
-      alias,
-      undefined,
-      0,
-      undefined,
-      0,
-      0,
-      Infinity,
-    )
+    return new Prepared(slot, sequence, sink.bytes, at, position, undefined, 0, undefined, 0, 0, Infinity)
   }
 
   /** A record of another node's log, verbatim but for what is this log's own. */
@@ -136,20 +120,7 @@ export class RecordWriter {
     copy(record.bytes, record.offset, sink.bytes, at, length)
     sink.view.setUint32(at + recordOffset.uncommitted, uncommitted, true)
     const { bytes, position } = sink
-    return new Prepared(
-      slot,
-      sequence,
-      bytes,
-      at,
-      position,
-      undefined,
-      row,
-      number,
-      undefined,
-      0,
-      0,
-      Infinity,
-    )
+    return new Prepared(slot, sequence, bytes, at, position, row, number, undefined, 0, 0, Infinity)
   }
 
   // Notes of the node's own
@@ -209,7 +180,7 @@ export class RecordWriter {
   private note(header: Header): Prepared {
     const at = this.reserve(header)
     const { bytes, position } = this.sink
-    return new Prepared(undefined, 0, bytes, at, position, undefined, undefined, 0, undefined, 0, 0, Infinity)
+    return new Prepared(undefined, 0, bytes, at, position, undefined, 0, undefined, 0, 0, Infinity)
   }
 
   /** Writes a record's header, of no client. @returns where it begins in the sink's bytes */

@@ -119,20 +119,7 @@ export class Recovery {
     const row = record.number === 0 ? undefined : replication.rowOf(record, now)
     const bytes = record.bytes.slice(record.offset, record.offset + record.length)
     const { number } = record
-    const prepared = new Prepared(
-      slot,
-      sequence,
-      bytes,
-      0,
-      position,
-      undefined,
-      row,
-      number,
-      undefined,
-      0,
-      0,
-      Infinity,
-    )
+    const prepared = new Prepared(slot, sequence, bytes, 0, position, row, number, undefined, 0, 0, Infinity)
     prepared.isCopied = true
     slot.push(prepared)
     replication.queue.pushRecovered(prepared, this.position)

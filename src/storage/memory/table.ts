@@ -96,6 +96,10 @@ export class EntryTable implements EntryMemory {
     return filter.mightContain(this.hash.low, this.hash.high()) ? unknown : absent
   }
 
+  get aliasHash(): number {
+    return this.hash.low
+  }
+
   get version(): number {
     return this.entries.slab.version
   }

@@ -10,7 +10,7 @@ import { Request } from "../../../src/core/entry/request.ts"
 import type { View } from "../../../src/core/view/view.ts"
 import { sha3 } from "../../../src/platform/digest.ts"
 import { latin1 } from "../../support/map-memory.ts"
-import type { Ask, Reply } from "../data/message.ts"
+import { type Ask, bytesOf, type Reply } from "../data/message.ts"
 import type { Host, Input, Logic, Machine } from "../machine.ts"
 import { written } from "../member/contents.ts"
 import { isVoid } from "../member/agent.ts"
@@ -181,11 +181,19 @@ export class ClusterLogic implements Logic, NodeHost {
     }
     for (const alias of storage.expired(now, (slot) => node.replication.slots[slot]?.serving === true))
       node.expire(alias, now)
-    const forgotten = storage.forgetSome((alias) => node.replication.queue.latest(alias) === undefined)
+    const forgotten = storage.forgetSome((alias) => !this.isPrepared(alias))
     if (forgotten > 0) this.options.coverage.count("entry left memory")
     this.handLog()
     const flush = storage.flush()
     if (flush !== undefined) this.write(flush, () => undefined)
+  }
+
+  private isPrepared(alias: string): boolean {
+    const { memory } = this.storage
+    const bytes = bytesOf(alias)
+    memory.find(bytes, 0, bytes.length)
+    const { changes } = this.node.replication.queue
+    return changes.latest(memory.aliasHash, bytes, 0, bytes.length) !== undefined
   }
 
   /** The turn's records, in one write. */
