@@ -33,6 +33,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     /** 20 */
     "wall-minutes": { type: "string" },
+    /** Of processor time, of each worker: how much it is given does not depend on what else the machine does. */
+    "cpu-seconds": { type: "string", default: "Infinity" },
     "virtual-minutes": { type: "string", default: "3" },
     workers: { type: "string", default: String(availableParallelism()) },
     /** Every so many seeds is run twice; 0 = none. */
@@ -66,6 +68,7 @@ const seeds = Number(values.seeds ?? (values["wall-minutes"] === undefined ? 100
 const stride = Number(values.stride)
 const virtualMinutes = Number(values["virtual-minutes"])
 const untilMs = Date.now() + wallMinutes * 60_000
+const cpuMs = () => (process.cpuUsage().user + process.cpuUsage().system) / 1_000
 
 function draw(seed: number): ClusterOptions {
   return drawClusterOptions(seed, virtualMinutes, values.cluster)
@@ -86,6 +89,8 @@ interface Line {
   readonly operations: number
   /** Carried out. */
   readonly faults: number
+  /** Of processor time. */
+  readonly cpuMs: number
   readonly stableAfterMs: number | undefined
   readonly checks: Record<string, number>
   readonly coverage: Record<string, number>
@@ -94,8 +99,11 @@ interface Line {
 function work(): void {
   const repeatEvery = Number(values["repeat-every"])
   const skipped = new Set(values.skip.split(",").filter(Boolean).map(Number))
-  for (let seed = firstSeed; seed < firstSeed + seeds && Date.now() < untilMs; seed += stride) {
+  const cpuMsMax = Number(values["cpu-seconds"]) * 1_000
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed += stride) {
     if (skipped.has(seed)) continue
+    const startMs = cpuMs()
+    if (Date.now() >= untilMs || startMs >= cpuMsMax) return
     const options = draw(seed)
     const result = run(options)
     let repeated: boolean | undefined
@@ -108,6 +116,7 @@ function work(): void {
       epochs: result.epochs,
       operations: "operations" in result ? result.operations : 0,
       faults: result.faults,
+      cpuMs: cpuMs() - startMs,
       stableAfterMs: result.stableAfterMs,
       checks: Object.fromEntries(result.checks),
       coverage: Object.fromEntries(result.coverage),
@@ -194,7 +203,7 @@ function report(lines: readonly Line[], startedMs: number): boolean {
   const wallS = (Date.now() - startedMs) / 1000
   const settled = lines.flatMap((line) => line.stableAfterMs ?? []).sort((a, b) => a - b)
   console.log(
-    `${lines.length} seeds of ${virtualMinutes} virtual minutes in ${wallS.toFixed(1)} s: ${total((l) => l.steps)} steps, ` +
+    `${lines.length} seeds of ${virtualMinutes} virtual minutes in ${wallS.toFixed(1)} s (${(total((l) => l.cpuMs) / 1_000).toFixed(1)} s of processor time): ${total((l) => l.steps)} steps, ` +
       `${total((l) => l.operations)} operations, ${total((l) => l.faults)} faults, ${total((l) => l.epochs)} views; fewest of a seed: ${least((l) => l.steps)} steps, ${least((l) => l.faults)} faults; ` +
       `stable after the last fault: median ${settled[settled.length >> 1]} ms, longest ${settled.at(-1)} ms`,
   )

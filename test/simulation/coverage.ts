@@ -65,6 +65,7 @@ export const invariantsLookedAt = [
   "I28",
   "I29",
   "I30",
+  "I31",
 ] as const
 
 export function sum(into: Map<string, number>, from: ReadonlyMap<string, number>): void {

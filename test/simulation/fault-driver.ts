@@ -79,6 +79,18 @@ export abstract class FaultDriver<Contents> {
         this.resolve(fault.target).trap = { at: "send", label, power, downMs, wipe, isolateMs }
         return
       }
+      case "deafenOnSend": {
+        const { label, durationMs } = fault
+        const still = { power: false, downMs: 0, wipe: false }
+        this.resolve(fault.target).trap = {
+          at: "send",
+          label,
+          isolateMs: durationMs,
+          speaks: true,
+          ...still,
+        }
+        return
+      }
       case "killOnPersist": {
         const { when, power, downMs, wipe } = fault
         this.resolve(fault.target).trap = { at: "persist", when, power, downMs, wipe, isolateMs: 0 }

@@ -34,6 +34,13 @@ export type FaultKind =
       /** Cut off for so long instead of killed; 0 = killed. */
       readonly isolateMs: number
     }
+  /** From then on it hears nothing, and is still heard. */
+  | {
+      readonly kind: "deafenOnSend"
+      readonly target: Target
+      readonly label: string
+      readonly durationMs: number
+    }
   | {
       readonly kind: "killOnPersist"
       readonly target: Target
@@ -178,6 +185,22 @@ export function drawReplacements(prng: Prng, { virtualMs, leaseMs, nodes }: Surr
       atMs,
     })
   return faults
+}
+
+/**
+ * The last thing that happens: a primary is away for about as long as it takes to propose that it lose its place, and whoever
+ * proposes that never hears what becomes of it. When all is well again nobody wants it any more, and it must still be finished.
+ */
+export function drawLeftOver(prng: Prng, { virtualMs, nodes, leaseMs }: Surroundings): Fault[] {
+  const durationMs = prng.between(11_000, 13_000)
+  const atMs = Math.max(1, virtualMs - durationMs - leaseMs - 3_000)
+  const primary: Target = { role: "primary", nth: prng.below(nodes * 2) }
+  const coordinator: Target = { role: "coordinator", nth: 0 }
+  const label = prng.pick(["prepare", "accept", "accept"])
+  return [
+    { kind: "isolate", target: primary, direction: "both", durationMs: prng.between(1_500, leaseMs), atMs },
+    { kind: "deafenOnSend", target: coordinator, label, durationMs, atMs: atMs + 1 },
+  ]
 }
 
 function drawTarget(prng: Prng, nodes: number): Target {

@@ -58,6 +58,8 @@ export type Trap = {
   readonly wipe: boolean
   /** Not killed, but cut off for so long, once the step's messages are out; 0 = killed. */
   readonly isolateMs: number
+  /** It hears nothing, and is still heard. */
+  readonly speaks?: boolean
 } & (
   | { readonly at: "send"; readonly label: string }
   | { readonly at: "persist"; readonly when: "before" | "written" | "durable" | "failed" }

@@ -4,7 +4,7 @@
  */
 import { Prng } from "../../src/core/lib/prng.ts"
 import type { DiskTiming } from "./disk.ts"
-import { drawFaults, drawReplacements } from "./faults.ts"
+import { drawFaults, drawLeftOver, drawReplacements } from "./faults.ts"
 import type { Fault } from "./faults.ts"
 import type { LinkQuality } from "./network.ts"
 
@@ -37,6 +37,15 @@ export interface SimulationOptions {
 
 /** @param virtualMinutes how long faults go on */
 export function drawOptions(seed: number, virtualMinutes: number): SimulationOptions {
+  const options = drawDisturbed(seed, virtualMinutes)
+  const { virtualMs, nodes, leaseMs } = options
+  const prng = new Prng(seed * 2 + 2)
+  if (prng.chance(1, 2)) return options
+  const last = drawLeftOver(prng, { virtualMs, nodes, leaseMs })
+  return { ...options, faults: [...options.faults, ...last].sort((a, b) => a.atMs - b.atMs) }
+}
+
+function drawDisturbed(seed: number, virtualMinutes: number): SimulationOptions {
   const prng = new Prng(seed * 2 + 1)
   const virtualMs = virtualMinutes * 60_000
   const nodes = prng.between(3, 7)

@@ -214,22 +214,22 @@ export class World<Contents> {
   private spring(machine: Machine<Contents>, trap: Trap, power: boolean): void {
     if (trap.isolateMs > 0) {
       machine.trap = undefined
-      return this.at(this.nowMs, () => this.isolate(machine, trap.isolateMs))
+      return this.at(this.nowMs, () => this.isolate(machine, trap))
     }
     this.kill(machine, power, trap.downMs)
     if (trap.wipe) this.wipe(machine)
   }
 
-  private isolate(machine: Machine<Contents>, durationMs: number): void {
-    this.trace.step(this.nowMs, machine.index, "isolated")
+  private isolate(machine: Machine<Contents>, { isolateMs, speaks = false }: Trap): void {
+    this.trace.step(this.nowMs, machine.index, speaks ? "deafened" : "isolated")
     const others = this.machines.filter((other) => other !== machine)
     for (const other of others) {
-      this.network.cut(machine.index, other.index)
+      if (!speaks) this.network.cut(machine.index, other.index)
       this.network.cut(other.index, machine.index)
     }
-    this.at(this.nowMs + durationMs, () => {
+    this.at(this.nowMs + isolateMs, () => {
       for (const other of others) {
-        this.network.heal(machine.index, other.index)
+        if (!speaks) this.network.heal(machine.index, other.index)
         this.network.heal(other.index, machine.index)
       }
     })

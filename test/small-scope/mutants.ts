@@ -94,7 +94,8 @@ export function tryMutant(mutant: Mutant): { readonly isCaught: boolean; readonl
     const found = /VIOLATED (.*)/.exec(run.stdout)?.[1] ?? /STUCK (.*)/.exec(run.stdout)?.[1]
     if (found === undefined)
       return { isCaught: false, text: `${scope}: ${run.stdout}${run.stderr}`.slice(0, 500) }
-    return { isCaught: true, text: `${scope}: ${found.slice(0, 140)}` }
+    const ms = Number(/, (\d+) ms, /.exec(run.stdout)?.[1])
+    return { isCaught: true, text: `(${(ms / 1_000).toFixed(1)} s) ${scope}: ${found.slice(0, 140)}` }
   } catch (error) {
     if (error instanceof StalePatch) return { isCaught: false, text: error.message }
     throw error
@@ -105,10 +106,9 @@ if (import.meta.main) {
   let missed = 0
   for (const mutant of mutants) {
     if (!mutant.name.includes(process.argv[2] ?? "")) continue
-    const startedMs = Date.now()
     const { isCaught, text } = tryMutant(mutant)
     if (!isCaught) missed++
-    console.log(`${isCaught ? "caught" : "MISSED"}  ${mutant.name} (${Date.now() - startedMs} ms): ${text}`)
+    console.log(`${isCaught ? "caught" : "MISSED"}  ${mutant.name} ${text}`)
   }
   process.exitCode = missed === 0 ? 0 : 1
 }

@@ -146,7 +146,7 @@ class ClusterRun {
       world.run(world.nowMs + 500)
       wrong = missing(nodes.map(memberSide), ledger, world.nowMs)
       if (wrong.length > 0) continue
-      this.checks.that("I24", true, () => "")
+      for (const invariant of ["I24", "I31"]) this.checks.that(invariant, true, () => "")
       return world.nowMs - healedMs
     }
     const view = ledger.newest()

@@ -1,6 +1,7 @@
 /**
  * Whether the cluster is where it should be when nothing is wrong (I24, I31): every live member has the newest view and a
- * lease, every slot has a primary that answers and its replicas in sync, and nothing moves.
+ * lease, every slot has a primary that answers and its replicas in sync, nothing moves, and nothing that voters have begun is
+ * left undecided, whether or not anybody still wants it.
  */
 import type { View } from "../../../src/core/view/view.ts"
 import type { Machine } from "../machine.ts"
@@ -23,6 +24,7 @@ export function missing(machines: readonly MemberMachine[], ledger: Ledger, nowM
       wrong.push(`n${machine.index} has view ${own?.epoch ?? "none"} of ${own?.clusterId}, not ${view.epoch}`)
     else if (!view.members.some((m) => m.storageId === machine.disk.durable.storageId && m.standing === "up"))
       wrong.push(`n${machine.index} (${machine.disk.durable.storageId}) is not a member that is up`)
+    if (hasBegun(machine, view)) wrong.push(`I31: n${machine.index} has voted on view ${view.epoch + 1}, which is not decided`)
   }
   const up = view.members.filter((member) => member.standing === "up")
   const factor = Math.min(view.settings.replicationFactor, up.length)
@@ -37,6 +39,12 @@ export function missing(machines: readonly MemberMachine[], ledger: Ledger, nowM
     if (slot.learners.length > 0) wrong.push(`slot ${s} moves`)
   })
   return wrong
+}
+
+/** Whether a voter of the view has a promise or an acceptance on disk for the view after it: somebody must finish that. */
+function hasBegun({ disk }: MemberMachine, view: View): boolean {
+  const { acceptor, storageId } = disk.durable
+  return view.voters.includes(storageId) && acceptor?.instance === view.epoch + 1
 }
 
 /** The newest view of the cluster that most of the machines are in. */
