@@ -51,10 +51,7 @@ interface Outcome {
   readonly text: string
 }
 
-function tryMutant(
-  mutant: Mutant,
-  skip: readonly number[],
-): Outcome {
+function tryMutant(mutant: Mutant, skip: readonly number[]): Outcome {
   const flags = ["--stop-at-first", "--cpu-seconds", String(cpuSecondsMax)]
   const { lines, error } = run(mutant.edits, skip, flags)
   const cpuSeconds = lines.reduce((all, line) => all + line.cpuMs, 0) / 1_000
@@ -72,7 +69,17 @@ function run(
   flags: readonly string[],
 ): { readonly lines: readonly Line[]; readonly error: string | undefined } {
   const parts = ["src", "test/simulation", "test/linearizability", "test/support", "scripts/simulate.ts"]
-  const own = ["--worker", "--wall-minutes", "60", "--repeat-every", "5", "--seeds", String(seedsMax), "--skip", skip.join()]
+  const own = [
+    "--worker",
+    "--wall-minutes",
+    "60",
+    "--repeat-every",
+    "5",
+    "--seeds",
+    String(seedsMax),
+    "--skip",
+    skip.join(),
+  ]
   try {
     const done = withPatchedCore(edits, parts, (directory) =>
       spawnSync(process.execPath, [join(directory, "scripts/simulate.ts"), ...own, ...flags], {

@@ -24,7 +24,8 @@ export function missing(machines: readonly MemberMachine[], ledger: Ledger, nowM
       wrong.push(`n${machine.index} has view ${own?.epoch ?? "none"} of ${own?.clusterId}, not ${view.epoch}`)
     else if (!view.members.some((m) => m.storageId === machine.disk.durable.storageId && m.standing === "up"))
       wrong.push(`n${machine.index} (${machine.disk.durable.storageId}) is not a member that is up`)
-    if (hasBegun(machine, view)) wrong.push(`I31: n${machine.index} has voted on view ${view.epoch + 1}, which is not decided`)
+    if (hasBegun(machine, view))
+      wrong.push(`I31: n${machine.index} has voted on view ${view.epoch + 1}, which is not decided`)
   }
   const up = view.members.filter((member) => member.standing === "up")
   const factor = Math.min(view.settings.replicationFactor, up.length)
