@@ -329,7 +329,7 @@ export class Machine {
       durableBefore: 0,
       stalledMs: 0,
     })
-    Object.assign(replication, { lastToken: 0, appendSerial: 0, areWantsStale: false })
+    Object.assign(replication, { lastToken: 0, appendSerial: 0 })
     for (const peer of replication.peers.values()) {
       peer.forgetUnderWay()
       peer.number = 1

@@ -160,14 +160,14 @@ export const wantsPerHeartbeatMax = 512
 /** Slot changes one view may hold, so that a proposal stays within a frame. */
 export const slotChangesPerViewMax = 8192
 /** Primaries that one node hands over at once: they are served by nobody until the next view. */
-export const handOversMax = 64
+export const handOversMax = 128
 /** Strangers whose refusal a node logs, once each. */
 export const foreignPeersMax = 256
 /**
  * Of so many slots one at a time may have a learner: copies are made together. More is faster and costs copies for
  * nothing, since every view plans anew among moves that are half done: with all slots at once, 48 where 46 would do.
  */
-export const slotsPerLearner = 8
+export const slotsPerLearner = 4
 /** However few slots there are. */
 export const learnersAtOnceMin = 16
 /** Nodes outside that a voter remembers to have asked for membership. */
@@ -179,6 +179,8 @@ export const ordersMax = 256
 export const orderMs = 60_000
 /** What the coordinator waits for more changes before it proposes, where nothing failed. */
 export const gatherMs = 100
+/** How long changes of slots wait for members that have told nothing since the last view. */
+export const gatherMsMax = 1_000
 /** A voter of rank r proposes what stayed wanted for r times this. */
 export const rankDelayMs = 1_000
 /** A voter that took part in an instance and sees no decision takes it up after this. */

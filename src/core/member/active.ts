@@ -6,6 +6,7 @@ import type { Now } from "../lib/clock.ts"
 import { memberOf } from "../view/view.ts"
 import { handOvers } from "./hand-over.ts"
 import type { Member } from "./member.ts"
+import { outlookOf } from "./outlook.ts"
 import { askForLeases } from "./renewal.ts"
 import type { Seat } from "./seat.ts"
 
@@ -67,11 +68,16 @@ function reportOf(member: Member, seat: Seat) {
   } as const
 }
 
-/** Releases what is to go elsewhere, once per view. */
+/**
+ * Releases what is to go elsewhere, once per view, and while there are learners not before the view's first certificates: each
+ * view makes void what learners have said so far, so a view for some primaries alone would keep thousands of learners waiting.
+ */
 function handOver(member: Member, seat: Seat, now: Now): void {
   const { state } = member
   const isInTouch = now.monotonicMs < seat.leaseUntilMs()
   if (!isInTouch || state.handOvers.length > 0 || seat.isAdopting) return
+  const isEarly = now.monotonicMs < state.handOverAtMs
+  if (isEarly && state.stopping !== "stop" && outlookOf(seat.view).learners > 0) return
   const wants = handOvers(seat, state.stopping, member.coordinator.mayRepair(seat, now))
   if (wants.length === 0) return
   state.handOvers = wants

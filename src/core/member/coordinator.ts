@@ -2,12 +2,14 @@
  * When to propose. The coordinator is whoever of the voters has the lowest id among those that are heard from, by
  * convention only: the voter of rank r proposes what stayed wanted for r seconds, so the next one steps in without
  * knowing why, and two at once are slow and never wrong. The first waits 100 ms for more changes to come, unless somebody
- * failed: one view for three joins is better than three.
+ * failed: one view for three joins is better than three. Where only slots change it also waits, for a second at the most, until
+ * all members have told what they want in the present view: each view makes void what learners and primaries have vouched
+ * for in the one before, so a view that a few of them hurry costs the others theirs.
  *
  * The same deadline serves what was begun and not finished (`agreement.ts`): then there is something to propose even if
  * nobody wants anything.
  */
-import { gatherMs, rankDelayMs } from "../lib/limits.ts"
+import { gatherMs, gatherMsMax, rankDelayMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { propose } from "./agreement.ts"
 import type { MemberEffect } from "./event.ts"
@@ -21,6 +23,10 @@ import type { StorageId } from "../view/view.ts"
 export interface CoordinatorState {
   /** When it proposes what is wanted; undefined while nothing is. */
   proposeAtMs: number | undefined
+  /** Nothing is wanted but changes of slots. */
+  wantsSlotsOnly: boolean
+  /** Until then changes of slots wait for members that have told nothing in the present view. */
+  patientUntilMs: number
   /** Missing replicas are not restored before. */
   repairAtMs: number
   /** What was last said to people, so that it is said once. */
@@ -41,6 +47,8 @@ export class Coordinator {
   static started(now: Now, repairGraceMs: number): Coordinator {
     return new Coordinator({
       proposeAtMs: undefined,
+      wantsSlotsOnly: false,
+      patientUntilMs: 0,
       repairAtMs: now.monotonicMs + repairGraceMs,
       said: "",
       orders: [],
@@ -50,6 +58,7 @@ export class Coordinator {
   /** A new view: what was wanted is to be judged anew. Who went down in it has the grace period to come back. */
   onView(seat: Seat, someoneWentDown: boolean, now: Now): void {
     this.state.proposeAtMs = undefined
+    this.state.patientUntilMs = now.monotonicMs + gatherMsMax
     if (someoneWentDown) this.state.repairAtMs = now.monotonicMs + seat.view.settings.repairGraceMs
   }
 
@@ -59,6 +68,9 @@ export class Coordinator {
     if (seat.proposer.attempt !== undefined || now.monotonicMs < seat.state.backOffUntilMs) return
     const { finishAtMs } = seat.state
     const mustFinish = finishAtMs !== undefined && now.monotonicMs >= finishAtMs
+    // Planning changes of slots costs milliseconds, and they do not cease to be wanted: not again before they are due.
+    const { proposeAtMs, wantsSlotsOnly } = this.state
+    if (wantsSlotsOnly && !mustFinish && proposeAtMs !== undefined && now.monotonicMs < proposeAtMs) return
     const plan = planNext(
       seat.view,
       situationOf(seat, roll, poll, this.orders, this.mayRepair(seat, now), now),
@@ -68,11 +80,25 @@ export class Coordinator {
       if (mustFinish) propose(seat, sameAgain(seat.view), now)
       return
     }
+    this.state.wantsSlotsOnly = plan.reasons.length === 0
     this.state.proposeAtMs ??=
       now.monotonicMs + (plan.isUrgent ? 0 : gatherMs) + rankOf(seat, roll, now) * rankDelayMs
     if (!mustFinish && now.monotonicMs < this.state.proposeAtMs) return
+    if (!mustFinish && this.state.wantsSlotsOnly && this.isAwaiting(seat, roll, now)) {
+      this.state.proposeAtMs = now.monotonicMs + gatherMs
+      return
+    }
     this.say(seat, plan, out)
     propose(seat, plan.proposal(), now)
+  }
+
+  /** Whether a member that is heard from has told nothing in the present view, and may yet. */
+  private isAwaiting({ view }: Seat, roll: Roll, now: Now): boolean {
+    if (now.monotonicMs >= this.state.patientUntilMs) return false
+    return view.members.some(({ standing, storageId }) => {
+      const report = standing === "up" ? roll.report(view, storageId, now) : undefined
+      return report !== undefined && report.epoch < view.epoch
+    })
   }
 
   /** Everybody is back, or the grace period is over: replicas and primaries may go elsewhere. */

@@ -12,7 +12,7 @@
  * carried out.
  */
 import { assert, unreachable } from "../lib/assert.ts"
-import { cleanStopMs, listenMs } from "../lib/limits.ts"
+import { cleanStopMs, heartbeatMs, listenMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { viewZero } from "../view/founded.ts"
 import { isMajority, memberOf, primaryOf, type SlotAssignment, type View } from "../view/view.ts"
@@ -78,6 +78,7 @@ export class Member {
       coordinator: Coordinator.started(now, options.settings.repairGraceMs).state,
       wants: [],
       handOvers: [],
+      handOverAtMs: 0,
       stopping: undefined,
       stopAtMs: 0,
       heartbeatAtMs: 0,
@@ -290,6 +291,7 @@ export class Member {
   private want(wants: readonly Want[], now: Now): void {
     this.state.wants = wants
     this.state.heartbeatAtMs = now.monotonicMs
+    if (wants.length > 0) this.state.handOverAtMs = now.monotonicMs
     const { seat } = this
     if (seat === undefined) return
     for (const want of wants) if (want.kind === "release") this.release(want)
@@ -352,6 +354,7 @@ export class Member {
     this.roll.tidy(view, now)
     if (this.seat !== undefined) this.coordinator.onView(this.seat, wentDown, now)
     state.handOvers = []
+    state.handOverAtMs = now.monotonicMs + heartbeatMs
     state.heartbeatAtMs = now.monotonicMs
     if (member.standing === "leaving" && memberOf(previous, this.self.storageId)?.standing !== "leaving") {
       this.beginToLeave()

@@ -127,7 +127,9 @@ function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
   const { view } = draft
   if (!situation.mayRepair) return
   const { target, unsettled, overfull, learners: learning } = outlookOf(view)
-  let room = Math.max(learnersAtOnceMin, Math.floor(view.slots.length / slotsPerLearner)) - learning
+  const learnersMax = Math.max(learnersAtOnceMin, Math.floor(view.slots.length / slotsPerLearner))
+  // Those who are promoted in this very step make room.
+  let room = learnersMax - learning + planning.certificates.length
   for (const slot of draft.changedSlots(unsettled)) {
     const wanted = target[slot] as readonly string[]
     const { inSync, learners } = draft.slot(slot)

@@ -43,6 +43,8 @@ export interface MemberState {
   wants: readonly Want[]
   /** Slots that this node hands over by itself. */
   handOvers: readonly Want[]
+  /** While there are learners, primaries are not handed over before. */
+  handOverAtMs: number
   stopping: "stop" | "leave" | undefined
   stopAtMs: number
   heartbeatAtMs: number

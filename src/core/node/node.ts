@@ -14,7 +14,14 @@ import { Request } from "../entry/request.ts"
 import { unreachable } from "../lib/assert.ts"
 import type { Now } from "../lib/clock.ts"
 import { hopsMax, progressMs, tickMs } from "../lib/limits.ts"
-import type { MemberEffect, MemberEvent, MemberOptions, PeerMessage, Recovered } from "../member/event.ts"
+import type {
+  MemberEffect,
+  MemberEvent,
+  MemberOptions,
+  PeerMessage,
+  Recovered,
+  Want,
+} from "../member/event.ts"
 import { Member } from "../member/member.ts"
 import type { Order } from "../member/order.ts"
 import type { Draw } from "../member/seat.ts"
@@ -33,7 +40,7 @@ import type { SlotLog } from "../replication/slot-log.ts"
 import { onSlotPiece, onTaken } from "../replication/snapshot.ts"
 import { onTailPiece } from "../replication/tail.ts"
 import type { SlotPiece, TailPiece } from "../replication/transfer.ts"
-import { tickReplication, wantsOf } from "../replication/wants.ts"
+import { sameWants, tickReplication, wantsOf } from "../replication/wants.ts"
 import type { Digest } from "../ring/slot.ts"
 import { memberOf, type View } from "../view/view.ts"
 import { Answering } from "./answering.ts"
@@ -73,7 +80,8 @@ export class Node implements NodeInput {
   private readonly answering: Answering
   private readonly forwarded = new Request()
   private isStopped = false
-  private wanted = ""
+  /** What the voters were told last in this epoch. */
+  private wanted: readonly Want[] = []
   private tickedMs = 0
   private sweepAtMs = 0
   /** For how long this node's own log has not moved although something waits for it, ms of time awake. */
@@ -177,7 +185,7 @@ export class Node implements NodeInput {
     adoptView(this.replication, view, now)
     const primaries = new Set(view.slots.map((slot) => slot.inSync[0]))
     forwards.giveUpWhere((target) => !primaries.has(target), answering)
-    this.wanted = ""
+    this.wanted = []
     this.host.view(view)
   }
 
@@ -326,9 +334,8 @@ export class Node implements NodeInput {
   private tellWants(now: Now): void {
     const { replication } = this
     const wants = wantsOf(replication)
-    const text = wants.length === 0 ? "[]" : JSON.stringify(wants)
-    if (text === this.wanted) return
-    this.wanted = text
+    if (sameWants(wants, this.wanted)) return
+    this.wanted = wants
     this.step({ kind: "wants", wants }, now)
   }
 

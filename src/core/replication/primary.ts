@@ -143,7 +143,6 @@ export function certify(replication: Replication, follower: Follower): void {
   if (follower.ackedEpoch !== replication.view.epoch) return
   if (follower.ackedSequence < Math.max(slot.committedSequence, slot.soloSequence)) return
   follower.isCertified = true
-  replication.areWantsStale = true
 }
 
 /** The follower's log does not hold what was in front of a segment: goes back to the last entry that both share. */

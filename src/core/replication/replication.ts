@@ -81,8 +81,6 @@ export class Replication {
   /** Slots that this node serves. */
   servingCount = 0
   appendSerial = 0
-  /** What the primaries of this node want may have changed. */
-  areWantsStale = false
   readonly sendings = new Set<Follower>()
   /** Reads of the log under way, by token. */
   readonly tails = new Map<number, TailReading>()
@@ -288,7 +286,6 @@ export class Replication {
       if (!slot.serving && !slot.released && slot.committedSequence >= slot.takeoverSequence) {
         slot.serving = true
         this.servingCount++
-        this.areWantsStale = true
       }
     } else if (slot.role !== "none") {
       const { toldSequence, matchedSequence, durableSequence } = slot

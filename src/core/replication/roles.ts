@@ -22,25 +22,43 @@ import { stopSending } from "./snapshot.ts"
 export function adoptView(replication: Replication, view: View, now: Now): void {
   const { self } = replication
   if (self === undefined) return
+  const previous = replication.view
   replication.view = view
   if (replication.slots.length !== view.settings.slotCount) replication.resize(view.settings.slotCount)
   for (const { storageId, address } of view.members) {
     if (storageId !== self.storageId) replication.peer(storageId).address = address
   }
   const isNamed = memberOf(view, self.storageId)?.boot === self.boot
-  replication.servingCount = 0
+  // A slot whose assignment is the same object has not changed, unless a member has: a boot, or who there is.
+  const isAnew = view.members !== previous.members || view.settings !== previous.settings
+  const changed: SlotLog[] = []
   const doubtful: SlotLog[] = []
-  view.slots.forEach((assignment, index) => {
-    const slot = replication.slot(index)
+  replication.servingCount = 0
+  for (const slot of replication.slots) {
+    const assignment = view.slots[slot.slot] as SlotAssignment
     const wasPrimary = slot.role === "primary"
-    assign(replication, slot, assignment, roleIn(assignment, self.storageId, isNamed))
-    if (wasPrimary && slot.role !== "primary") doubtful.push(slot)
+    const wasLearner = slot.role === "learner"
+    // Releases and certificates were for the epoch before.
+    const hasVouched = wasPrimary && (slot.released || assignment.learners.length > 0)
+    if (isAnew || hasVouched || assignment !== previous.slots[slot.slot]) {
+      assign(replication, slot, assignment, roleIn(assignment, self.storageId, isNamed))
+      if (wasPrimary && slot.role !== "primary") doubtful.push(slot)
+      changed.push(slot)
+    }
+    if (wasLearner && slot.role === "learner") stateAnew(replication, slot)
     if (slot.serving) replication.servingCount++
-  })
+  }
   for (const slot of doubtful) doubt(replication, slot, now)
-  for (const slot of replication.slots) replication.advance(slot, now)
-  discardUnneeded(replication)
-  replication.areWantsStale = true
+  for (const slot of changed) replication.advance(slot, now)
+  discardUnneeded(replication, changed)
+}
+
+/**
+ * A learner's word counts in the epoch in which it was given: it gives it again at once, so that a certificate need not wait
+ * until the primary asks.
+ */
+function stateAnew(replication: Replication, slot: SlotLog): void {
+  if (!slot.isIncomplete) replication.peer(slot.primary).unacknowledged.add(slot)
 }
 
 function roleIn({ inSync, learners }: SlotAssignment, self: StorageId, isNamed: boolean): Role {
@@ -125,7 +143,7 @@ export function doubt(replication: Replication, slot: SlotLog, now: Now): void {
     replication.outcomes?.inDoubt(prepared, now)
 }
 
-function discardUnneeded(replication: Replication): void {
+function discardUnneeded(replication: Replication, slots: readonly SlotLog[]): void {
   const { view, self } = replication
   // This node is here, though the view may not know it yet: who comes back is not to be one too many in the old view.
   const isHere = ({ standing, storageId }: ViewMember) =>
@@ -135,6 +153,8 @@ function discardUnneeded(replication: Replication): void {
   for (const slot of replication.slots) {
     // The view without this replica is decided: what it holds is of no use, not even to catch up from.
     if (slot.isDamaged && (slot.role === "none" || slot.role === "learner")) replication.discard(slot)
+  }
+  for (const slot of slots) {
     if (slot.role !== "none" || (slot.sequence <= 0 && slot.installing === undefined)) continue
     const { inSync, learners } = view.slots[slot.slot] as SlotAssignment
     if (inSync.length >= wanted && learners.length === 0) replication.discard(slot)

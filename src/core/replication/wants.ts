@@ -59,6 +59,17 @@ export function wantsOf(replication: Replication): Want[] {
   return wants
 }
 
+/** Whether two lists of one epoch, by one primary, want the same. */
+export function sameWants(a: readonly Want[], b: readonly Want[]): boolean {
+  return a.length === b.length && a.every((want, i) => isSame(want, b[i] as Want))
+}
+
+function isSame(a: Want, b: Want): boolean {
+  if (a.kind === "drop") return b.kind === "drop" && a.slot === b.slot && a.storageId === b.storageId
+  if (a.kind !== "promote" || b.kind !== "promote") return false
+  return a.certificate.slot === b.certificate.slot && a.certificate.learner === b.certificate.learner
+}
+
 function isGivenUp(follower: Follower): boolean {
   // Who was in sync and needs a snapshot has lost what it acknowledged.
   if (follower.needsSnapshot && !follower.isLearner) return true

@@ -50,10 +50,15 @@ export function planPlacement(
 
   const primaryNow = Int32Array.from(present, (holders) => indexOf.get(holders[0] ?? "") ?? -1)
   const primaries = planPrimaries(plan.places, replicas, members.length, primaryNow)
+  const ids = members.map(({ id }) => id)
   return present.map((_, slot) => {
     const primary = primaries[slot] as number
-    const holders = plan.holdersOf(slot).filter((member) => member !== primary)
-    return [primary, ...holders].map((member) => (members[member] as PlacementMember).id)
+    const holders = [ids[primary] as string]
+    for (let place = slot * replicas; place < (slot + 1) * replicas; place++) {
+      const member = plan.places[place] as number
+      if (member >= 0 && member !== primary) holders.push(ids[member] as string)
+    }
+    return holders
   })
 }
 
@@ -69,19 +74,24 @@ function keepPresent(
   indexOf: ReadonlyMap<string, number>,
   replicas: number,
 ): void {
-  const holdersOf = present.map((holders) =>
-    holders.map((holder) => indexOf.get(holder)).filter((member) => member !== undefined),
-  )
   const held = new Int32Array(members.length)
-  for (const holders of holdersOf) for (const member of holders) held[member] = (held[member] as number) + 1
-  const load = (member: number) => (held[member] as number) / (members[member] as PlacementMember).weight
-  holdersOf.forEach((holders, slot) => {
-    if (holders.length <= replicas) for (const member of holders) plan.keep(slot, member)
+  const crowded: { readonly slot: number; readonly holders: readonly number[] }[] = []
+  const list: number[] = []
+  present.forEach((ids, slot) => {
+    list.length = 0
+    for (const id of ids) {
+      const member = indexOf.get(id)
+      if (member === undefined) continue
+      list.push(member)
+      held[member] = (held[member] as number) + 1
+    }
+    if (list.length > replicas) crowded.push({ slot, holders: [...list] })
+    else for (const member of list) plan.keep(slot, member)
   })
-  holdersOf.forEach((holders, slot) => {
-    if (holders.length <= replicas) return
+  const load = (member: number) => (held[member] as number) / (members[member] as PlacementMember).weight
+  for (const { slot, holders } of crowded) {
     for (const member of holders.toSorted((a, b) => load(a) - load(b))) plan.keep(slot, member)
     const kept = plan.holdersOf(slot)
     for (const member of holders) if (!kept.includes(member)) held[member] = (held[member] as number) - 1
-  })
+  }
 }

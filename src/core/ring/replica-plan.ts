@@ -27,6 +27,8 @@ export class ReplicaPlan {
   private readonly domains: Domains
   private readonly slots: number
   private readonly factor: number
+  /** Which slots go is free; taken in the order of a hash, they differ between members that shed at the same time. */
+  private readonly spread: Int32Array
   private quotas: Int32Array
 
   constructor(members: readonly PlacementMember[], domains: Domains, slots: number, factor: number) {
@@ -36,6 +38,7 @@ export class ReplicaPlan {
     this.quotas = new Int32Array(members.length)
     this.slotsOf = members.map(() => [])
     this.memberHashes = Int32Array.from(members, (member) => hashText(member.id))
+    this.spread = Int32Array.from({ length: slots }, (_, slot) => mix(slot, 0x5bd1e995))
     this.domains = domains
     this.slots = slots
     this.factor = factor
@@ -48,7 +51,12 @@ export class ReplicaPlan {
   }
 
   holdersOf(slot: number): number[] {
-    return [...this.places.subarray(slot * this.factor, (slot + 1) * this.factor)].filter((m) => m !== nobody)
+    const holders: number[] = []
+    for (let place = slot * this.factor; place < (slot + 1) * this.factor; place++) {
+      const member = this.places[place] as number
+      if (member !== nobody) holders.push(member)
+    }
+    return holders
   }
 
   reach(quotas: Int32Array): void {
@@ -96,7 +104,7 @@ export class ReplicaPlan {
     const needy: number[] = []
     for (let member = 0; member < this.held.length; member++) if (this.lacks(member)) needy.push(member)
     if (needy.length === 0 || !this.exceeds(source)) return
-    for (const slot of slots.toSorted((a, b) => this.spread(a) - this.spread(b))) {
+    for (const slot of slots.toSorted((a, b) => (this.spread[a] as number) - (this.spread[b] as number))) {
       if (!this.exceeds(source)) return
       if (plannedOnly && !this.isPlanned(slot, source)) continue
       let best = nobody
@@ -109,11 +117,6 @@ export class ReplicaPlan {
       }
       if (best !== nobody) this.move(slot, source, best)
     }
-  }
-
-  /** Which slots go is free; taken in the order of a hash, they differ between members that shed at the same time. */
-  private spread(slot: number): number {
-    return mix(slot, 0x5bd1e995)
   }
 
   /** @returns whether a chain from `source` to a member below its quota was found and carried out */
