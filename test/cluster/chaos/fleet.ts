@@ -35,7 +35,9 @@ export class FleetNode {
   daemon: Daemon | undefined
   /** All that its processes said, in order; for people. */
   readonly logs: Daemon[] = []
-  /** Told to stop for good. */
+  /** Told to leave the cluster for good: it ends by itself when it has. */
+  leaving = false
+  /** It has left. */
   removed = false
 
   constructor(index: number, directory: string, port: number, proxy: NodeProxy) {
@@ -94,29 +96,17 @@ export class Fleet {
     return this.nodes.filter((node) => node.condition === "running")
   }
 
-  async start(node: FleetNode): Promise<void> {
+  /** @param quotaBytes what its directory may hold; 0 = no quota */
+  async start(node: FleetNode, quotaBytes = 0): Promise<void> {
     if (node.condition !== "down" || node.removed) return
-    const { options } = this
-    const peers = this.nodes.filter((other) => other !== node && !other.removed)
-    const settings = [
-      `global.cluster.lease_ms=${options.leaseMs}`,
-      `global.cluster.suspect_ms=${options.suspectMs}`,
-      `global.cluster.repair_grace_seconds=${options.repairGraceSeconds}`,
-      `global.depot.replication_factor=${options.replicationFactor}`,
-      `local.network.advertise=${node.address}`,
-      `local.chord.node_id=${node.nodeId}`,
-      `local.logger.log_files=${join(node.directory, "log.txt")}`,
-    ]
-    const args = [
-      ...settings.flatMap((setting) => ["--set", setting]),
-      ...peers.flatMap((peer) => ["--peer", peer.address]),
-    ]
+    const args = [...this.argsOf(node, node.address), "--set", `global.depot.max_bytes=${quotaBytes}`]
     const daemon = await spawnDaemon({ directory: node.directory, port: node.port, args })
     node.daemon = daemon
     node.logs.push(daemon)
     node.condition = "running"
     void daemon.exit().then(({ status, signal }) => {
       if (node.daemon !== daemon) return
+      if (node.leaving && status === 0) node.removed = true
       const expected = node.condition === "down" || node.removed
       if (!expected)
         this.unexpected.push(
@@ -126,18 +116,58 @@ export class Fleet {
     })
   }
 
+  private argsOf(node: FleetNode, address: string): string[] {
+    const { options } = this
+    const peers = this.nodes.filter((other) => other !== node && !other.removed)
+    const settings = [
+      `global.cluster.lease_ms=${options.leaseMs}`,
+      `global.cluster.suspect_ms=${options.suspectMs}`,
+      `global.cluster.repair_grace_seconds=${options.repairGraceSeconds}`,
+      `global.depot.replication_factor=${options.replicationFactor}`,
+      `local.network.advertise=${address}`,
+      `local.chord.node_id=${node.nodeId}`,
+      `local.logger.log_files=${join(node.directory, "log.txt")}`,
+    ]
+    return [
+      ...settings.flatMap((setting) => ["--set", setting]),
+      ...peers.flatMap((peer) => ["--peer", peer.address]),
+    ]
+  }
+
   /** Starts a node that has to end by itself, with an error. @returns what it said */
   async startRefused(node: FleetNode): Promise<string> {
     await this.start(node)
     const { daemon } = node
     if (daemon === undefined) throw new Error("the node is not to be started")
     node.condition = "down"
+    return this.refused(`node ${node.index}`, daemon)
+  }
+
+  /** Starts a node with a copy of another's directory, at an address of its own, while that one runs: it has to be refused. */
+  async startCopyRefused(node: FleetNode, directory: string): Promise<string> {
+    const port = await freePort()
+    const args = this.argsOf(node, `127.0.0.1:${port}`)
+    return this.refused(`a copy of node ${node.index}`, await spawnDaemon({ directory, port, args }))
+  }
+
+  private async refused(name: string, daemon: Daemon): Promise<string> {
     const timer = setTimeout(() => daemon.kill("SIGKILL"), refusalPatienceMs)
     const { status } = await daemon.exit()
     clearTimeout(timer)
     if (status !== 1)
-      this.unexpected.push(`node ${node.index} was not refused: status ${status}\n${daemon.log.slice(-2000)}`)
+      this.unexpected.push(`${name} was not refused: status ${status}\n${daemon.log.slice(-2000)}`)
     return daemon.log
+  }
+
+  /** Waits until a node that was told to leave has ended. @returns whether it did in time */
+  async left(node: FleetNode, patienceMs: number): Promise<boolean> {
+    const { daemon } = node
+    if (daemon === undefined) return node.removed
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), patienceMs)))
+    const done = await Promise.race([daemon.exit().then(() => true), late])
+    clearTimeout(timer)
+    return done && node.removed
   }
 
   async kill(node: FleetNode): Promise<void> {

@@ -14,14 +14,23 @@ export interface NemesisOptions {
   readonly leaseMs: number
   /** The longest pause of a process; in leases. */
   readonly pauseLeasesMax: number
-  /** Nodes that join in the course of the run, at most. */
-  readonly joinsMax: number
+  /** Nobody joins when there are as many members as these. */
+  readonly membersMax: number
+  /** Nobody leaves when there are no more members than these. */
+  readonly membersMin: number
+  /** Asks the cluster to do without the node at this address for good. @returns false where it refuses or does not answer */
+  readonly remove: (address: string) => Promise<boolean>
   /** Waits until the cluster is stable. @returns false if it is not in time */
   readonly stable: (timeoutMs: number) => Promise<boolean>
   readonly note: (text: string) => void
   /** Ends all waiting. */
   readonly signal: AbortSignal
 }
+
+/** What a member may take to hand over all that it holds, among further faults. */
+const leavePatienceMs = 120_000
+/** A quota that an empty directory exceeds. */
+const fullBytes = 1024 * 1024
 
 interface Fault {
   readonly name: string
@@ -34,7 +43,7 @@ export class Nemesis {
   private readonly fleet: Fleet
   private readonly prng: Prng
   private readonly options: NemesisOptions
-  private joined = 0
+  private copies = 0
 
   constructor(fleet: Fleet, prng: Prng, options: NemesisOptions) {
     this.fleet = fleet
@@ -202,13 +211,46 @@ export class Nemesis {
       name: "join",
       weight: 1,
       run: async () => {
-        if (this.joined >= this.options.joinsMax) return
-        this.joined++
+        if (this.fleet.nodes.filter((node) => !node.removed).length >= this.options.membersMax) return
         const node = await this.fleet.make()
         this.say(`node ${node.index} joins`)
         await this.fleet.start(node)
         await this.pause(0, 4_000)
       },
+    },
+    {
+      name: "leave",
+      weight: 1,
+      run: async () => {
+        const members = this.fleet.nodes.filter((node) => !node.removed)
+        if (members.length <= this.options.membersMin || !(await this.options.stable(10_000))) return
+        const node = this.prng.pick(members)
+        this.say(`node ${node.index} leaves`)
+        // Also where no answer comes: it may have been heard all the same.
+        node.leaving = true
+        if (!(await this.options.remove(node.address))) return
+        if (!(await this.fleet.left(node, leavePatienceMs)) && !this.options.signal.aborted)
+          this.fleet.unexpected.push(`node ${node.index} has not left after ${leavePatienceMs} ms`)
+      },
+    },
+    {
+      name: "full disk",
+      weight: 1,
+      run: async () => {
+        const node = this.any()
+        this.say(`full disk at node ${node.index}`)
+        await this.cleanStop(node)
+        // Less than it holds already: writes are refused from the first on.
+        await this.fleet.start(node, fullBytes)
+        await this.pause(2_000, 8_000)
+        await this.cleanStop(node)
+        await this.fleet.start(node)
+      },
+    },
+    {
+      name: "copied directory",
+      weight: 1,
+      run: () => this.copiedDirectory(this.any()),
     },
   ]
 
@@ -237,6 +279,19 @@ export class Nemesis {
     rmSync(directory, { recursive: true })
     renameSync(newest, directory)
     await this.fleet.start(node)
+  }
+
+  /** A copy of a directory is started elsewhere, while the original runs. */
+  private async copiedDirectory(node: FleetNode): Promise<void> {
+    if (!(await this.options.stable(10_000)) || node.condition !== "running") return
+    this.say(`copied directory of node ${node.index}`)
+    const copy = join(node.directory, `copy${this.copies++}`)
+    await this.fleet.kill(node)
+    cpSync(join(node.directory, "db"), join(copy, "db"), { recursive: true })
+    await this.fleet.start(node)
+    // Until the cluster knows of the original's new start, it cannot tell which of the two came first.
+    if (await this.options.stable(20_000)) await this.fleet.startCopyRefused(node, copy)
+    rmSync(copy, { recursive: true })
   }
 
   private readonly networkFaults: readonly Fault[] = [

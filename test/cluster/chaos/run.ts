@@ -103,7 +103,13 @@ async function chaos(options: ChaosOptions, fleet: Fleet, prng: Prng): Promise<C
   const nemesis = new Nemesis(fleet, prng.fork(), {
     leaseMs,
     pauseLeasesMax: options.pauseLeasesMax,
-    joinsMax: 2,
+    membersMax: founders + 2,
+    membersMin: founders,
+    remove: (address) =>
+      watcher.clusterRemoveNode(address, { timeoutMs: 10_000 }).then(
+        () => true,
+        () => false,
+      ),
     stable: (timeoutMs) => watch.stable(timeoutMs),
     note: (text) => note(`${(tally.second + "").padStart(5)} s  ${text}`),
     signal: ending.signal,
