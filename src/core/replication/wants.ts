@@ -8,6 +8,7 @@
 import { progressMs, wantsPerHeartbeatMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Want } from "../member/event.ts"
+import type { StorageId } from "../view/view.ts"
 import { tickCompare } from "./compare.ts"
 import { wantOfDamaged } from "./damage.ts"
 import type { Follower } from "./follower.ts"
@@ -59,15 +60,25 @@ export function wantsOf(replication: Replication): Want[] {
   return wants
 }
 
-/** Whether two lists of one epoch, by one primary, want the same. */
+/** Whether two lists of one epoch, by one node, want the same. */
 export function sameWants(a: readonly Want[], b: readonly Want[]): boolean {
   return a.length === b.length && a.every((want, i) => isSame(want, b[i] as Want))
 }
 
 function isSame(a: Want, b: Want): boolean {
-  if (a.kind === "drop") return b.kind === "drop" && a.slot === b.slot && a.storageId === b.storageId
-  if (a.kind !== "promote" || b.kind !== "promote") return false
-  return a.certificate.slot === b.certificate.slot && a.certificate.learner === b.certificate.learner
+  return a.kind === b.kind && slotOf(a) === slotOf(b) && concernedBy(a) === concernedBy(b)
+}
+
+function slotOf(want: Want): number {
+  if (want.kind === "promote") return want.certificate.slot
+  return want.kind === "release" ? want.release.slot : want.slot
+}
+
+/** The node that gains or loses a place. */
+function concernedBy(want: Want): StorageId {
+  if (want.kind === "promote") return want.certificate.learner
+  if (want.kind === "release") return want.target
+  return want.kind === "giveUp" ? "" : want.storageId
 }
 
 function isGivenUp(follower: Follower): boolean {
