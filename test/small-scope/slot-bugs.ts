@@ -109,7 +109,7 @@ export const slotBugs: readonly SlotBug[] = [
   bug(
     "cut only to the newest epoch's start",
     "slotTails",
-    edit("replication/backup.ts", "if (own !== previousEpoch) return false\n", ""),
+    edit("replication/backup.ts", "if (own !== previousEpoch || own === unknownEpoch) return false\n", ""),
   ),
   bug(
     "cut again by a late batch",

@@ -40,7 +40,10 @@ export interface Append {
 export interface Segment {
   readonly slot: number
   readonly slotEpoch: number
-  /** The entry in front of the segment's first record, or the primary's last one where there is none. */
+  /**
+   * The entry in front of the segment's first record, or the primary's last one where there is none; its epoch is
+   * `unknownEpoch` where the primary's table does not reach back so far.
+   */
   readonly previousEpoch: number
   readonly previousSequence: number
   /** All up to here is committed. */

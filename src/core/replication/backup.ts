@@ -76,7 +76,7 @@ function fits(replication: Replication, slot: SlotLog, segment: Segment): boolea
     replication.discard(slot)
     return false
   }
-  if (own !== previousEpoch) return false
+  if (own !== previousEpoch || own === unknownEpoch) return false
   slot.matchedSequence = previousSequence
   return true
 }

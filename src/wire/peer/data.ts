@@ -22,7 +22,7 @@ import type {
   SlotHash,
   SnapshotResult,
 } from "../../core/node/data-message.ts"
-import type { EpochStart } from "../../core/replication/epochs.ts"
+import { type EpochStart, unknownEpoch } from "../../core/replication/epochs.ts"
 import type { SlotEntry } from "../../core/replication/transfer.ts"
 import { type Codec, flag, list, optional, struct, union, whole } from "./codec.ts"
 import { count, name, slotNumber } from "./fields.ts"
@@ -43,6 +43,15 @@ const nothing = new Uint8Array(0)
 const fromMinusOne: Codec<number> = {
   write: (writer, value) => writer.unsigned(value + 1),
   read: (reader) => Math.max(0, reader.readUnsigned(Number.MAX_SAFE_INTEGER)) - 1,
+}
+
+/** A slot epoch, or nil where the table of them does not reach back so far. */
+const epochIfKnown: Codec<number> = {
+  write: (writer, value) => {
+    if (value === unknownEpoch) writer.nil()
+    else writer.unsigned(value)
+  },
+  read: (reader) => (reader.readNil() ? unknownEpoch : reader.readUnsigned(Number.MAX_SAFE_INTEGER)),
 }
 
 const clientIdBytes = 16
@@ -66,7 +75,7 @@ const errorCode = whole(0xffff)
 const segment: Codec<Segment> = struct<Segment>({
   slot: slotNumber,
   slotEpoch: count,
-  previousEpoch: count,
+  previousEpoch: epochIfKnown,
   previousSequence: fromMinusOne,
   commitSequence: fromMinusOne,
   count,

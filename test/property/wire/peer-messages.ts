@@ -2,6 +2,7 @@
 import * as fc from "fast-check"
 import type { MessageBody, PeerMessage, Want } from "../../../src/core/member/event.ts"
 import type { DataBody, DataMessage } from "../../../src/core/node/data-message.ts"
+import { unknownEpoch } from "../../../src/core/replication/epochs.ts"
 import type { AcceptorState } from "../../../src/core/view/ballot.ts"
 import type { ViewDelta } from "../../../src/core/view/delta.ts"
 import type { FoundingRecord } from "../../../src/core/view/founding.ts"
@@ -195,7 +196,7 @@ const dataBodies: {
       record({
         slot,
         slotEpoch: whole,
-        previousEpoch: whole,
+        previousEpoch: fc.oneof(whole, fc.constant(unknownEpoch)),
         previousSequence: sequence,
         commitSequence: sequence,
         count: whole,
