@@ -210,8 +210,8 @@ export interface SlotMove extends ValueMap {
   /** Node ids; `from` is empty where a lost replica is made anew. */
   readonly from: string
   readonly to: string
-  /** From 0 to 1. */
-  readonly progress: number
+  /** From 0 to 1; null from a node other than the one that the copy is made from, which alone knows. */
+  readonly progress: number | null
 }
 
 export interface ClusterStatus extends ValueMap {

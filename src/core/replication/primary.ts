@@ -183,7 +183,9 @@ export function tickPrimary(replication: Replication, slot: SlotLog, awakeMs: nu
         probe(follower, now)
     }
     const isOwing = follower.ackedSequence < slot.sequence
-    follower.stalledMs = isOwing ? follower.stalledMs + awakeMs : 0
+    // Whose copy has not begun yet waits for this node, and not the other way round.
+    const isWaiting = follower.isLearner && follower.needsSnapshot && follower.snapshot === undefined
+    follower.stalledMs = isOwing && !isWaiting ? follower.stalledMs + awakeMs : 0
     if (!isOwing && follower.committedSequence === slot.committedSequence) continue
     if (now.monotonicMs >= follower.probeAtMs && !isCopying(follower)) probe(follower, now)
   }

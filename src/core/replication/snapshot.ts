@@ -25,6 +25,8 @@ export interface Sending {
   readonly sequence: number
   readonly slotClockMs: number
   index: number
+  /** Entries in pieces that were told as taken. */
+  entriesTaken: number
   /** Results that are still to be sent, the last first. */
   readonly results: SnapshotResult[]
   /** The alias behind which the next piece begins. */
@@ -64,6 +66,7 @@ function start(replication: Replication, follower: Follower, now: Now): void {
     sequence: slot.committedSequence,
     slotClockMs: slot.clockMs,
     index: 0,
+    entriesTaken: 0,
     results: resultsOf(replication, slot.slot),
     after: undefined,
     token: 0,
@@ -169,7 +172,8 @@ export function onTaken(
   }
   if (taken.index !== snapshot.index) return
   follower.stalledMs = 0
-  const { isLast } = snapshot.piece
+  const { isLast, entries } = snapshot.piece
+  snapshot.entriesTaken += entries.length
   snapshot.piece = undefined
   snapshot.index++
   if (!isLast) {

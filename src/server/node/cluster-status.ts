@@ -9,6 +9,7 @@ import { assert } from "../../core/lib/assert.ts"
 import type { Member } from "../../core/member/member.ts"
 import { formatNodeId, type NodeId } from "../../core/ring/node-id.ts"
 import { predecessorOf, successorOf } from "../../core/ring/order.ts"
+import { progressOf } from "../../core/replication/progress.ts"
 import { memberOf, primaryOf, type StorageId, type View, type ViewMember } from "../../core/view/view.ts"
 import type {
   ClusterState,
@@ -138,7 +139,7 @@ class Look {
         slot,
         from: inSync.length < view.settings.replicationFactor ? "" : name(inSync[0] as StorageId),
         to: name(learner),
-        progress: 0,
+        progress: progressOf(this.sources.driver.node.replication, slot, learner) ?? null,
       })),
     )
   }
