@@ -202,6 +202,8 @@ export const cleanStopMs = 10_000
 
 // Replication
 
+/** Stands for the slot epoch of an entry in front of the oldest that a log's table of epochs keeps. */
+export const unknownEpoch = -1
 /** Records of one append, bytes; a longer record goes alone. */
 export const appendBytesMax = 1 * MiB
 /** Records on their way to one replica whose arrival it has not told; above, new ones wait in the primary's log. */

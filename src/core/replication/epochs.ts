@@ -7,9 +7,7 @@
  * What is committed is in every log, so of that part only the newest runs are kept.
  */
 import { assert } from "../lib/assert.ts"
-
-/** What `at` answers for an entry in front of the oldest run that is kept. */
-export const unknownEpoch = -1
+import { unknownEpoch } from "../lib/limits.ts"
 
 const runsKept = 32
 

@@ -12,6 +12,7 @@ import {
   requestTimeoutMsMax,
   slotsMax,
   snapshotPieceBytesMax,
+  unknownEpoch,
 } from "../../core/lib/limits.ts"
 import type {
   Acknowledgement,
@@ -22,7 +23,7 @@ import type {
   SlotHash,
   SnapshotResult,
 } from "../../core/node/data-message.ts"
-import { type EpochStart, unknownEpoch } from "../../core/replication/epochs.ts"
+import type { EpochStart } from "../../core/replication/epochs.ts"
 import type { SlotEntry } from "../../core/replication/transfer.ts"
 import { type Codec, flag, list, optional, struct, union, whole } from "./codec.ts"
 import { count, name, slotNumber } from "./fields.ts"

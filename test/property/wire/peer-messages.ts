@@ -2,7 +2,7 @@
 import * as fc from "fast-check"
 import type { MessageBody, PeerMessage, Want } from "../../../src/core/member/event.ts"
 import type { DataBody, DataMessage } from "../../../src/core/node/data-message.ts"
-import { unknownEpoch } from "../../../src/core/replication/epochs.ts"
+import { unknownEpoch } from "../../../src/core/lib/limits.ts"
 import type { AcceptorState } from "../../../src/core/view/ballot.ts"
 import type { ViewDelta } from "../../../src/core/view/delta.ts"
 import type { FoundingRecord } from "../../../src/core/view/founding.ts"
