@@ -41,6 +41,7 @@ const clusterGate = [
   "entry damaged on disk",
   "damaged replica",
   "replicas compared",
+  "records copied out of the ring",
   "differing replica copied anew",
 ] as const
 

@@ -18,6 +18,7 @@ import { Counters } from "../../src/core/node/counters.ts"
 import type { DataMessage } from "../../src/core/node/data-message.ts"
 import type { NodeHost } from "../../src/core/node/host.ts"
 import { Node } from "../../src/core/node/node.ts"
+import { Pinned } from "../../src/core/replication/pinned.ts"
 import type { SlotEntry, SlotPiece, TailPiece, TailWanted } from "../../src/core/replication/transfer.ts"
 import type { Certificate } from "../../src/core/view/evidence.ts"
 import type { View } from "../../src/core/view/view.ts"
@@ -329,7 +330,13 @@ export class Machine {
       durableBefore: 0,
       stalledMs: 0,
     })
-    Object.assign(replication, { lastToken: 0, appendSerial: 0 })
+    const pinned = new Pinned()
+    Object.assign(replication, {
+      lastToken: 0,
+      appendSerial: 0,
+      compareAtMs: 0,
+      pinned,
+    })
     for (const peer of replication.peers.values()) {
       peer.forgetUnderWay()
       peer.number = 1

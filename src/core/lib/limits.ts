@@ -228,6 +228,10 @@ export const tailBytesMax = 1 * MiB
 export const snapshotPieceBytesMax = 256 * 1024
 /** Snapshots that one node sends at once. */
 export const snapshotsMax = 4
+/** Records that wait to be committed and were copied out of the log's ring: some seconds of writing at full speed. */
+export const pinnedBytesMax = 64 * MiB
+/** The tail of a replica that was given up is cut when it has held the table back for so long. */
+export const tailHeldMs = 60_000
 /** How often primaries tell their backups what they have flushed, to compare it: as often as they flush. */
 export const compareMs = 30_000
 /** A forwarded request without an answer for so long is given up: a write then is in doubt. */

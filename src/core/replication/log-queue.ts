@@ -8,6 +8,7 @@
  * - *settled*: all up to here is applied or void. What is void is known to be so only by the note that says it (`cut`,
  *   `reset`), which stands further on: so the mark passes a void record only together with its note.
  */
+import { RecordView } from "../entry/record.ts"
 import { assert } from "../lib/assert.ts"
 import type { Prepared } from "./prepared.ts"
 import { PreparedChanges } from "./prepared-changes.ts"
@@ -28,10 +29,39 @@ export class LogQueue {
   /** First that this turn appended, where there is somebody to send it to. */
   unsent: Prepared | undefined
   readonly changes = new PreparedChanges()
+  /** Of records that were copied out of the ring and are not done. */
+  private copiedBytes = 0
+  private readonly record = new RecordView()
 
   /** The oldest that holds the settled position back. */
   get oldest(): Prepared | undefined {
     return this.settling
+  }
+
+  /** The oldest that keeps its place in the ring. */
+  get pinned(): Prepared | undefined {
+    return this.releasing
+  }
+
+  /**
+   * What is durable and not done gets bytes of its own, so that its place can be used again, as long as all such bytes stay
+   * below `bytesMax`. @returns how many were copied
+   */
+  copyOut(bytesMax: number): number {
+    let count = 0
+    let next = this.releasing
+    for (; next !== undefined && next.position <= this.durablePosition; next = next.next) {
+      if (next.isDone || next.isCopied) continue
+      const { length } = this.record.at(next.bytes, next.offset)
+      if (this.copiedBytes + length > bytesMax) break
+      next.bytes = next.bytes.slice(next.offset, next.offset + length)
+      next.offset = 0
+      next.isCopied = true
+      next.copiedBytes = length
+      this.copiedBytes += length
+      count++
+    }
+    return count
   }
 
   push(prepared: Prepared): void {
@@ -66,6 +96,7 @@ export class LogQueue {
   done(prepared: Prepared): void {
     prepared.isDone = true
     this.count--
+    this.copiedBytes -= prepared.copiedBytes
     this.changes.remove(prepared)
   }
 

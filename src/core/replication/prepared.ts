@@ -52,6 +52,8 @@ export class Prepared {
   voidAt = 0
   /** Its bytes are its own. */
   isCopied = false
+  /** Bytes that the copy takes, where it was made to free the record's place. */
+  copiedBytes = 0
 
   constructor(
     slot: SlotLog | undefined,

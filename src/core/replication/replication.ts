@@ -22,6 +22,7 @@ import type { ClientRow } from "./client-row.ts"
 import type { Follower } from "./follower.ts"
 import { tellTaken, type PieceMark } from "./install.ts"
 import { LogQueue } from "./log-queue.ts"
+import { Pinned } from "./pinned.ts"
 import { Peer } from "./peer.ts"
 import type { Prepared } from "./prepared.ts"
 import { commitPoint, streamFresh, tellCommitted } from "./primary.ts"
@@ -68,6 +69,7 @@ export class Replication {
   readonly log: RecordSink
   readonly writer: RecordWriter
   readonly queue = new LogQueue()
+  readonly pinned = new Pinned()
   readonly clients: Clients
   readonly slots: SlotLog[] = []
   readonly textOf: Text

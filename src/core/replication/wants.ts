@@ -29,6 +29,7 @@ export function tickReplication(replication: Replication, awakeMs: number, now: 
   startSnapshots(replication, now)
   resendPieces(replication, now)
   tickCompare(replication, now)
+  replication.pinned.tick(replication, now)
   for (const peer of replication.peers.values()) {
     // What nobody has told of for so long is lost.
     if (now.monotonicMs - peer.heardAtMs > progressMs / 2) peer.forgetUnderWay()
