@@ -114,14 +114,14 @@ export const clusterCommands: readonly Command[] = [
     summary: "accept that what only some lost nodes held is lost",
     description:
       "Gives up the copies of members that are down and will not come back, named by node id or address with commas " +
-      "between them. Where they held the only copy the slot begins anew, empty: what was in it is lost for ever. Nothing else " +
-      "makes the cluster forget acknowledged entries, so on a terminal it asks, and the answer must be yes; otherwise it " +
-      "needs the option --yes of the shell. Prints what was given up. The daemons of this version do not do it yet and refuse it " +
-      "with operation_disabled.",
+      "between them, who then are members no more. Where only they held what was acknowledged, the slot goes on with the newest " +
+      "older copy that somebody has, or begins empty: the rest is lost for ever, and cluster_status says so for ever. Nothing " +
+      "else makes the cluster forget acknowledged entries, so on a terminal it asks, and the answer must be yes; otherwise it " +
+      "needs the option --yes of the shell. Refused for members that are not down. Prints what was given up.",
     since: "0.1.0",
     reply: "document",
     examples: [{ input: "cluster_recover 192.168.1.3:2836" }],
-    errors: ["operation_disabled", "invalid_argument", "unstable_cluster"],
+    errors: ["invalid_argument", "unstable_cluster", "timeout"],
     otherNames: ["recover"],
   },
   {

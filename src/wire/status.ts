@@ -187,7 +187,9 @@ export interface PlannedMember extends ValueMap {
 
 /** What `cluster_recover` gave up. */
 export interface ClusterRecovery extends ValueMap {
-  /** Slots that begin anew; entries that were in them are lost. */
+  /** The addresses of those who were the only ones to have something; they are members no more. */
+  readonly nodes: readonly string[]
+  /** Slots that begin anew, with an older copy or empty. */
   readonly slots: number
   readonly epoch: number
 }

@@ -324,6 +324,7 @@ export function firstView({ voters, inSync, learners }: Scope): View {
         slotEpoch: 1,
       }),
     ],
+    losses: [],
   })
 }
 

@@ -174,6 +174,8 @@ export const learnersAtOnceMin = 16
 export const joinersMax = 1024
 /** Addresses asked at a time by a node that looks for a cluster of which it knows many: each may answer with a view. */
 export const askedInTurnMax = 8
+/** Steps in which slots were given up (`view/loss.ts`) that a view can tell of; one holds as many slots as a heartbeat has wishes. */
+export const lossesMax = 256
 /** Orders of an operator that one voter keeps at once, and for how long it tries to fulfil one. */
 export const ordersMax = 256
 export const orderMs = 60_000

@@ -71,6 +71,17 @@ export type Want =
       readonly slot: number
       readonly storageId: StorageId
     }
+  /**
+   * Nobody who is up is in sync, and this node has an older copy of the slot, up to this entry; 0 = none. For an operator who
+   * gives the others up.
+   */
+  | {
+      readonly kind: "offer"
+      readonly epoch: number
+      readonly slot: number
+      readonly lastEpoch: number
+      readonly sequence: number
+    }
 
 export type MemberEvent =
   | { readonly kind: "start"; readonly recovered: Recovered }

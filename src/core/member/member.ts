@@ -339,6 +339,13 @@ export class Member {
       this.fail("this data directory is an old copy: the cluster has seen a later start of it")
       return
     }
+    for (const { lost, slots } of view.losses.slice(previous.losses.length)) {
+      const nodes = lost.map(({ address }) => address).join(", ")
+      this.log(
+        "warning",
+        `what only ${nodes} held of ${slots.length} slots is given up, as an operator ordered`,
+      )
+    }
     if (state.phase === "founding") enterActive(this, now)
     // Members that are the same list are the same; with a thousand, each view would else cost a walk along them.
     const sameMembers = view.members === previous.members

@@ -9,6 +9,7 @@ import type { Now } from "../lib/clock.ts"
 import { ordersMax } from "../lib/limits.ts"
 import { memberOf, type Settings, type SlotAssignment, type StorageId, type View } from "../view/view.ts"
 import type { Planning } from "./plan.ts"
+import { planRecovery, recoveryRefusal } from "./recover.ts"
 
 /** The settings that may change while a cluster runs. A lease may not: one that was granted under the old length could outlive a wait of the new one. */
 export type LiveSettings = Pick<Settings, "replicationFactor" | "repairGraceMs" | "suspectMs">
@@ -17,9 +18,12 @@ export type Order =
   /** The member is to leave for good, its slots first; one that is down is forgotten once it holds nothing. */
   | { readonly kind: "remove"; readonly storageId: StorageId }
   | { readonly kind: "set"; readonly change: Partial<LiveSettings> }
+  /** What only these members held is given up for ever; then they are forgotten. */
+  | { readonly kind: "recover"; readonly storageIds: readonly StorageId[] }
 
 /** Why an order is not taken. */
-export type OrderRefusal = "no_such_member" | "factor_would_fall" | "loss_not_accepted"
+export type OrderRefusal =
+  "no_such_member" | "factor_would_fall" | "loss_not_accepted" | "not_down" | "too_many_losses"
 
 /** @returns whether the view is as ordered, or on a way there that needs the order no more */
 export function isFulfilled(view: View, order: Order): boolean {
@@ -27,6 +31,9 @@ export function isFulfilled(view: View, order: Order): boolean {
     const keys = Object.keys(order.change) as (keyof LiveSettings)[]
     return keys.every((key) => view.settings[key] === order.change[key])
   }
+  // Who came back meanwhile need not be given up.
+  if (order.kind === "recover")
+    return order.storageIds.every((lost) => memberOf(view, lost)?.standing !== "down")
   const member = memberOf(view, order.storageId)
   return member === undefined || member.standing === "leaving"
 }
@@ -34,6 +41,7 @@ export function isFulfilled(view: View, order: Order): boolean {
 /** @param isForced whether the factor may fall. @returns why the order is refused, or undefined */
 export function refusalOf(view: View, order: Order, isForced: boolean): OrderRefusal | undefined {
   if (order.kind === "set") return undefined
+  if (order.kind === "recover") return recoveryRefusal(view, order.storageIds)
   const member = memberOf(view, order.storageId)
   if (member === undefined) return "no_such_member"
   const isDown = (storageId: StorageId) => memberOf(view, storageId)?.standing === "down"
@@ -82,6 +90,10 @@ export function planOrders(planning: Planning): void {
           .map(([key, value]) => `${key} ${value}`)
           .join(", ")}`,
       )
+      continue
+    }
+    if (order.kind === "recover") {
+      planRecovery(planning, order.storageIds)
       continue
     }
     const member = draft.member(order.storageId)

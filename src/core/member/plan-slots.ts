@@ -67,6 +67,8 @@ function planWant(planning: Planning, asker: StorageId, boot: number, want: Want
       if (primaryOf(present) === asker || without(inSync, asker).length === 0) return
       draft.setSlot(named.slot, without(inSync, asker), without(learners, asker))
       return
+    case "offer": // Only for an operator (`recover.ts`).
+      return
     case "addLearner": {
       const target = draft.member(want.storageId)
       if (!isPrimary || target?.standing !== "up") return

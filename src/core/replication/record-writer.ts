@@ -112,6 +112,29 @@ export class RecordWriter {
     return new Prepared(slot, sequence, sink.bytes, at, position, undefined, 0, undefined, 0, 0, Infinity)
   }
 
+  /** An entry that changes nothing and begins a slot's history anew (`forsaken.ts`). */
+  beginning(slot: SlotLog): Prepared {
+    const uncommitted = slot.uncommittedNext()
+    const sequence = slot.nextSequence()
+    const { slotEpoch, clockMs } = slot
+    const at = this.reserve({ ...plain, slot: slot.slot, slotEpoch, sequence, clockMs, uncommitted })
+    const { bytes, position } = this.sink
+    return new Prepared(
+      slot,
+      sequence,
+      bytes,
+      at,
+      position,
+      undefined,
+      undefined,
+      0,
+      undefined,
+      0,
+      0,
+      Infinity,
+    )
+  }
+
   /** A record of another node's log, verbatim but for what is this log's own. */
   copy(slot: SlotLog, row: ClientRow | undefined, record: RecordView, uncommitted: number): Prepared {
     const { sink } = this

@@ -62,6 +62,7 @@ const noView: View = Object.freeze({
     repairGraceMs: 0,
   }),
   slots: Object.freeze([]),
+  losses: Object.freeze([]),
 })
 
 export class Replication {
@@ -251,8 +252,8 @@ export class Replication {
     const { kind } = record
     if (kind < recordKind.install) return
     const slot = this.slot(record.slot)
-    // Of a snapshot that was given up since.
-    if (note.position < slot.resetPosition) return
+    // Of a snapshot that was given up since, or of none: the slot begins anew, and did so at once.
+    if (note.position < slot.resetPosition || slot.installing === undefined) return
     this.applyNote(record, slot, note.position, now)
   }
 

@@ -8,12 +8,14 @@
  * - A new primary takes over: it serves nothing before its tail is committed. Who was primary in its last view of this very
  *   process goes on serving: nobody can have committed anything without it, because it was in sync throughout.
  * - A learner's certificate was for the epoch before and is void.
+ * - What an operator gave up begins anew (`forsaken.ts`).
  *
  * A node that the view gives no place keeps its copy as long as the slot lacks a replica: then it may catch up from where
  * it stands. Once the slot is whole the copy is discarded, and not before: the view without this node is decided.
  */
 import type { Now } from "../lib/clock.ts"
 import { memberOf, type SlotAssignment, type StorageId, type View, type ViewMember } from "../view/view.ts"
+import { beginAnew, isForsaken } from "./forsaken.ts"
 import { Follower } from "./follower.ts"
 import type { Replication } from "./replication.ts"
 import type { Role, SlotLog } from "./slot-log.ts"
@@ -33,6 +35,7 @@ export function adoptView(replication: Replication, view: View, now: Now): void 
   const isAnew = view.members !== previous.members || view.settings !== previous.settings
   const changed: SlotLog[] = []
   const doubtful: SlotLog[] = []
+  const forsaken: SlotLog[] = []
   replication.servingCount = 0
   for (const slot of replication.slots) {
     const assignment = view.slots[slot.slot] as SlotAssignment
@@ -44,11 +47,16 @@ export function adoptView(replication: Replication, view: View, now: Now): void 
       assign(replication, slot, assignment, roleIn(assignment, self.storageId, isNamed))
       if (wasPrimary && slot.role !== "primary") doubtful.push(slot)
       changed.push(slot)
+      if (isForsaken(slot, view, previous)) {
+        if (slot.role === "primary") beginAnew(replication, slot)
+        else if (slot.sequence > 0 || slot.installing !== undefined) forsaken.push(slot)
+      }
     }
     if (wasLearner && slot.role === "learner") stateAnew(replication, slot)
     if (slot.serving) replication.servingCount++
   }
   for (const slot of doubtful) doubt(replication, slot, now)
+  for (const slot of forsaken) replication.discard(slot)
   for (const slot of changed) replication.advance(slot, now)
   discardUnneeded(replication, changed)
 }

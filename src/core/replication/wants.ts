@@ -8,7 +8,7 @@
 import { progressMs, wantsPerHeartbeatMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Want } from "../member/event.ts"
-import type { StorageId } from "../view/view.ts"
+import type { SlotAssignment, StorageId } from "../view/view.ts"
 import { tickCompare } from "./compare.ts"
 import { wantOfDamaged } from "./damage.ts"
 import type { Follower } from "./follower.ts"
@@ -58,6 +58,7 @@ export function wantsOf(replication: Replication): Want[] {
         wants.push({ kind: "promote", certificate: { epoch, slot, primary, boot, learner: storageId } })
     }
   }
+  offer(replication, wants)
   return wants
 }
 
@@ -75,11 +76,26 @@ function slotOf(want: Want): number {
   return want.kind === "release" ? want.release.slot : want.slot
 }
 
-/** The node that gains or loses a place. */
-function concernedBy(want: Want): StorageId {
+/** The node that gains or loses a place; of an offer, what is offered. */
+function concernedBy(want: Want): string {
+  if (want.kind === "offer") return `${want.lastEpoch} ${want.sequence}`
   if (want.kind === "promote") return want.certificate.learner
   if (want.kind === "release") return want.target
   return want.kind === "giveUp" ? "" : want.storageId
+}
+
+/** Of slots that nobody who is up has in sync: the first ones, and so the same ones as everybody else. */
+function offer({ view, slots }: Replication, wants: Want[]): void {
+  const down = new Set<StorageId>()
+  for (const { storageId, standing } of view.members) if (standing === "down") down.add(storageId)
+  if (down.size === 0) return
+  const { epoch } = view
+  for (const { slot, sequence, epochs } of slots) {
+    if (wants.length >= wantsPerHeartbeatMax) return
+    const { inSync } = view.slots[slot] as SlotAssignment
+    if (!inSync.every((storageId) => down.has(storageId))) continue
+    wants.push({ kind: "offer", epoch, slot, lastEpoch: epochs.last, sequence: Math.max(0, sequence) })
+  }
 }
 
 function isGivenUp(follower: Follower): boolean {

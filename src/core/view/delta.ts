@@ -13,6 +13,7 @@ import {
   type View,
   type ViewMember,
 } from "./view.ts"
+import { type Loss, newLoss, sameLosses } from "./loss.ts"
 
 export interface ViewDelta {
   /** The epoch that this leads to. */
@@ -25,6 +26,8 @@ export interface ViewDelta {
   readonly voters: readonly StorageId[] | undefined
   readonly settings: Settings | undefined
   readonly slots: readonly { readonly slot: number; readonly assignment: SlotAssignment }[]
+  /** What is given up in this step. */
+  readonly loss: Loss | undefined
 }
 
 /** @returns what leads from `view` to `next`, whose epoch is one higher */
@@ -48,6 +51,7 @@ export function deltaBetween(view: View, next: View): ViewDelta {
     voters: sameList(view.voters, next.voters) ? undefined : next.voters,
     settings: sameSettings(view.settings, next.settings) ? undefined : next.settings,
     slots,
+    loss: newLoss(view, next),
   }
 }
 
@@ -83,6 +87,7 @@ function successor(view: View, delta: ViewDelta): View {
     voters: delta.voters ?? view.voters,
     settings: delta.settings ?? view.settings,
     slots,
+    losses: delta.loss === undefined ? view.losses : [...view.losses, delta.loss],
   })
 }
 
@@ -115,6 +120,7 @@ export function sameView(a: View, b: View): boolean {
     sameList(a.voters, b.voters) &&
     sameSettings(a.settings, b.settings) &&
     a.slots.length === b.slots.length &&
-    a.slots.every((assignment, slot) => sameAssignment(assignment, b.slots[slot] as SlotAssignment))
+    a.slots.every((assignment, slot) => sameAssignment(assignment, b.slots[slot] as SlotAssignment)) &&
+    sameLosses(a.losses, b.losses)
   )
 }

@@ -4,6 +4,7 @@
  */
 import { assert } from "../lib/assert.ts"
 import { sameList } from "./delta.ts"
+import type { Loss } from "./loss.ts"
 import {
   compareNodeIds,
   freezeView,
@@ -21,6 +22,8 @@ export class Draft {
   private readonly slots = new Map<number, { inSync: readonly StorageId[]; learners: readonly StorageId[] }>()
   private voters: readonly StorageId[]
   private settings: Settings
+  private readonly lost = new Map<StorageId, ViewMember>()
+  private readonly lostSlots = new Set<number>()
   private changed = false
   private membersChanged = false
 
@@ -87,6 +90,13 @@ export class Draft {
     this.changed = true
   }
 
+  /** The slot begins anew with one member: what only these held is given up. */
+  giveUpSlot(slot: number, lost: readonly ViewMember[], heir: StorageId): void {
+    this.setSlot(slot, [heir], [])
+    this.lostSlots.add(slot)
+    for (const member of lost) this.lost.set(member.storageId, member)
+  }
+
   /** @returns the slots changed in this draft and those given, in ascending order */
   changedSlots(others: readonly number[]): readonly number[] {
     if (this.slots.size === 0) return others
@@ -118,6 +128,16 @@ export class Draft {
       voters: this.voters,
       settings: this.settings,
       slots,
+      losses: this.lostSlots.size === 0 ? this.view.losses : [...this.view.losses, this.loss(epoch)],
+    })
+  }
+
+  private loss(epoch: number): Loss {
+    const lost = [...this.lost.values()].sort((a, b) => compareNodeIds(a.nodeId, b.nodeId))
+    return Object.freeze({
+      epoch,
+      lost: Object.freeze(lost.map(({ storageId, address }) => Object.freeze({ storageId, address }))),
+      slots: Object.freeze([...this.lostSlots].sort((a, b) => a - b)),
     })
   }
 

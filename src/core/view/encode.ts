@@ -13,13 +13,16 @@
  * varint members, each: text nodeId, storageId, address, zone; varint boot, standing (0 up, 1 down, 2 leaving); float64 weight
  * varint voters, each: varint member
  * varint slots, each: varint slotEpoch, inSync, learners, then so many varint members
+ * only where something was given up: varint losses, each: varint epoch; varint members, each: text storageId, address;
+ *   varint slots, each: varint slot
  * ```
  *
  * Numbers are LEB128 varints (below 2^53), texts a varint length and UTF-8. Decoding takes nothing on trust: it
  * answers with what is wrong instead of a view.
  */
 import { assert } from "../lib/assert.ts"
-import { membersMax, viewTextBytesMax } from "../lib/limits.ts"
+import { lossesMax, membersMax, viewTextBytesMax } from "../lib/limits.ts"
+import type { Loss } from "./loss.ts"
 import {
   freezeView,
   type Settings,
@@ -69,7 +72,23 @@ export function encodeView(view: View): Uint8Array {
     for (const storageId of inSync) sink.varint(place(storageId))
     for (const storageId of learners) sink.varint(place(storageId))
   }
+  if (view.losses.length > 0) writeLosses(sink, view.losses)
   return sink.finish()
+}
+
+/** Who was given up is no member any more: by name. */
+function writeLosses(sink: Sink, losses: readonly Loss[]): void {
+  sink.varint(losses.length)
+  for (const { epoch, lost, slots } of losses) {
+    sink.varint(epoch)
+    sink.varint(lost.length)
+    for (const { storageId, address } of lost) {
+      sink.text(storageId)
+      sink.text(address)
+    }
+    sink.varint(slots.length)
+    for (const slot of slots) sink.varint(slot)
+  }
 }
 
 /** @returns the view, or in one sentence why these bytes are none */
@@ -109,8 +128,22 @@ function readView(source: Source): View {
     if (inSyncCount === 0) throw new Malformed("a slot without a replica")
     slots.push(Object.freeze({ inSync: list(inSyncCount), learners: list(learnerCount), slotEpoch }))
   }
+  const losses = source.isAtEnd ? [] : readLosses(source, slotCount)
   if (!source.isAtEnd) throw new Malformed("bytes behind the end")
-  return freezeView({ clusterId, epoch, members, voters, settings, slots })
+  return freezeView({ clusterId, epoch, members, voters, settings, slots, losses })
+}
+
+function readLosses(source: Source, slotCount: number): Loss[] {
+  const count = source.count(lossesMax)
+  if (count === 0) throw new Malformed("losses that are none")
+  return Array.from({ length: count }, () => {
+    const epoch = source.varint()
+    const lost = Array.from({ length: source.count(membersMax) }, () =>
+      Object.freeze({ storageId: source.text(), address: source.text() }),
+    )
+    const slots = Array.from({ length: source.count(slotCount) }, () => source.varint())
+    return Object.freeze({ epoch, lost: Object.freeze(lost), slots: Object.freeze(slots) })
+  })
 }
 
 function readSettings(source: Source): Settings {

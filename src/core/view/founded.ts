@@ -30,6 +30,7 @@ export function viewZero(record: FoundingRecord): View {
     voters: record.founders.map((founder) => founder.storageId),
     settings: record.settings,
     slots: [],
+    losses: [],
   })
 }
 
@@ -53,6 +54,7 @@ function makeFoundedView(zero: View): View {
     voters: zero.voters.slice(0, votersFor(zero.members.length)),
     settings: zero.settings,
     slots: firstSlots(zero),
+    losses: [],
   })
 }
 

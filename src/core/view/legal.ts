@@ -5,7 +5,8 @@
  * *safe*:
  *
  * - The new primary was in sync, so it holds all that was acknowledged. It follows that the last in-sync replica is
- *   never dropped: one of the old ones is in the new list.
+ *   never dropped: one of the old ones is in the new list. The one exception is named in the view itself, for ever: a slot
+ *   whose in-sync replicas are all down and were given up by an operator (`loss.ts`).
  * - Nobody else becomes in sync but a learner that the slot's primary certified in the epoch of the old view. A certificate
  *   of any other epoch may predate writes that were acknowledged without the learner.
  * - A slot epoch rises to the new epoch exactly where `inSync` or the boot of its primary changed: it fences whoever acted
@@ -20,6 +21,7 @@ import { votersMax } from "../lib/limits.ts"
 import { sameList } from "./delta.ts"
 import type { Evidence } from "./evidence.ts"
 import { illegalFounding } from "./founded.ts"
+import { illegalLosses, illegalLostSlot, newLoss } from "./loss.ts"
 import { memberOf, primaryOf, type SlotAssignment, type StorageId, type View } from "./view.ts"
 
 /**
@@ -34,7 +36,12 @@ export function illegalSuccessor(view: View, next: View, evidence: Evidence): st
   if (next.clusterId !== view.clusterId) return "another cluster id"
   if (next.slots.length !== view.slots.length) return "another number of slots"
   if (next.settings.slotCount !== view.settings.slotCount) return "another slot count in the settings"
-  return illegalMembers(view, next) ?? illegalVoters(view, next) ?? illegalSlots(view, next, evidence)
+  return (
+    illegalMembers(view, next) ??
+    illegalVoters(view, next) ??
+    illegalLosses(view, next) ??
+    illegalSlots(view, next, evidence)
+  )
 }
 
 function illegalMembers(view: View, next: View): string | undefined {
@@ -73,12 +80,18 @@ function illegalSlots(view: View, next: View, evidence: Evidence): string | unde
     const before = memberOf(view, member.storageId)
     if (before !== undefined && before.boot !== member.boot) booted.add(member.storageId)
   }
+  const loss = newLoss(view, next)
+  const given = new Set(loss?.slots)
   for (let slot = 0; slot < next.slots.length; slot++) {
     const before = view.slots[slot] as SlotAssignment
     const after = next.slots[slot] as SlotAssignment
+    if (loss !== undefined && given.has(slot)) {
+      const wrong = illegalLostSlot(loss, before, after)
+      if (wrong !== undefined) return `slot ${slot}: ${wrong}`
+    }
     // The usual case, shared by reference: nothing to ask.
     if (before === after && !removed && booted.size === 0) continue
-    const wrong = illegalSlot(view, next, slot, before, after, booted, evidence)
+    const wrong = illegalSlot(view, next, slot, before, after, booted, evidence, given.has(slot))
     if (wrong !== undefined) return `slot ${slot}: ${wrong}`
   }
   return undefined
@@ -92,10 +105,11 @@ function illegalSlot(
   after: SlotAssignment,
   booted: ReadonlySet<StorageId>,
   evidence: Evidence,
+  isGivenUp: boolean,
 ): string | undefined {
   const primary = after.inSync[0]
   if (primary === undefined) return "nobody is in sync"
-  if (!before.inSync.includes(primary)) return `the new primary ${primary} was not in sync`
+  if (!isGivenUp && !before.inSync.includes(primary)) return `the new primary ${primary} was not in sync`
   const seen = new Set<StorageId>()
   for (const storageId of [...after.inSync, ...after.learners]) {
     if (seen.has(storageId)) return `${storageId} has two places`
@@ -103,7 +117,7 @@ function illegalSlot(
     if (memberOf(next, storageId) === undefined) return `${storageId} is no member`
   }
   for (const storageId of after.inSync) {
-    if (before.inSync.includes(storageId)) continue
+    if (isGivenUp || before.inSync.includes(storageId)) continue
     if (!isCertified(view, slot, before, storageId, evidence)) return `${storageId} is not certified`
   }
   const changed = !sameList(before.inSync, after.inSync) || booted.has(primary)

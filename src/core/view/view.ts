@@ -12,6 +12,7 @@
  * that equal views have one form.
  */
 import { assert } from "../lib/assert.ts"
+import type { Loss } from "./loss.ts"
 
 /** Random UUID written with the data directory. */
 export type StorageId = string
@@ -66,6 +67,8 @@ export interface View {
   readonly voters: readonly StorageId[]
   readonly settings: Settings
   readonly slots: readonly SlotAssignment[]
+  /** What was given up for ever, oldest first (`loss.ts`); nothing, as a rule. */
+  readonly losses: readonly Loss[]
 }
 
 /** @returns the member that this storage is, or undefined */

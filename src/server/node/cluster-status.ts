@@ -100,6 +100,8 @@ class Look {
   private copying = 0
   private short = 0
   private unserved = 0
+  /** Who is down and must come back: nobody else has all of some slot. */
+  private readonly orphans = new Set<StorageId>()
 
   constructor(sources: ClusterSources, view: View) {
     this.sources = sources
@@ -174,6 +176,8 @@ class Look {
       this.copying += learners.length
       if (copies < wanted) this.short++
       if (!live.has(inSync[0] as StorageId)) this.unserved++
+      if (inSync.every((storageId) => memberOf(view, storageId)?.standing === "down"))
+        for (const storageId of inSync) this.orphans.add(storageId)
     }
     return Number.isFinite(least) ? least : 0
   }
@@ -201,6 +205,13 @@ class Look {
     }
     if (this.unserved > 0 && here.phase === "active")
       reasons.push(`${this.unserved} slots are served by nobody at present`)
+    if (this.orphans.size > 0) {
+      const nodes = [...this.orphans].map((storageId) => memberOf(view, storageId)?.address ?? storageId)
+      reasons.push(
+        `only nodes that are down have all that was acknowledged of some slots: waits for ${nodes.join(", ")} ` +
+          "(if it is gone for good: cluster_recover)",
+      )
+    }
     if (this.short > 0)
       reasons.push(
         `${this.short} slots have fewer copies than ${Math.min(view.settings.replicationFactor, live.size)}`,
@@ -220,6 +231,10 @@ class Look {
     if (count < replicationFactor) {
       const nodes = count === 1 ? "one node: one copy is" : `${count} nodes: ${count} copies are`
       reasons.push(`the replication factor is ${replicationFactor}, and the cluster has ${nodes} kept`)
+    }
+    for (const { epoch, lost, slots } of view.losses) {
+      const nodes = lost.map(({ address }) => address).join(", ")
+      reasons.push(`what only ${nodes} held of ${slots.length} slots was given up in view ${epoch}`)
     }
     if (sources.isOpenToAll)
       reasons.push("local.network.cluster_secret_file is not set: any machine of the network can join")

@@ -1,5 +1,5 @@
 /**
- * What an operator asks of a cluster: `cluster_plan`, and the orders `cluster_set`, `cluster_remove_node`. A node that votes
+ * What an operator asks of a cluster: `cluster_plan`, and the orders `cluster_set`, `cluster_remove_node`, `cluster_recover`. A node that votes
  * takes an order itself and answers when the view has it; any other one passes it on to a voter, as a client of that one.
  */
 import { connect } from "../../client/client.ts"
@@ -12,7 +12,7 @@ import { isFulfilled, type Order, type OrderRefusal, refusalOf } from "../../cor
 import { formatNodeId, type NodeId } from "../../core/ring/node-id.ts"
 import { memberOf, type StorageId, type View, type ViewMember } from "../../core/view/view.ts"
 import { code } from "../../wire/errors.ts"
-import type { LiveSetting } from "../../wire/status.ts"
+import type { ClusterRecovery, LiveSetting } from "../../wire/status.ts"
 import type { ValueMap } from "../../wire/writer.ts"
 import { clusterPlan } from "./cluster-plan.ts"
 import { settingOf } from "./live-settings.ts"
@@ -37,6 +37,8 @@ interface Waiting {
   readonly order: Order
   readonly answer: OrderAnswer
   readonly untilMs: number
+  /** Losses that the view told of already. */
+  readonly lossesBefore: number
 }
 
 export class ClusterOrders {
@@ -59,11 +61,12 @@ export class ClusterOrders {
     if (typeof order === "string") return answer.error(code.invalid_argument, order)
     const refusal = refusalOf(view, order, request.quantity === 1)
     if (refusal !== undefined) return answer.error(codeOf(refusal), messageOf(refusal, text))
-    if (isFulfilled(view, order)) return answer.done()
+    if (isFulfilled(view, order)) return fulfilled(view, order, view.losses.length, answer)
     if (this.waiting.length + this.relayed >= nodeOrdersMax) return answer.error(code.overloaded)
     const forMs = Math.min(request.timeLeftMs, orderMs)
     if (!view.voters.includes(this.target.storageId)) return this.relay(view, request, text, forMs, answer)
-    this.waiting.push({ order, answer, untilMs: this.target.now().monotonicMs + forMs })
+    const untilMs = this.target.now().monotonicMs + forMs
+    this.waiting.push({ order, answer, untilMs, lossesBefore: view.losses.length })
     this.target.order(order, forMs)
     this.tick()
   }
@@ -75,7 +78,8 @@ export class ClusterOrders {
     const nowMs = this.target.now().monotonicMs
     const still: Waiting[] = []
     for (const waiting of this.waiting) {
-      if (view !== undefined && isFulfilled(view, waiting.order)) waiting.answer.done()
+      if (view !== undefined && isFulfilled(view, waiting.order))
+        fulfilled(view, waiting.order, waiting.lossesBefore, waiting.answer)
       else if (nowMs < waiting.untilMs) still.push(waiting)
       else waiting.answer.error(code.timeout)
     }
@@ -97,16 +101,19 @@ export class ClusterOrders {
     const { opcode, quantity } = request
     const value = textOf(request, request.contentStart, request.contentEnd)
     this.relayed++
-    const asked = async () => {
+    const asked = async (): Promise<ValueMap | undefined> => {
       const { softwareVersion } = this
       await using voter = await connect({ daemons, timeoutMs: forMs, learnAddresses: false, softwareVersion })
       if (opcode === operation.cluster_set) await voter.clusterSet(text as LiveSetting, value)
+      else if (opcode === operation.cluster_recover) return await voter.clusterRecover(text.split(","))
       else await voter.clusterRemoveNode(text, { force: quantity === 1 })
+      return undefined
     }
     asked().then(
-      () => {
+      (document) => {
         this.relayed--
-        answer.done()
+        if (document === undefined) answer.done()
+        else answer.document(document)
       },
       (error: unknown) => {
         this.relayed--
@@ -126,8 +133,31 @@ function orderOf(view: View, request: Request, text: string): Order | string {
     const change = settingOf(text, value, view.settings.leaseMs)
     return typeof change === "string" ? change : { kind: "set", change }
   }
+  if (request.opcode === operation.cluster_recover) {
+    const storageIds = new Set<StorageId>()
+    for (const name of text.split(",")) {
+      const member = memberNamed(view, name)
+      if (member === undefined) return unknownMember(name)
+      storageIds.add(member.storageId)
+    }
+    return { kind: "recover", storageIds: [...storageIds] }
+  }
   const member = memberNamed(view, text)
   return member === undefined ? unknownMember(text) : { kind: "remove", storageId: member.storageId }
+}
+
+function fulfilled(view: View, order: Order, lossesBefore: number, answer: OrderAnswer): void {
+  if (order.kind === "recover") answer.document(recoveryOf(view, lossesBefore))
+  else answer.done()
+}
+
+function recoveryOf(view: View, lossesBefore: number): ClusterRecovery {
+  const losses = view.losses.slice(lossesBefore)
+  return {
+    nodes: [...new Set(losses.flatMap(({ lost }) => lost.map(({ address }) => address)))],
+    slots: losses.reduce((count, { slots }) => count + slots.length, 0),
+    epoch: view.epoch,
+  }
 }
 
 /** @param name a node id as it is printed, or an address */
@@ -142,13 +172,18 @@ function unknownMember(name: string): string {
 }
 
 function codeOf(refusal: OrderRefusal): number {
-  return refusal === "no_such_member" ? code.invalid_argument : code[refusal]
+  if (refusal === "no_such_member" || refusal === "not_down") return code.invalid_argument
+  return refusal === "too_many_losses" ? code.overloaded : code[refusal]
 }
 
 /** Undefined: the catalogue's says enough. */
 function messageOf(refusal: OrderRefusal, name: string): string | undefined {
   if (refusal === "no_such_member") return unknownMember(name)
   if (refusal === "factor_would_fall") return undefined
+  if (refusal === "not_down")
+    return `Nothing is given up: not all of ${name} are down. Only what members hold that are down can be.`
+  if (refusal === "too_many_losses")
+    return "So much was given up in this cluster that it can remember no more of it."
   return `Entries would be lost: ${name} is down and holds the only copy of some.`
 }
 

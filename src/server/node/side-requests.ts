@@ -75,10 +75,8 @@ export class SideRequests {
       case operation.cluster_plan:
       case operation.cluster_set:
       case operation.cluster_remove_node:
-        return this.orders.handle(request, this.answerTo(request, session))
       case operation.cluster_recover:
-        // To be decided by the voters like everything else, with the loss as evidence: until then nobody may lose anything.
-        return this.refuse(request, session, code.operation_disabled)
+        return this.orders.handle(request, this.answerTo(request, session))
       default:
         this.refuse(request, session, code.unknown_operation)
     }

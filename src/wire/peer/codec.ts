@@ -121,6 +121,31 @@ export function struct<T extends object>(fields: Fields<T>): Codec<T> {
   }
 }
 
+/** A struct with one field more, which is not there where it is undefined: how a shape grows without a new version. */
+export function extended<T extends object, K extends keyof T>(
+  fields: Fields<Omit<T, K>>,
+  key: K,
+  codec: Codec<NonNullable<T[K]>>,
+): Codec<T> {
+  const entries = Object.entries(fields) as [string, Codec<unknown>][]
+  return {
+    write: (writer, value) => {
+      const more = value[key]
+      writer.arrayHeader(entries.length + (more === undefined ? 0 : 1))
+      writeFields(writer, entries, value)
+      if (more !== undefined) codec.write(writer, more as NonNullable<T[K]>)
+    },
+    read: (reader) => {
+      const more = reader.readArrayHeader() - entries.length
+      if (more !== 0 && more !== 1) reader.failed = true
+      const found: Record<string, unknown> = {}
+      for (const [name, field] of entries) found[name] = field.read(reader)
+      found[key as string] = more === 1 ? codec.read(reader) : undefined
+      return Object.freeze(found) as T
+    },
+  }
+}
+
 /** The kinds of a union: each with its number, which is never used for another, and its fields besides `kind`. */
 type Kinds<T extends { readonly kind: string }> = {
   readonly [K in T["kind"]]: readonly [number: number, fields: Fields<Omit<Extract<T, { kind: K }>, "kind">>]

@@ -4,10 +4,11 @@
  */
 import { membersMax, slotsMax, votersMax } from "../../core/lib/limits.ts"
 import type { ViewDelta } from "../../core/view/delta.ts"
+import type { Loss } from "../../core/view/loss.ts"
 import type { SlotAssignment } from "../../core/view/view.ts"
 import type { MessageReader } from "../reader.ts"
 import type { Writer } from "../writer.ts"
-import { type Codec, list, optional, struct } from "./codec.ts"
+import { type Codec, extended, list, optional, struct } from "./codec.ts"
 import { count, member, name, settings, slotNumber } from "./fields.ts"
 
 type SlotChanges = ViewDelta["slots"]
@@ -21,15 +22,23 @@ const slotChanges: Codec<SlotChanges> = {
   read: (reader) => Object.freeze(readSlots(reader)),
 }
 
-export const delta: Codec<ViewDelta> = struct<ViewDelta>({
-  epoch: count,
-  clusterId: optional(name),
-  members: list(member, membersMax),
-  removed: list(name, membersMax),
-  voters: optional(list(name, votersMax)),
-  settings: optional(settings),
-  slots: slotChanges,
-})
+export const delta: Codec<ViewDelta> = extended<ViewDelta, "loss">(
+  {
+    epoch: count,
+    clusterId: optional(name),
+    members: list(member, membersMax),
+    removed: list(name, membersMax),
+    voters: optional(list(name, votersMax)),
+    settings: optional(settings),
+    slots: slotChanges,
+  },
+  "loss",
+  struct<Loss>({
+    epoch: count,
+    lost: list(struct<Loss["lost"][number]>({ storageId: name, address: name }), membersMax),
+    slots: list(slotNumber, slotsMax),
+  }),
+)
 
 function writeSlots(writer: Writer, changes: SlotChanges): void {
   const found = new Map<string, number>()

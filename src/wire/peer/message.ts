@@ -25,6 +25,7 @@ const want: Codec<Want> = union<Want>({
   release: [3, { release, target: name }],
   giveUp: [4, { epoch: count, slot: slotNumber }],
   addLearner: [5, { epoch: count, slot: slotNumber, storageId: name }],
+  offer: [6, { epoch: count, slot: slotNumber, lastEpoch: count, sequence: count }],
 })
 
 const hello: Codec<Hello> = struct<Hello>({

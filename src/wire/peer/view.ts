@@ -25,6 +25,7 @@ const nobody: View = Object.freeze({
     repairGraceMs: 0,
   },
   slots: [],
+  losses: [],
 })
 
 /** As one byte string. */

@@ -67,6 +67,13 @@ const delta = record<ViewDelta>({
   voters: maybe(fc.array(name, { maxLength: 5 })),
   settings: maybe(settings),
   slots,
+  loss: maybe(
+    record({
+      epoch: whole,
+      lost: fc.array(record({ storageId: name, address: name }), { maxLength: 3 }),
+      slots: fc.array(slot, { maxLength: 6 }),
+    }),
+  ),
 })
 
 const ballot = record({ round: whole, storageId: name, boot: whole })
@@ -102,6 +109,13 @@ const want: fc.Arbitrary<Want> = fc.oneof(
   record<Want>({ kind: fc.constant("release" as const), release, target: name } as never),
   record<Want>({ kind: fc.constant("giveUp" as const), epoch: whole, slot } as never),
   record<Want>({ kind: fc.constant("addLearner" as const), epoch: whole, slot, storageId: name } as never),
+  record<Want>({
+    kind: fc.constant("offer" as const),
+    epoch: whole,
+    slot,
+    lastEpoch: whole,
+    sequence: whole,
+  } as never),
 )
 
 /** The fields of every kind of body: the type says that none is left out. */

@@ -43,7 +43,15 @@ class Nodes {
       learners: [],
       slotEpoch: 1,
     }))
-    return { clusterId: "c", epoch, members, voters: ["s0"], settings: {} as View["settings"], slots }
+    return {
+      clusterId: "c",
+      epoch,
+      members,
+      voters: ["s0"],
+      settings: {} as View["settings"],
+      slots,
+      losses: [],
+    }
   }
 
   node(storageId: string): ListingNode {

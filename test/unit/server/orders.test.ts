@@ -45,7 +45,7 @@ function viewOf(change: Partial<View> = {}, addresses = ["a:1", "b:1", "c:1"]): 
     suspectMs: 1500,
     repairGraceMs: 30_000,
   }
-  return { clusterId: "c", epoch: 7, members, voters: names, settings, slots, ...change }
+  return { clusterId: "c", epoch: 7, members, voters: names, settings, slots, losses: [], ...change }
 }
 
 function withDown(view: View, storageId: string): View {

@@ -69,6 +69,7 @@ describe("a delta", () => {
       voters: undefined,
       settings: undefined,
       slots: [],
+      loss: undefined,
     })
     expect(applyDelta(view, delta).slots).toBe(view.slots)
   })

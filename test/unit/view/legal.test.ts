@@ -76,6 +76,63 @@ describe("an illegal successor", () => {
   })
 })
 
+describe("a slot that is given up", () => {
+  const down = ["s0", "s1"]
+  const dead = freezeView({
+    ...view,
+    members: view.members.map((m) =>
+      Object.freeze({ ...m, standing: down.includes(m.storageId) ? ("down" as const) : m.standing }),
+    ),
+  })
+  const lost = dead.members.filter((m) => down.includes(m.storageId))
+  const given = (change: (draft: Draft) => void): View => {
+    const draft = new Draft(dead)
+    change(draft)
+    return draft.finish()
+  }
+  const right = given((draft) => draft.giveUpSlot(0, lost, "s2"))
+  const loss = right.losses[0] as View["losses"][0]
+  const spoilt = (changes: Partial<typeof loss>): View =>
+    freezeView({ ...right, losses: [{ ...loss, ...changes }] })
+
+  it("goes to another, and the view says so", () => {
+    expect(illegalSuccessor(dead, right, noEvidence)).toBeUndefined()
+    expect(right.losses).toEqual([
+      { epoch: 8, lost: lost.map(({ storageId, address }) => ({ storageId, address })), slots: [0] },
+    ])
+    expect(right.slots[0]).toEqual({ inSync: ["s2"], learners: [], slotEpoch: 8 })
+    expect(demotedBy(dead, right, noEvidence)).toEqual(["s0"])
+    const later = new Draft(right).finish()
+    expect(later.losses).toBe(right.losses)
+    expect(illegalSuccessor(right, later, noEvidence)).toBeUndefined()
+  })
+
+  const illegal: [string, View, RegExp, View?][] = [
+    ["says nothing of it", freezeView({ ...right, losses: [] }), /not in sync/],
+    ["gives up who is up", right, /not down/, view],
+    ["gives up less than all that were in sync", spoilt({ lost: loss.lost.slice(0, 1) }), /is in sync/],
+    ["gives up a stranger", spoilt({ lost: [...loss.lost, { storageId: "s9", address: "x" }] }), /not down/],
+    [
+      "names it by another address",
+      spoilt({ lost: loss.lost.map((l) => ({ ...l, address: "x" })) }),
+      /address/,
+    ],
+    ["names no slot", spoilt({ slots: [] }), /of nothing/],
+    ["names a slot that is none", spoilt({ slots: [0, 1] }), /no slot/],
+    ["names another epoch", spoilt({ epoch: 7 }), /another epoch/],
+    ["names it twice", freezeView({ ...right, losses: [loss, loss] }), /two losses/],
+    ["gives it to one who is lost", given((draft) => draft.giveUpSlot(0, lost, "s1")), /which is lost/],
+  ]
+  it.each(illegal)("is no legal successor if it %s", (_, next, reason, before = dead) => {
+    expect(illegalSuccessor(before, next, noEvidence)).toMatch(reason)
+  })
+
+  it("is never forgotten", () => {
+    const later = freezeView({ ...new Draft(right).finish(), losses: [] })
+    expect(illegalSuccessor(right, later, noEvidence)).toMatch(/forgotten/)
+  })
+})
+
 describe("who is demoted", () => {
   it("is the primary that loses its place, unless it released it in this epoch and boot", () => {
     expect(demotedBy(view, swap, noEvidence)).toEqual(["s0"])

@@ -41,6 +41,11 @@ export function drawView(seed: number, memberCount: number, slotCount: number): 
         slotEpoch: prng.between(1, epoch),
       })
     }),
+    losses: Array.from({ length: seed % 5 === 0 ? 2 : 0 }, (_, i) => ({
+      epoch: 1 + i,
+      lost: [{ storageId: `gone${i}`, address: `10.0.1.${i}:2836` }],
+      slots: [0, slotCount - 1].slice(0, slotCount),
+    })),
   })
 }
 
