@@ -7,6 +7,7 @@ import { QdbError } from "../../src/client/error.ts"
 import type { ClusterRecovery, ClusterStatus } from "../../src/wire/status.ts"
 import { LocalCluster } from "../support/cluster.ts"
 import { qdbshPath } from "../support/executables.ts"
+import { requireAll } from "../support/peer.ts"
 
 const timeoutMs = 120_000
 const names = Array.from({ length: 300 }, (_, i) => `entry ${i}`)
@@ -94,7 +95,8 @@ describe("a node that held the only copies and is gone for good", () => {
     },
   )
 
-  it("is replaced by the newest older copy that there is", { timeout: timeoutMs }, async () => {
+  it("is replaced by the newest older copy that there is", { timeout: timeoutMs }, async (context) => {
+    requireAll(context, "two nodes die and one is given up, half a minute")
     await using cluster = await LocalCluster.start({ size: 3 })
     await cluster.until("stable")
     const client = await cluster.client()

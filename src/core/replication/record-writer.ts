@@ -119,20 +119,7 @@ export class RecordWriter {
     const { slotEpoch, clockMs } = slot
     const at = this.reserve({ ...plain, slot: slot.slot, slotEpoch, sequence, clockMs, uncommitted })
     const { bytes, position } = this.sink
-    return new Prepared(
-      slot,
-      sequence,
-      bytes,
-      at,
-      position,
-      undefined,
-      undefined,
-      0,
-      undefined,
-      0,
-      0,
-      Infinity,
-    )
+    return new Prepared(slot, sequence, bytes, at, position, undefined, 0, undefined, 0, 0, Infinity)
   }
 
   /** A record of another node's log, verbatim but for what is this log's own. */

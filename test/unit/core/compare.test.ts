@@ -36,7 +36,7 @@ function viewOf(epoch: number, slots: readonly SlotAssignment[]): View {
     suspectMs: 1_500,
     repairGraceMs: 1_000,
   }
-  return freezeView({ clusterId: "c", epoch, members, voters: [name(1)], settings, slots })
+  return freezeView({ clusterId: "c", epoch, members, voters: [name(1)], settings, slots, losses: [] })
 }
 
 /** Slot 0 has its primary on 1, slot 1 on 2; slot 2 is held by 1 alone. */

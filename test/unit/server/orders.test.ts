@@ -109,6 +109,8 @@ const remove =
   (node: string, force = 0) =>
   (writer: RequestWriter) =>
     writer.removeNodeRequest(1, 0, 10_000, encode(node), force)
+const recover = (nodes: string) => (writer: RequestWriter) =>
+  writer.aliasRequest(operation.cluster_recover, 1, 0, 10_000, encode(nodes))
 const plan =
   (added: number, removed = "") =>
   (writer: RequestWriter) =>
@@ -167,6 +169,24 @@ describe("an order", () => {
       'invalid_argument: No member has the node id or the address "x:1"; cluster_status lists them.',
     ])
     expect(r.given).toEqual([{ kind: "remove", storageId: "s2" }])
+  })
+
+  it("to give members up names them all, is refused unless all are down, and is answered with what was lost", () => {
+    const up = rig()
+    up.ask(recover("x:1"))
+    up.ask(recover("b:1"))
+    expect(up.told[0]).toMatch(/^invalid_argument: No member has .*"x:1"/)
+    expect(up.told[1]).toMatch(/^invalid_argument: Nothing is given up: not all of b:1 are down/)
+    const r = rig(withDown(viewOf(), "s2"))
+    r.ask(recover("b:1,c:1"))
+    expect(r.told[0]).toMatch(/not all of b:1,c:1 are down/)
+    r.ask(recover("b:1,b:1"))
+    expect([up.given, r.given]).toEqual([[], [{ kind: "recover", storageIds: ["s2"] }]])
+    const members = viewOf().members.filter((member) => member.storageId !== "s2")
+    const losses = [{ epoch: 8, lost: [{ storageId: "s2", address: "b:1" }], slots: [1, 4] }]
+    r.view = viewOf({ epoch: 9, members, losses })
+    r.orders.tick()
+    expect(r.told[1]).toEqual({ nodes: ["b:1"], slots: 2, epoch: 9 })
   })
 
   it("to remove a node names it by address or id, and respects the factor and the only copy", () => {
