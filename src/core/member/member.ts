@@ -15,6 +15,7 @@ import { assert, unreachable } from "../lib/assert.ts"
 import { cleanStopMs, heartbeatMs, listenMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { viewZero } from "../view/founded.ts"
+import { lossText } from "../view/loss.ts"
 import { isMajority, memberOf, primaryOf, type SlotAssignment, type View } from "../view/view.ts"
 import { enterActive, tickActive } from "./active.ts"
 import { resume } from "./agreement.ts"
@@ -339,13 +340,7 @@ export class Member {
       this.fail("this data directory is an old copy: the cluster has seen a later start of it")
       return
     }
-    for (const { lost, slots } of view.losses.slice(previous.losses.length)) {
-      const nodes = lost.map(({ address }) => address).join(", ")
-      this.log(
-        "warning",
-        `what only ${nodes} held of ${slots.length} slots is given up, as an operator ordered`,
-      )
-    }
+    for (const loss of view.losses.slice(previous.losses.length)) this.log("warning", lossText(loss))
     if (state.phase === "founding") enterActive(this, now)
     // Members that are the same list are the same; with a thousand, each view would else cost a walk along them.
     const sameMembers = view.members === previous.members

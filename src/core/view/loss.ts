@@ -78,6 +78,12 @@ export function sameLosses(a: readonly Loss[], b: readonly Loss[]): boolean {
   return a === b || (a.length === b.length && a.every((loss, i) => sameLoss(loss, b[i])))
 }
 
+/** For people. */
+export function lossText({ epoch, lost, slots }: Loss): string {
+  const nodes = lost.map(({ address }) => address).join(", ")
+  return `what only ${nodes} held of ${slots.length} slots was given up in view ${epoch}, as an operator ordered`
+}
+
 const none: ReadonlyMap<number, number> = new Map()
 const epochs = new WeakMap<readonly Loss[], ReadonlyMap<number, number>>()
 

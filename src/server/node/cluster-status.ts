@@ -10,6 +10,7 @@ import type { Member } from "../../core/member/member.ts"
 import { formatNodeId, type NodeId } from "../../core/ring/node-id.ts"
 import { predecessorOf, successorOf } from "../../core/ring/order.ts"
 import { progressOf } from "../../core/replication/progress.ts"
+import { lossText } from "../../core/view/loss.ts"
 import { memberOf, primaryOf, type StorageId, type View, type ViewMember } from "../../core/view/view.ts"
 import type {
   ClusterState,
@@ -232,10 +233,7 @@ class Look {
       const nodes = count === 1 ? "one node: one copy is" : `${count} nodes: ${count} copies are`
       reasons.push(`the replication factor is ${replicationFactor}, and the cluster has ${nodes} kept`)
     }
-    for (const { epoch, lost, slots } of view.losses) {
-      const nodes = lost.map(({ address }) => address).join(", ")
-      reasons.push(`what only ${nodes} held of ${slots.length} slots was given up in view ${epoch}`)
-    }
+    reasons.push(...view.losses.map(lossText))
     if (sources.isOpenToAll)
       reasons.push("local.network.cluster_secret_file is not set: any machine of the network can join")
   }
