@@ -19,7 +19,7 @@
 import { assert } from "../lib/assert.ts"
 import { votersMax } from "../lib/limits.ts"
 import { sameList } from "./delta.ts"
-import type { Evidence } from "./evidence.ts"
+import type { Certificate, Evidence, Release } from "./evidence.ts"
 import { illegalFounding } from "./founded.ts"
 import { illegalLosses, illegalLostSlot, newLoss } from "./loss.ts"
 import { memberOf, primaryOf, type SlotAssignment, type StorageId, type View } from "./view.ts"
@@ -82,6 +82,7 @@ function illegalSlots(view: View, next: View, evidence: Evidence): string | unde
   }
   const loss = newLoss(view, next)
   const given = new Set(loss?.slots)
+  const certificates = bySlot(evidence.certificates)
   for (let slot = 0; slot < next.slots.length; slot++) {
     const before = view.slots[slot] as SlotAssignment
     const after = next.slots[slot] as SlotAssignment
@@ -91,7 +92,8 @@ function illegalSlots(view: View, next: View, evidence: Evidence): string | unde
     }
     // The usual case, shared by reference: nothing to ask.
     if (before === after && !removed && booted.size === 0) continue
-    const wrong = illegalSlot(view, next, slot, before, after, booted, evidence, given.has(slot))
+    const proofs = certificates.get(slot) ?? []
+    const wrong = illegalSlot(view, next, slot, before, after, booted, proofs, given.has(slot))
     if (wrong !== undefined) return `slot ${slot}: ${wrong}`
   }
   return undefined
@@ -104,7 +106,7 @@ function illegalSlot(
   before: SlotAssignment,
   after: SlotAssignment,
   booted: ReadonlySet<StorageId>,
-  evidence: Evidence,
+  certificates: readonly Certificate[],
   isGivenUp: boolean,
 ): string | undefined {
   const primary = after.inSync[0]
@@ -118,7 +120,7 @@ function illegalSlot(
   }
   for (const storageId of after.inSync) {
     if (isGivenUp || before.inSync.includes(storageId)) continue
-    if (!isCertified(view, slot, before, storageId, evidence)) return `${storageId} is not certified`
+    if (!isCertified(view, slot, before, storageId, certificates)) return `${storageId} is not certified`
   }
   const changed = !sameList(before.inSync, after.inSync) || booted.has(primary)
   if (after.slotEpoch !== (changed ? next.epoch : before.slotEpoch)) return "the slot epoch is wrong"
@@ -131,12 +133,12 @@ function isCertified(
   slot: number,
   before: SlotAssignment,
   learner: StorageId,
-  evidence: Evidence,
+  certificates: readonly Certificate[],
 ): boolean {
   if (!before.learners.includes(learner)) return false
   const primary = primaryOf(before)
   const boot = memberOf(view, primary)?.boot
-  return evidence.certificates.some(
+  return certificates.some(
     (certificate) =>
       certificate.epoch === view.epoch &&
       certificate.slot === slot &&
@@ -155,20 +157,34 @@ export function demotedBy(view: View, next: View, evidence: Evidence): StorageId
   assert(next.epoch === view.epoch + 1, "a step is judged from the view before it")
   const demoted = new Set<StorageId>()
   if (view.epoch === 0) return []
+  const releases = bySlot(evidence.releases)
   for (let slot = 0; slot < view.slots.length; slot++) {
     const before = view.slots[slot] as SlotAssignment
     const after = next.slots[slot] as SlotAssignment
     if (before === after) continue
     const primary = primaryOf(before)
     if (primary === primaryOf(after) || demoted.has(primary)) continue
-    if (!isReleased(view, slot, primary, evidence)) demoted.add(primary)
+    if (!isReleased(view, slot, primary, releases.get(slot) ?? [])) demoted.add(primary)
   }
   return [...demoted]
 }
 
-function isReleased(view: View, slot: number, primary: StorageId, evidence: Evidence): boolean {
+/** A view moves a thousand slots, each with its evidence. */
+function bySlot<E extends { readonly slot: number }>(
+  evidence: readonly E[],
+): ReadonlyMap<number, readonly E[]> {
+  const lists = new Map<number, E[]>()
+  for (const each of evidence) {
+    const list = lists.get(each.slot)
+    if (list === undefined) lists.set(each.slot, [each])
+    else list.push(each)
+  }
+  return lists
+}
+
+function isReleased(view: View, slot: number, primary: StorageId, releases: readonly Release[]): boolean {
   const boot = memberOf(view, primary)?.boot
-  return evidence.releases.some(
+  return releases.some(
     (release) =>
       release.epoch === view.epoch &&
       release.slot === slot &&
