@@ -8,7 +8,7 @@
 import { recordHasAlias } from "../entry/record.ts"
 import type { Prepared } from "./prepared.ts"
 
-const bucketsMin = 1024
+const bucketsMin = 16
 
 export class PreparedChanges {
   private buckets = emptyBuckets(bucketsMin)
