@@ -20,6 +20,23 @@ export function freePort(): Promise<number> {
   })
 }
 
+/** @returns the first of so many ports in a row that were free a moment ago */
+export async function freePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = await freePort()
+    const rest = Array.from({ length: count - 1 }, (_, i) => isFree(first + 1 + i))
+    if ((await Promise.all(rest)).every((free) => free)) return first
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once("error", () => resolve(false))
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
+  })
+}
+
 /** @returns a new temporary directory and how to remove it */
 export function temporaryDirectory(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), "qdb-test-"))
