@@ -10,12 +10,10 @@
 import type { Identity, MemberEffect, MemberEvent, PeerMessage } from "../../src/core/member/event.ts"
 import { Member } from "../../src/core/member/member.ts"
 import type { MemberState } from "../../src/core/member/state.ts"
-import type { AcceptorState } from "../../src/core/view/ballot.ts"
-import type { FoundingRecord } from "../../src/core/view/founding.ts"
-import type { View } from "../../src/core/view/view.ts"
 import type { State, Transition, World } from "./explore.ts"
+import { futureMs, indexOf, isSpentAt, normal, storageOf, type Machine } from "./founding-machine.ts"
 import { settings } from "./scope.ts"
-import { age, copy, Names, now, nowMs } from "./snapshot.ts"
+import { copy, Names, now } from "./snapshot.ts"
 
 export interface FoundingScope {
   readonly name: string
@@ -38,23 +36,9 @@ export const foundingScopes = {
     roundsMax: 1,
     startsOverMax: 1,
     statesMax: 6_000_000,
-    msMax: 60_000,
+    msMax: 240_000,
   },
 } satisfies Record<string, FoundingScope>
-
-interface Machine {
-  readonly index: number
-  generation: number
-  /** How often it gave a founding up. */
-  startsOver: number
-  boot: number
-  member: MemberState | undefined
-  /** In this cluster: it has a view that names it, or joins one. */
-  cluster: string | undefined
-  view: View | undefined
-  founding: FoundingRecord | undefined
-  acceptor: AcceptorState | undefined
-}
 
 interface Observed {
   readonly founded: readonly string[]
@@ -71,7 +55,6 @@ interface Step {
   readonly isCut: boolean
 }
 
-const futureMs = nowMs * 2
 const addresses = ["n0:1", "n1:1", "n2:1"]
 const deterministic = { between: (low: number) => low }
 
@@ -84,6 +67,7 @@ export class FoundingWorld implements World {
   private readonly sets = new Names()
   private readonly steps = new Map<string, Step>()
   private readonly cuts = new Set<string>()
+  private readonly spent = new Map<number, boolean>()
 
   constructor(scope: FoundingScope) {
     this.scope = scope
@@ -177,29 +161,29 @@ export class FoundingWorld implements World {
     const seen = isNew ? { ...after, founded: [...after.founded, founded].sort() } : after
     next[3] = this.observed.of(Object.isFrozen(seen) ? seen : Object.freeze({ ...seen }))
     const set = this.sets.value(state[4] as number) as readonly number[]
-    next[4] = this.sets.of(this.live([...set, ...step.messages], next))
+    const live = this.live(set, step.messages, next)
+    if (live !== set) next[4] = this.sets.of(live)
     if (step.violation === undefined && next.every((x, k) => x === state[k])) return
     emit({ next, violation: step.violation, label })
   }
 
-  /** Messages to storages that are gone, of instances that are over, or of attempts that were given up, change nothing. */
-  private live(numbers: readonly number[], state: State): number[] {
-    const machines = [0, 1, 2].map((i) => this.machines.value(state[i] as number) as Machine)
-    const unique = [...new Set(numbers)].sort((a, b) => a - b)
-    return unique.filter((number) => {
-      const { to, body, clusterId } = this.messages.value(number) as PeerMessage
-      const target = machines.find((machine) => storageOf(machine) === to)
-      if (target === undefined || target.cluster !== undefined) return false
-      const seat = target.member?.seat
-      if (!("instance" in body)) return false
-      if (seat === undefined) return true
-      if (seat.view.clusterId !== clusterId) return false
-      const { attempt } = seat.proposer
-      if (body.kind === "prepare" || body.kind === "accept") {
-        return body.ballot.round >= (seat.acceptor.record?.promised.round ?? 0)
-      }
-      return JSON.stringify(attempt?.ballot) === JSON.stringify(body.ballot)
-    })
+  /** The messages that can still make a difference: the rest would only multiply states. */
+  private live(before: readonly number[], sent: readonly number[], state: State): readonly number[] {
+    const isNew = sent.some((number) => !before.includes(number))
+    const all = isNew ? [...new Set([...before, ...sent])].sort((a, b) => a - b) : before
+    return all.every((number) => this.matters(number, state))
+      ? all
+      : all.filter((number) => this.matters(number, state))
+  }
+
+  private matters(number: number, state: State): boolean {
+    const message = this.messages.value(number) as PeerMessage
+    const target = state[indexOf(message.to)] as number
+    const key = target * 2 ** 20 + number
+    let isSpent = this.spent.get(key)
+    if (isSpent === undefined)
+      this.spent.set(key, (isSpent = isSpentAt(message, this.machines.value(target) as Machine)))
+    return !isSpent
   }
 
   private fresh(index: number, generation: number): Machine {
@@ -330,10 +314,6 @@ function identityOf(machine: Machine): Identity {
   })
 }
 
-function storageOf({ index, generation }: Machine): string {
-  return `s${index}.${generation}`
-}
-
 function persist(machine: Machine, { records }: Extract<MemberEffect, { kind: "persist" }>): void {
   for (const record of records) Object.assign(machine, { [record.key]: record.value })
 }
@@ -341,45 +321,6 @@ function persist(machine: Machine, { records }: Extract<MemberEffect, { kind: "p
 /** Refusals and news are lost here: who needs them looks again. */
 function isVote({ body }: PeerMessage): boolean {
   return "instance" in body && body.kind !== "refused"
-}
-
-/** One form for what cannot be told apart. Nobody waits: what may be done may be done now. */
-function normal(machine: Machine): Machine {
-  const { member } = machine
-  if (machine.cluster !== undefined) {
-    machine.member = undefined
-    machine.acceptor = undefined
-    machine.founding = undefined
-    return machine
-  }
-  if (member === undefined) return machine
-  age(member, Infinity)
-  member.foundAtMs = 0 // in its turn
-  member.said = ""
-  member.refused.clear()
-  member.nextToken = 1
-  member.finder.nextNumber = 1
-  member.finder.askAtMs = futureMs
-  for (const [address, answer] of member.finder.answers) {
-    if (Object.isFrozen(answer)) continue
-    const hello = answer.hello === undefined ? undefined : { ...answer.hello, number: 0 }
-    const identity = { ...answer.identity, boot: 0 }
-    const seen = { ...answer, identity, hello, number: 0, freshUntilMs: futureMs }
-    member.finder.answers.set(address, Object.freeze(seen))
-  }
-  const { seat } = member
-  if (seat !== undefined) {
-    seat.finishAtMs = undefined
-    seat.journal.nextToken = 1
-    const { attempt } = seat.proposer
-    if (attempt !== undefined) {
-      attempt.giveUpAtMs = futureMs
-      attempt.resendAtMs = futureMs
-      attempt.promises.sort()
-      attempt.acceptances.sort()
-    }
-  }
-  return machine
 }
 
 function tell({ from, body }: PeerMessage): string {
