@@ -274,7 +274,7 @@ function scale(): boolean {
 if (values.worker) work()
 else if (values.scale) process.exitCode = scale() ? 0 : 1
 else if (values.trace) process.exitCode = replay() ? 0 : 1
-else if (values.mutants) process.exitCode = (await runMutants(values.only)) ? 0 : 1
+else if (values.mutants) process.exitCode = (await runMutants(values.only, values.cluster)) ? 0 : 1
 else {
   const startedMs = Date.now()
   process.exitCode = report(await shareOut(), startedMs) ? 0 : 1

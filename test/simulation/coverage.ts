@@ -41,12 +41,28 @@ const clusterGate = [
   "entry damaged on disk",
   "damaged replica",
   "replicas compared",
+  "request forwarded",
   "records copied out of the ring",
   "differing replica copied anew",
 ] as const
 
 /** Invariants that replication can break. */
-const clusterInvariants = ["I5", "I7", "I8", "I9", "I10", "I11", "I19", "I22", "linearizability"] as const
+const clusterInvariants = [
+  "I5",
+  "I7",
+  "I8",
+  "I9",
+  "I10",
+  "I11",
+  "I13",
+  "I16",
+  "I17",
+  "I19",
+  "I21",
+  "I22",
+  "I27",
+  "linearizability",
+] as const
 
 /** Runs of clusters found one cluster each. */
 const membersOnly: ReadonlySet<string> = new Set(["refusal: wrong_cluster"])

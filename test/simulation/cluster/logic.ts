@@ -220,6 +220,7 @@ export class ClusterLogic implements Logic, NodeHost {
     this.host.send(address, message, labelOf(message))
   }
   sendData(address: string, message: DataMessage): void {
+    if (message.body.kind === "forward") this.options.coverage.count("request forwarded")
     this.host.send(address, message, `data ${message.body.kind}`)
   }
   persistMeta(token: number, records: readonly DurableRecord[]): void {

@@ -185,7 +185,10 @@ class ClusterRun {
     )
     const model = entryModel(jumps ? never : this.options.wallErrorMs + 1)
     const result = check(model, this.recorder.history(), checkerStepsMax)
-    this.checks.that("linearizability", result.verdict === "linearizable", () => report(model, result))
+    const isLinearizable = result.verdict === "linearizable"
+    this.checks.that("linearizability", isLinearizable, () => report(model, result))
+    for (const invariant of this.toldByHistories(jumps))
+      this.checks.that(invariant, isLinearizable, () => "the histories say otherwise")
     if (!isStable) return
     let wrong: string[] = ["no view"]
     // What a fault had scheduled may still restart a node.
@@ -199,6 +202,19 @@ class ClusterRun {
       return "a replica found its copy to be another than its primary's"
     })
     if (this.options.seed % differsEvery === 0) this.judgeDiffering()
+  }
+
+  /** Invariants that show in what clients were told, where this run had occasion to break them. */
+  private toldByHistories(jumps: boolean): readonly string[] {
+    const { seen } = this.coverage
+    return [
+      ...(seen.has("duplicate request answered from memory") ? ["I13"] : []),
+      ...(seen.has("takeover") ? ["I16"] : []),
+      ...(seen.has("takeover") && this.options.workload.expiryPerMille > 0 ? ["I17"] : []),
+      ...(seen.has("request forwarded") ? ["I21"] : []),
+      ...(seen.has("definite error") ? ["I23"] : []),
+      ...(jumps ? ["I27"] : []),
+    ]
   }
 
   /** What no fault of the protocol's can bring about is done by hand, and must be found and mended. */

@@ -158,7 +158,10 @@ export class ClientLogic implements Logic {
     if (reply.code !== 0 && !isTold(reply.code)) {
       if (retryable) return this.later(running, now)
       // Of an earlier attempt nothing is known.
-      if (definite && running.attempts === 1) this.recorder.dropped(running.index)
+      if (definite && running.attempts === 1) {
+        this.recorder.dropped(running.index)
+        this.coverage.count("definite error")
+      }
       this.coverage.count(`error ${name}`)
       return this.end(running, now)
     }
