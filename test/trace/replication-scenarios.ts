@@ -231,6 +231,17 @@ const stories: Readonly<Record<string, (story: ReplicationStory) => void>> = {
     story.until(() => !story.isWhole())
     story.until(() => story.isWhole())
   },
+  "slot-factor": (story) => {
+    const { primary } = three(story)
+    story.chapter("an operator wants three replicas: the third node learns the slot and is promoted")
+    story.wantFactor(primary, 3)
+    story.until(() => story.isWhole())
+    story.chapter(
+      "and two again: the one that the plan does not want is dropped, and discards its copy when that is decided",
+    )
+    story.wantFactor(primary, 2)
+    story.until(() => story.isWhole())
+  },
   "slot-copies-differ": (story) => {
     const { primary, backup } = three(story)
     story.spoil(backup, "a", "another")

@@ -211,6 +211,13 @@ export class ReplicationStory {
     this.world.command(this.client, JSON.stringify({ to: to.address, ask }))
   }
 
+  /** An operator's order, given to a voter. */
+  wantFactor({ logic, clock }: NodeMachine, replicationFactor: number): void {
+    if (!(logic instanceof ClusterLogic)) return
+    this.factor = replicationFactor
+    logic.node.order({ kind: "set", change: { replicationFactor } }, 60_000, clock.read(this.world.nowMs))
+  }
+
   /** Lets time pass until the client has one answer more. */
   answered(): void {
     const before = this.answers
