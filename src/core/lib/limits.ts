@@ -87,7 +87,7 @@ export const resultContentBytesMax = 256 * MiB
 // Storage
 
 /** Bytes appended to the log and not yet released by the core (the shared ring). */
-export const logRingBytes = 16 * MiB
+export const logRingBytes = 8 * MiB
 /** A record above this has a buffer of its own instead of a place in the ring. */
 export const logRingRecordBytesMax = 1 * MiB
 /** Log batches are at most this long, so that one commit stays short. */
@@ -98,8 +98,8 @@ export const logBytesMax = 1024 * MiB
 export const logOwnBuffersBytesMax = 2 * (contentBytesMax + MiB)
 /** Committed bytes of the log that the table does not hold yet, above which the flusher works all the time. */
 export const logFlushBytes = 512 * MiB
-/** Bytes of log that one round gathers in memory before it writes. */
-export const flushRoundBytesMax = 512 * MiB
+/** Bytes of log that the flusher takes at once; it gathers an eighth of that in memory. */
+export const flushRoundBytesMax = 64 * MiB
 /** The same while the disk is full. */
 export const flushStepBytesWhenFull = 1 * MiB
 /** Committed changes are in the table after this long, even if there are few. */

@@ -74,7 +74,8 @@ export class Driver {
   private roomUntil = 0
   private stopping = false
   private idle: (() => void) | undefined
-  private taken = 0
+  /** Requests since the start. */
+  taken = 0
   private readonly turn = () => this.endTurn()
 
   constructor(storage: Storage, cluster: Cluster, options: DriverOptions) {

@@ -1,4 +1,5 @@
 /** What a node does once a second and ten times a second, apart from its requests. */
+import { collectOld, collectYoung } from "../../platform/collector.ts"
 import { tickMs } from "../../core/lib/limits.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Listener } from "../net/listener.ts"
@@ -7,6 +8,9 @@ import type { LoopLag } from "./loop-lag.ts"
 import type { Driver } from "./driver.ts"
 
 const secondMs = 1000
+/** They leave some megabytes of garbage. */
+const requestsPerCollection = 4096
+const youngPerOld = 8
 
 /** @returns a function that stops the timers */
 export function startTimers(parts: {
@@ -32,7 +36,15 @@ export function startTimers(parts: {
       )
       .finally(() => (looking = false))
   }, secondMs)
-  const clusterTimer = setInterval(() => driver.tick(), tickMs)
+  let taken = 0
+  let collections = 0
+  const clusterTimer = setInterval(() => {
+    driver.tick()
+    if (driver.taken - taken < requestsPerCollection) return
+    taken = driver.taken
+    if (++collections % youngPerOld === 0) collectOld()
+    else collectYoung()
+  }, tickMs)
   return () => {
     clearInterval(timer)
     clearInterval(clusterTimer)

@@ -28,6 +28,9 @@ export interface LogRow {
   readonly batch: Uint8Array
 }
 
+/** A batch on its way; what is written is not read again by this connection, but for the tree's inner pages. */
+const cacheKiB = 2048
+
 interface CheckpointRow {
   readonly busy: number
   readonly log: number
@@ -75,7 +78,7 @@ export class LogWriter {
 
   constructor(directory: string, sync: boolean) {
     this.path = join(directory, logName)
-    this.database = openWal(this.path, sync, 8192, logPageBytes)
+    this.database = openWal(this.path, sync, cacheKiB, logPageBytes)
     this.database.exec("CREATE TABLE IF NOT EXISTS log(number INTEGER PRIMARY KEY, batch BLOB NOT NULL)")
     this.insert = this.database.prepare("INSERT INTO log VALUES(?, ?)")
     this.cut = this.database.prepare("DELETE FROM log WHERE number BETWEEN ? AND ?")

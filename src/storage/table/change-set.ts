@@ -7,7 +7,7 @@
  */
 import { recordEffect, type RecordView } from "../../core/entry/record.ts"
 
-const chunkBytes = 4 * 1024 * 1024
+const chunkBytes = 1024 * 1024
 const keysMin = 4096
 
 export class ChangeSet {
@@ -24,7 +24,7 @@ export class ChangeSet {
   private nexts = new Int32Array(keysMin)
   /** Index of a key plus one; 0 = free. */
   private table = new Int32Array(2 * keysMin)
-  private readonly arena: Uint8Array[] = []
+  private readonly arena: Uint8Array<ArrayBuffer>[] = []
   private used = chunkBytes
 
   /**
@@ -76,6 +76,12 @@ export class ChangeSet {
 
   expiresAtMs(index: number): number {
     return this.expiries[index] as number
+  }
+
+  /** Gives the memory back now, and not when a collector comes to it: it is large. Nothing may be asked afterwards. */
+  free(): void {
+    for (const chunk of this.arena) chunk.buffer.transfer(0)
+    this.arena.length = 0
   }
 
   private chunk(index: number): Uint8Array {

@@ -9,7 +9,8 @@ import { hashAdd, rowChecksum, rowHash } from "../checksum.ts"
 import { StorageError } from "../storage.ts"
 import { type EntryRow, openPartition, partitionPath, type SlotRow, slotRowChecksum } from "./partition.ts"
 
-const cacheKiB = 4 * 1024
+/** The system's cache holds the file, too. */
+const cacheKiB = 512
 const entriesPerPiece = 4096
 
 export interface LoadedEntry {

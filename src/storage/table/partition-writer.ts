@@ -30,7 +30,8 @@ import type { ChangeSet } from "./change-set.ts"
 import { ClientWriter } from "./client-writer.ts"
 import type { Round, SlotChange } from "./round.ts"
 
-const cacheKiB = 16 * 1024
+/** Rows come in order: what is needed again is the path from the root. */
+const cacheKiB = 512
 /** What a piece of a walk over the clients counts in a transaction, in rows. */
 const clientsWeight = 256
 

@@ -62,13 +62,12 @@ export class Round {
     this.applied = applied
   }
 
-  /** Takes up a record of this file's slots, or one that forgets clients, which concerns every file. */
+  /** Takes up a record if it is of this file's slots, or if it forgets clients, which concerns every file. */
   add(record: RecordView, batch: number): void {
     if (batch <= this.applied) return
     const { kind } = record
     if (kind === recordKind.forgetClients) return this.forget(record)
-    if (kind === recordKind.padding) return
-    assert(record.slot % partitionFiles === this.file, "a record goes to its slot's file")
+    if (kind === recordKind.padding || record.slot % partitionFiles !== this.file) return
     const change = this.slot(record.slot)
     if (change.reset) return
     if (kind === recordKind.entry) this.entry(change, record)
