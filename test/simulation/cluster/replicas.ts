@@ -34,8 +34,19 @@ export function isUnreadable(machines: readonly Machine<ClusterContents>[], view
   })
 }
 
-/** Changes an entry of a backup on its disk and in its memory, with a checksum that holds. @returns which, for people */
-export function corruptBackup(machines: readonly Machine<ClusterContents>[], view: View): string | undefined {
+/** An entry that was changed by hand. */
+export interface Corrupted {
+  /** For people. */
+  readonly text: string
+  /** The disk may lose it otherwise than by being found out: the entry expires, or the node is stopped. */
+  isThere(): boolean
+}
+
+/** Changes an entry of a backup on its disk and in its memory, with a checksum that holds. */
+export function corruptBackup(
+  machines: readonly Machine<ClusterContents>[],
+  view: View,
+): Corrupted | undefined {
   for (const [slot, { inSync }] of view.slots.entries()) {
     for (const storageId of inSync.slice(1)) {
       const machine = machines.find((each) => each.disk.durable.storageId === storageId)
@@ -51,7 +62,10 @@ export function corruptBackup(machines: readonly Machine<ClusterContents>[], vie
         const entries = new Map(table.entries).set(alias, { ...entry, content })
         machine.disk.durable = { ...machine.disk.durable, table: { ...table, entries } }
         memory.entries.set(alias, { ...held, content })
-        return `${alias} of slot ${slot} on n${machine.index}`
+        return {
+          text: `${alias} of slot ${slot} on n${machine.index}`,
+          isThere: () => machine.disk.durable.table.entries.get(alias)?.content === content,
+        }
       }
     }
   }

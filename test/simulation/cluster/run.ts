@@ -229,7 +229,9 @@ class ClusterRun {
     do {
       world.run(world.nowMs + 1_000)
       wrong = differences(nodes, ledger.newest() as View)
-      if (!this.coverage.seen.has("replica differs")) wrong.push(`nobody sees that ${corrupted} differs`)
+      const isFound = this.coverage.seen.has("replica differs")
+      if (!isFound && !corrupted.isThere()) return
+      if (!isFound) wrong.push(`nobody sees that ${corrupted.text} differs`)
       else wrong.push(...missing(nodes.map(memberSide), ledger, world.nowMs))
     } while (wrong.length > 0 && world.nowMs < untilMs)
     this.checks.that(
