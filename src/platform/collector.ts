@@ -13,11 +13,12 @@ interface Runtime {
 
 const collector = process.getBuiltinModule("bun:jsc") as Collector | undefined
 
-/** What outlived a few of those, such as results that clients asked for again might need: in threads of its own. */
+/** What outlived collections of the young and died since; done beside the program, in threads of the collector's own. */
 export function collectOld(): void {
   if (collector !== undefined) (globalThis as unknown as { Bun: Runtime }).Bun.gc(false)
 }
 
+/** Stops the caller for its one to three milliseconds. */
 export function collectYoung(): void {
   collector?.edenGC()
 }

@@ -1,7 +1,8 @@
 /** Three real nodes find each other, serve, die, come back, and are joined by a fourth. */
 import { describe, expect, it } from "vitest"
 import type { Client } from "../../src/client/client.ts"
-import { LocalCluster } from "../support/cluster.ts"
+import type { ClusterStatus } from "../../src/wire/status.ts"
+import { LocalCluster, untilStatus } from "../support/cluster.ts"
 
 const quickRepair = ["--set", "global.cluster.repair_grace_seconds=1"]
 const timeoutMs = 180_000
@@ -50,7 +51,7 @@ describe("three nodes", () => {
       await cluster.kill(victim)
       const killedMs = performance.now()
       // Before its death is noticed, the others still find every slot served.
-      await waitFor(client, (status) => memberAt(status, cluster.address(victim))?.state === "down")
+      await untilStatus(client, (status) => memberAt(status, cluster.address(victim))?.state === "down")
       await cluster.until("serving")
       expect(performance.now() - killedMs).toBeLessThan(servingDeadlineMs)
       await expectAll(client, names)
@@ -84,23 +85,10 @@ describe("three nodes", () => {
   })
 })
 
-type Status = Awaited<ReturnType<Client["clusterStatus"]>>
-
-function memberAt(status: Status, address: string) {
-  const members = status["members"] as readonly { readonly address: string; readonly state: string }[]
+function memberAt({ members }: ClusterStatus, address: string) {
   return members.find((member) => member.address === address)
 }
 
-async function waitFor(client: Client, isDone: (status: Status) => boolean): Promise<Status> {
-  const untilMs = performance.now() + 40_000
-  for (;;) {
-    const status = await client.clusterStatus()
-    if (isDone(status)) return status
-    if (performance.now() > untilMs) throw new Error(`still ${JSON.stringify(status)}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-}
-
-function waitForFactor(client: Client, reached: number): Promise<Status> {
-  return waitFor(client, (status) => (status["factor"] as { reached: number }).reached === reached)
+function waitForFactor(client: Client, reached: number): Promise<ClusterStatus> {
+  return untilStatus(client, ({ factor }) => factor.reached === reached)
 }

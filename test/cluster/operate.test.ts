@@ -2,15 +2,13 @@
  * A cluster of real daemons as its users and its operator see it: requests find their way, nodes come and go without a change at
  * any client, and the shell's commands for clusters do what they say.
  */
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Client, connect } from "../../src/client/client.ts"
 import { commands } from "../../src/command/table.ts"
 import type { ClusterPlan, ClusterStatus, NodeStatus } from "../../src/wire/status.ts"
 import { requireAll } from "../support/peer.ts"
 import { LocalCluster } from "../support/cluster.ts"
-import { qdbshPath } from "../support/executables.ts"
+import { runShell } from "../support/shell.ts"
 
 let cluster: LocalCluster
 beforeAll(async () => {
@@ -19,21 +17,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => cluster[Symbol.asyncDispose]())
 
-interface Ran {
-  readonly status: number | null
-  readonly text: string
-  readonly errors: string
-}
-
-async function qdbsh(...args: readonly string[]): Promise<Ran> {
-  const child = spawn(qdbshPath, args, { env: { QDB_DAEMON: cluster.addresses.join(",") }, stdio: "pipe" })
-  let [text, errors] = ["", ""]
-  child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()))
-  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()))
-  child.stdin.end()
-  const [status] = (await once(child, "close")) as [number | null]
-  return { status, text, errors }
-}
+const qdbsh = (...args: readonly string[]) => runShell(cluster.addresses, args)
 
 async function ok(...args: readonly string[]): Promise<string> {
   const ran = await qdbsh(...args)

@@ -1,37 +1,23 @@
 /** What only lost nodes held is given up when an operator says so, and never otherwise: on real nodes, by the shell's command. */
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import { describe, expect, it } from "vitest"
 import type { Client } from "../../src/client/client.ts"
 import { QdbError } from "../../src/client/error.ts"
 import type { ClusterRecovery, ClusterStatus } from "../../src/wire/status.ts"
-import { LocalCluster } from "../support/cluster.ts"
-import { qdbshPath } from "../support/executables.ts"
+import { LocalCluster, untilStatus } from "../support/cluster.ts"
 import { requireAll } from "../support/peer.ts"
+import { runShell } from "../support/shell.ts"
 
 const timeoutMs = 120_000
 const names = Array.from({ length: 300 }, (_, i) => `entry ${i}`)
 
 /** Asks the first node. */
-async function qdbsh(cluster: LocalCluster, ...args: readonly string[]) {
-  const child = spawn(qdbshPath, args, { env: { QDB_DAEMON: cluster.address(0) }, stdio: "pipe" })
-  let [text, errors] = ["", ""]
-  child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()))
-  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()))
-  child.stdin.end()
-  const [status] = (await once(child, "close")) as [number | null]
-  return { status, text, errors }
-}
+const qdbsh = (cluster: LocalCluster, ...args: readonly string[]) => runShell([cluster.address(0)], args)
 
 /** Waits until the cluster has seen that this node is down, and says of whom it waits. */
-async function seenDown(client: Client, address: string): Promise<ClusterStatus> {
-  const untilMs = performance.now() + 40_000
-  for (;;) {
-    const status = (await client.clusterStatus()) as ClusterStatus
-    if (status.members.some((member) => member.address === address && member.state === "down")) return status
-    if (performance.now() > untilMs) throw new Error(`${address} is still up: ${status.reasons.join("; ")}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
+function seenDown(client: Client, address: string): Promise<ClusterStatus> {
+  return untilStatus(client, ({ members }) =>
+    members.some((member) => member.address === address && member.state === "down"),
+  )
 }
 
 /** @returns what is there under each name; undefined where nothing is */

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { type Client, connect } from "../../src/client/client.ts"
+import type { ClusterStatus } from "../../src/wire/status.ts"
 import { type Daemon, spawnAt, temporaryDirectory } from "./daemon.ts"
 
 export interface ClusterOptions {
@@ -126,6 +127,21 @@ export class LocalCluster implements AsyncDisposable {
     for (const daemon of this.daemons) daemon?.child.kill("SIGKILL")
     await Promise.all(this.daemons.map((daemon) => daemon?.exit()))
     this.directory.remove()
+  }
+}
+
+/** Asks until the status is as wanted: nobody announces it. @throws what it was, after 40 s */
+export async function untilStatus(
+  client: Client,
+  isDone: (status: ClusterStatus) => boolean,
+): Promise<ClusterStatus> {
+  const untilMs = performance.now() + 40_000
+  for (;;) {
+    const status = (await client.clusterStatus()) as ClusterStatus
+    if (isDone(status)) return status
+    if (performance.now() > untilMs)
+      throw new Error(`still ${JSON.stringify(status).slice(0, statusShownMax)}`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
 

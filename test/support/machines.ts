@@ -4,12 +4,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-
-export interface Ran {
-  readonly status: number | null
-  readonly text: string
-  readonly errors: string
-}
+import { type Ran, runToEnd } from "./ran.ts"
 
 function ip(...args: readonly string[]): void {
   const { status, stderr } = spawnSync("ip", args, { encoding: "utf8" })
@@ -74,14 +69,8 @@ export class Machines implements AsyncDisposable {
   }
 
   /** Runs a command line on a machine to its end. @param typed its standard input */
-  async run(machine: string, folder: string, path: string, line: string, typed = ""): Promise<Ran> {
-    const child = this.start(machine, folder, path, line)
-    let [text, errors] = ["", ""]
-    child.stdout?.on("data", (chunk: Buffer) => (text += chunk.toString()))
-    child.stderr?.on("data", (chunk: Buffer) => (errors += chunk.toString()))
-    child.stdin?.end(typed)
-    const [status] = (await once(child, "close")) as [number | null]
-    return { status, text, errors }
+  run(machine: string, folder: string, path: string, line: string, typed = ""): Promise<Ran> {
+    return runToEnd(this.start(machine, folder, path, line), typed)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

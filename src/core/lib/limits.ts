@@ -356,3 +356,10 @@ export const httpBodyBytesMax = 64 * KiB
 export const httpIdleSeconds = 30
 /** Requests in progress; one too many gets 503. */
 export const httpRequestsMax = 256
+
+// The collector (`platform/collector.ts`)
+
+/** Requests, after which a collection of the young is due: they leave some megabytes of garbage. */
+export const requestsPerCollection = 4096
+/** Each so many collections one is of everything. */
+export const collectionsPerOld = 8

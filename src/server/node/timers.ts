@@ -1,6 +1,6 @@
 /** What a node does once a second and ten times a second, apart from its requests. */
 import { collectOld, collectYoung } from "../../platform/collector.ts"
-import { tickMs } from "../../core/lib/limits.ts"
+import { collectionsPerOld, requestsPerCollection, tickMs } from "../../core/lib/limits.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Listener } from "../net/listener.ts"
 import type { Storage } from "../../storage/storage.ts"
@@ -8,9 +8,6 @@ import type { LoopLag } from "./loop-lag.ts"
 import type { Driver } from "./driver.ts"
 
 const secondMs = 1000
-/** They leave some megabytes of garbage. */
-const requestsPerCollection = 4096
-const youngPerOld = 8
 
 /** @returns a function that stops the timers */
 export function startTimers(parts: {
@@ -42,7 +39,7 @@ export function startTimers(parts: {
     driver.tick()
     if (driver.taken - taken < requestsPerCollection) return
     taken = driver.taken
-    if (++collections % youngPerOld === 0) collectOld()
+    if (++collections % collectionsPerOld === 0) collectOld()
     else collectYoung()
   }, tickMs)
   return () => {
