@@ -88,6 +88,22 @@ describe("long histories", () => {
     expect(found).toBeGreaterThan(10)
   })
 
+  it("keep both of two operations of unknown fate that leave the same state, and may be needed again", () => {
+    const cas: EntryInput = { op: "cas", content: "v", comparand: "a", expiresAtMs: 0 }
+    const history = historyOf(
+      [update("v"), undefined, 0, never],
+      [cas, undefined, 1, never],
+      [update("a"), ok, 2, 3],
+      [{ op: "get" }, got("v"), 4, 5],
+      [update("w"), ok, 6, 7],
+      // Only if the first one was the `cas`, which needs "a".
+      [{ op: "get" }, got("v"), 8, 9],
+    )
+    expect(byFrontier(exactClocks, history).verdict).toBe("linearizable")
+    const once = history.filter((o) => o.output !== undefined || o.input.op === "cas")
+    expect(byFrontier(exactClocks, once).verdict).toBe("violation")
+  })
+
   it("are decided with forty operations of unknown fate, of which one took effect late", () => {
     const answered = Array.from({ length: 300 }, (_, i): [EntryInput, EntryOutput, number, number][] => [
       [update(`a${i}`), ok, 10 * i, 10 * i + 1],
