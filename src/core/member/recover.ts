@@ -64,7 +64,7 @@ export function planRecovery(planning: Planning, storageIds: readonly StorageId[
   )
 }
 
-/** @returns what each member that is up offers, by slot; undefined where somebody has not said so in this epoch */
+/** @returns what each member that is up offers, by slot; undefined where somebody is not heard from */
 function offersOf({
   draft,
   situation,
@@ -74,7 +74,7 @@ function offersOf({
   for (const { storageId, standing } of view.members) {
     if (standing !== "up" || draft.member(storageId)?.standing !== "up") continue
     const report = situation.report(storageId)
-    if (report === undefined || report.epoch !== view.epoch) return undefined
+    if (report === undefined) return undefined
     const own = report.wants.filter(
       (want): want is Offer => want.kind === "offer" && want.epoch === view.epoch,
     )
