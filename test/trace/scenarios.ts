@@ -73,6 +73,29 @@ export const scenarios: Readonly<Record<string, (story: Story) => void>> = {
     story.chapter("n1 leaves for good: its replicas move first, then its vote, then itself")
     story.network.hand(machines[0], { kind: "stop", how: "leave" })
     story.pass(9_000)
+    story.chapter(
+      "n1 is started again with its old directory: it finds that it is no member, and asks to be one",
+    )
+    story.start(machines[0])
+    story.pass(2_000)
+  },
+  "leave-all-founders": (story) => {
+    story.network.copies = true
+    const machines = three(story)
+    const fourth = story.machine(4, [1])
+    story.chapter("a fourth node joins, and the three founders leave: the cluster is n4")
+    story.start(fourth)
+    story.pass(6_000)
+    for (const machine of machines) story.network.hand(machine, { kind: "stop", how: "leave" })
+    story.pass(20_000)
+    story.chapter(
+      "wiped and started with their list, which names nobody of that cluster any more, they found another",
+    )
+    for (const machine of machines) {
+      story.network.wipe(machine)
+      story.start(machine)
+    }
+    story.pass(10_000, () => machines.every((machine) => machine.member?.view !== undefined))
   },
   stop: (story) => {
     const [, second] = three(story)

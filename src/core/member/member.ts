@@ -261,7 +261,9 @@ export class Member {
     const { voters, members } = seat.view
     const answered = (voter: string) => voter === this.self.storageId || state.answered.has(voter)
     if (isMajority(voters, answered)) {
-      enterActive(this, now)
+      // It left, or was removed, and was started again all the same.
+      if (memberOf(seat.view, this.self.storageId) === undefined) this.joinAgain(seat.view)
+      else enterActive(this, now)
       return
     }
     const missing = members.filter(({ storageId }) => voters.includes(storageId) && !answered(storageId))
@@ -328,12 +330,7 @@ export class Member {
     const member = memberOf(view, this.self.storageId)
     if (member === undefined) {
       if (state.stopping === "leave") this.stop("stopped", "has left the cluster")
-      else {
-        this.log("warning", "is no longer a member of the cluster: asks to join again")
-        this.leaveSeat()
-        state.phase = "joining"
-        this.joining.bind(view)
-      }
+      else this.joinAgain(view)
       return
     }
     if (state.phase === "rejoining" && member.boot >= this.self.boot) {
@@ -362,6 +359,14 @@ export class Member {
       this.beginToLeave()
     }
     if (state.stopping === "stop" && member.standing === "down") this.stop("stopped", "stops")
+  }
+
+  /** The cluster goes on without this node, which knows no other. */
+  private joinAgain(view: View): void {
+    this.log("warning", "is no longer a member of the cluster: asks to join again")
+    this.leaveSeat()
+    this.state.phase = "joining"
+    this.joining.bind(view)
   }
 
   /** The cluster was ordered to do without this node; that takes as long as it takes. */
