@@ -112,6 +112,8 @@ export type FaultKind =
   | { readonly kind: "leave"; readonly target: Target }
   | { readonly kind: "join"; readonly count: number }
   | { readonly kind: "swapAddresses"; readonly a: Target; readonly b: Target; readonly downMs: number }
+  /** Restarted with a list of peers that names a node of another cluster, where there is another. */
+  | { readonly kind: "wrongPeer"; readonly target: Target; readonly peer: Target; readonly downMs: number }
 
 export type Fault = FaultKind & { readonly atMs: number }
 
@@ -201,6 +203,17 @@ export function drawLeftOver(prng: Prng, { virtualMs, nodes, leaseMs }: Surround
     { kind: "isolate", target: primary, direction: "both", durationMs: prng.between(1_500, leaseMs), atMs },
     { kind: "deafenOnSend", target: coordinator, label, durationMs, atMs: atMs + 1 },
   ]
+}
+
+/** Somebody's list of peers is mixed up with that of the other cluster. */
+export function drawMeeting(prng: Prng, { virtualMs, nodes }: Surroundings): Fault {
+  return {
+    kind: "wrongPeer",
+    target: { role: "index", index: prng.below(nodes) },
+    peer: { role: "index", index: prng.below(nodes) },
+    downMs: prng.pick([1, 200, 5_000]),
+    atMs: prng.between(15_000, Math.max(15_000, virtualMs - 10_000)),
+  }
 }
 
 function drawTarget(prng: Prng, nodes: number): Target {

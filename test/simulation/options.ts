@@ -4,7 +4,7 @@
  */
 import { Prng } from "../../src/core/lib/prng.ts"
 import type { DiskTiming } from "./disk.ts"
-import { drawFaults, drawLeftOver, drawReplacements } from "./faults.ts"
+import { drawFaults, drawLeftOver, drawMeeting, drawReplacements } from "./faults.ts"
 import type { Fault } from "./faults.ts"
 import type { LinkQuality } from "./network.ts"
 
@@ -38,11 +38,10 @@ export interface SimulationOptions {
 /** @param virtualMinutes how long faults go on */
 export function drawOptions(seed: number, virtualMinutes: number): SimulationOptions {
   const options = drawDisturbed(seed, virtualMinutes)
-  const { virtualMs, nodes, leaseMs } = options
   const prng = new Prng(seed * 2 + 2)
-  if (prng.chance(1, 2)) return options
-  const last = drawLeftOver(prng, { virtualMs, nodes, leaseMs })
-  return { ...options, faults: [...options.faults, ...last].sort((a, b) => a.atMs - b.atMs) }
+  const more = prng.chance(1, 2) ? [] : drawLeftOver(prng, options)
+  if (options.bootstrap === "two") more.push(drawMeeting(prng, options), drawMeeting(prng, options))
+  return { ...options, faults: [...options.faults, ...more].sort((a, b) => a.atMs - b.atMs) }
 }
 
 function drawDisturbed(seed: number, virtualMinutes: number): SimulationOptions {

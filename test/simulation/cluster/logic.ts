@@ -14,15 +14,12 @@ import { type Ask, bytesOf, type Reply } from "../data/message.ts"
 import type { Host, Input, Logic, Machine } from "../machine.ts"
 import { written } from "../member/contents.ts"
 import { isVoid } from "../member/agent.ts"
-import { labelOf } from "../member/logic.ts"
+import { labelOf, restartOf } from "../member/logic.ts"
 import type { Coverage } from "../violation.ts"
 import { emptyDirectory } from "./contents.ts"
 import type { ClusterContents } from "./contents.ts"
 import { decodeFrame, frameOf } from "./message.ts"
 import { SimulatedStorage } from "./storage.ts"
-
-/** A process that failed is started again by whoever looks after it. */
-const operatorMs = 5_000
 
 export interface ClusterLogicOptions {
   readonly member: MemberOptions
@@ -90,9 +87,6 @@ export class ClusterLogic implements Logic, NodeHost {
 
   // What the observer asks
 
-  get clusterId(): string | undefined {
-    return this.node.member?.seat?.view.clusterId
-  }
   get acceptorRecord() {
     return this.node.member?.seat?.state.acceptor.record
   }
@@ -276,11 +270,9 @@ export class ClusterLogic implements Logic, NodeHost {
   stop(outcome: "stopped" | "failed", reason: string): void {
     this.over = true
     this.options.coverage.count(outcome === "stopped" ? "stopped cleanly" : "stopped with an error")
-    // Who has left for good is not started again; who could not is, and asks again some day.
-    if (this.leaving && reason.includes("has left")) this.machine.restarts = false
     this.host.exit(
       `${outcome}: ${reason}`,
-      outcome === "stopped" && (!this.leaving || !this.machine.restarts) ? undefined : operatorMs,
+      restartOf(this.machine, this.leaving, outcome, reason),
       outcome === "stopped" ? (contents) => ({ ...contents, clean: true }) : undefined,
     )
   }

@@ -40,13 +40,14 @@ export function drawClusterOptions(seed: number, virtualMinutes: number, isClust
 function drawData(prng: Prng, base: SimulationOptions): ClusterOptions {
   return {
     ...base,
-    // Two clusters have nothing to do with each other, as membership's own runs show.
+    // Two clusters have nothing to do with each other, as membership's own runs show; so here is one, and no wrong peer.
     bootstrap: base.bootstrap === "two" ? "list" : base.bootstrap,
     slotCount: prng.pick([1, 2, 4, 8]),
     replicationFactor: prng.pick([1, 2, 2, 2, 3, 4]),
-    faults: [...base.faults.map((fault) => aimAtData(prng, fault)), ...drawFlips(prng, base)].sort(
-      (a, b) => a.atMs - b.atMs,
-    ),
+    faults: [
+      ...base.faults.filter(({ kind }) => kind !== "wrongPeer").map((fault) => aimAtData(prng, fault)),
+      ...drawFlips(prng, base),
+    ].sort((a, b) => a.atMs - b.atMs),
     // The daemon's own where there are nodes enough to make up for it.
     tickMs: base.nodes < 5 ? 50 : 100,
     clients: prng.between(2, 4),

@@ -1,5 +1,5 @@
 /** Faults of members: roles in the newest view, leaving and joining, wiped and outdated directories. */
-import type { View } from "../../../src/core/view/view.ts"
+import { isMajority, type View } from "../../../src/core/view/view.ts"
 import { FaultDriver } from "../fault-driver.ts"
 import type { Fault, Target } from "../faults.ts"
 import type { Coverage } from "../violation.ts"
@@ -11,6 +11,8 @@ import type { MemberObserver } from "./observer.ts"
 type MemberMachine = Machine<MemberContents>
 
 export class MemberFaults extends FaultDriver<MemberContents> {
+  /** By machine: an address of another cluster that its list of peers has come to name. */
+  readonly wrongPeers = new Map<number, string>()
   protected readonly observer: MemberObserver
   private readonly join: () => MemberMachine
 
@@ -107,6 +109,15 @@ export class MemberFaults extends FaultDriver<MemberContents> {
         if (!a.running && !b.running) world.swapAddresses(a, b)
         return
       }
+      case "wrongPeer": {
+        const machine = this.resolve(fault.target)
+        const peer = this.resolve(fault.peer)
+        const [own, other] = [machine.disk.durable.view, peer.disk.durable.view]
+        if (own === undefined || other === undefined || own.clusterId === other.clusterId) return
+        this.wrongPeers.set(machine.index, peer.address)
+        this.kill(machine, false, fault.downMs)
+        return
+      }
       default:
     }
   }
@@ -150,8 +161,8 @@ export class MemberFaults extends FaultDriver<MemberContents> {
   }
 
   /**
-   * A directory is put back from a copy. Only copies that can be told are used: the cluster has seen a later start. The
-   * operator notices after a while and puts the newest directory back.
+   * A directory is put back from a copy. Only copies that can be told are used. The operator notices after a while and puts the
+   * newest directory back.
    */
   private scheduleOldCopy(fault: Extract<Fault, { kind: "oldCopy" }>): void {
     const { world, observer } = this
@@ -160,13 +171,8 @@ export class MemberFaults extends FaultDriver<MemberContents> {
       const copy = machine.disk.durable
       world.at(fault.atMs, () => {
         const present = machine.disk.durable
-        const seen = observer.ledger
-          .newestOf(present.view?.clusterId ?? "")
-          ?.members.find((member) => member.storageId === copy.storageId)
-        // A copy from when it was the only voter asks nobody before it acts: that one nobody can tell.
-        const asks = copy.view !== undefined && copy.view.voters.join() !== copy.storageId
-        const tells = asks && seen !== undefined && seen.boot > copy.boot
-        if (this.over || !tells || !machine.running || present.storageId !== copy.storageId) return
+        if (this.over || !machine.running || present.storageId !== copy.storageId) return
+        if (!this.canBeTold(copy)) return
         if (observer.oldCopies.has(machine.index)) return
         this.note(fault)
         world.kill(machine, false, undefined)
@@ -185,6 +191,30 @@ export class MemberFaults extends FaultDriver<MemberContents> {
           this.after(500, () => world.start(machine))
         })
       })
+    })
+  }
+
+  /**
+   * Whether the cluster finds out, whoever can be reached: a process that starts from the copy asks the voters of the newest view
+   * that it comes by, until a majority has answered, itself included. So among any such majority somebody must
+   * have on disk that the storage has started later, be it one that is down at present. Where those who know are
+   * too few, a majority may be of the copy and of others who have missed as much, and nothing in it contradicts the copy.
+   */
+  private canBeTold(copy: MemberContents): boolean {
+    const { machines } = this.world
+    if (copy.view === undefined) return false
+    const { clusterId, epoch } = copy.view
+    const namesLater = (view: View | undefined) =>
+      view?.clusterId === clusterId &&
+      (view.members.find((member) => member.storageId === copy.storageId)?.boot ?? 0) > copy.boot
+    const knows = (voter: string) =>
+      machines.some(({ disk }) => disk.durable.storageId === voter && namesLater(disk.durable.view))
+    // What it may come by before it hears from somebody who knows.
+    const views = [...(this.observer.ledger.clusters.get(clusterId)?.values() ?? [])].filter(
+      (view) => view.epoch >= epoch && !namesLater(view),
+    )
+    return views.every(({ voters }) => {
+      return !isMajority(voters, (voter) => voter === copy.storageId || !knows(voter))
     })
   }
 }

@@ -13,6 +13,22 @@ import type { MemberContents } from "./contents.ts"
 /** A process that failed is started again by whoever looks after it. */
 const operatorMs = 5_000
 
+/**
+ * Who was told to leave and has left is not started again; who could not leave is, and is told again some day. A process that
+ * finds itself no member any more, since one before it was told, is started again by a service manager that knows nothing of it.
+ * @returns when a process that ended by itself is started again
+ */
+export function restartOf(
+  machine: { restarts: boolean },
+  leaving: boolean,
+  outcome: "stopped" | "failed",
+  reason: string,
+): number | undefined {
+  const hasLeft = reason.includes("has left")
+  if (leaving && hasLeft) machine.restarts = false
+  return outcome === "failed" || leaving !== hasLeft ? operatorMs : undefined
+}
+
 export class MemberLogic implements Logic {
   /** A view or lease changed since the observer looked. */
   changed = false
@@ -50,10 +66,6 @@ export class MemberLogic implements Logic {
     const self = { nodeId, storageId, boot, address: machine.address }
     this.create = (now) => Member.create(self, options, prng, now)
     this.agent = new SlotAgent({ storageId, boot }, agentOptions, prng.fork())
-  }
-
-  get clusterId(): string | undefined {
-    return this.member?.seat?.view.clusterId
   }
 
   /** What it has promised and accepted, as it knows it. */
@@ -124,11 +136,9 @@ export class MemberLogic implements Logic {
         )
       case "stop":
         this.coverage.count(effect.outcome === "stopped" ? "stopped cleanly" : "stopped with an error")
-        // Who has left for good is not started again; who could not is, and asks again some day.
-        if (this.leaving && effect.reason.includes("has left")) this.machine.restarts = false
         return this.host.exit(
           `${effect.outcome}: ${effect.reason}`,
-          effect.outcome === "stopped" && (!this.leaving || !this.machine.restarts) ? undefined : operatorMs,
+          restartOf(this.machine, this.leaving, effect.outcome, effect.reason),
           effect.outcome === "stopped" ? (contents) => ({ ...contents, clean: true }) : undefined,
         )
     }

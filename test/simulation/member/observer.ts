@@ -6,6 +6,7 @@
 import type { PeerMessage } from "../../../src/core/member/event.ts"
 import { compareBallots } from "../../../src/core/view/ballot.ts"
 import { applyDelta } from "../../../src/core/view/delta.ts"
+import { viewZero } from "../../../src/core/view/founded.ts"
 import type { View } from "../../../src/core/view/view.ts"
 import { Violation } from "../violation.ts"
 import type { Checks, Coverage } from "../violation.ts"
@@ -72,7 +73,7 @@ export class MemberObserver implements Observer<MemberContents> {
       this.ledger.decided(view)
       if (view.epoch === 1) this.onFounded(view)
     }
-    if (contents.acceptor !== same?.acceptor) this.onAcceptor(machine, contents)
+    if (contents.acceptor !== same?.acceptor) this.onAcceptor(contents)
     // The newest directory, which will be put back, has not seen what the copy hears before it is found out.
     if (copied && before !== undefined && before.storageId === contents.storageId) {
       this.seen.set(machine.index, { ...contents, view: undefined })
@@ -102,19 +103,15 @@ export class MemberObserver implements Observer<MemberContents> {
     })
   }
 
-  private onAcceptor(machine: MemberMachine, contents: MemberContents): void {
+  private onAcceptor(contents: MemberContents): void {
     const { acceptor, storageId } = contents
     if (acceptor?.acceptedBallot === undefined || acceptor.accepted === undefined) return
-    const clusterId = this.clusterIdOf(machine, contents)
+    const clusterId = clusterOf(contents)
     if (clusterId === undefined) return
     const { instance, acceptedBallot, accepted } = acceptor
     this.ledger.accepted(clusterId, instance, storageId, acceptedBallot, accepted)
     if (this.refusedThenAccepted.has(`${storageId} ${instance}`))
       this.coverage.count("voter refused and later accepted")
-  }
-
-  private clusterIdOf(machine: MemberMachine, contents: MemberContents): string | undefined {
-    return contents.view?.clusterId ?? (machine.logic as MemberLogic | undefined)?.clusterId
   }
 
   // What leaves a machine
@@ -320,4 +317,10 @@ export class MemberObserver implements Observer<MemberContents> {
     const view = this.ledger.newest()
     return view === undefined ? "no view" : viewText(view)
   }
+}
+
+/** The cluster that a directory is of. From the disk alone: its process may have died of the kill that wrote this down. */
+function clusterOf({ view, founding }: MemberContents): string | undefined {
+  if (view !== undefined) return view.clusterId
+  return founding === undefined ? undefined : viewZero(founding).clusterId
 }

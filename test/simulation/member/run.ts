@@ -48,7 +48,8 @@ class MemberRun {
   private readonly driver: MemberFaults
   /** Addresses of the machines that are there from the beginning. */
   private readonly addresses: string[] = []
-  private readonly rewired = new Set<number>()
+  /** Machines that had to start again with nothing, and who was a member then. */
+  private readonly rewired = new Map<number, readonly string[]>()
   private moves = true
 
   constructor(options: SimulationOptions, print?: (line: string) => void) {
@@ -167,16 +168,23 @@ class MemberRun {
   private memberOptions(machine: Machine<MemberContents>): MemberOptions {
     const { options, addresses } = this
     const joined = machine.index >= addresses.length
-    // Whoever starts again with nothing is told by its operator where the others are now.
+    // Whoever starts again with nothing is told by its operator where the others are now: the first list may name nobody
+    // any more who is in the cluster.
     const wiped = machine.incarnation > 1 && machine.disk.durable.view === undefined && this.isFounded()
-    if (wiped) this.rewired.add(machine.index)
+    if (wiped) this.rewired.set(machine.index, this.present(machine))
+    const listed = options.bootstrap === "list" || options.bootstrap === "two" || joined
+    const rewired = this.rewired.get(machine.index)
     const own = addresses.filter((_, index) => this.groupOf(index) === this.groupOf(machine.index))
-    const peers =
-      options.bootstrap === "list" || options.bootstrap === "two" || joined || this.rewired.has(machine.index)
-        ? own
+    const right =
+      listed || rewired !== undefined
+        ? [...new Set([...own, ...(rewired ?? [])])]
         : options.bootstrap === "first"
           ? addresses.slice(0, machine.index === 0 ? 0 : 1)
           : addresses.slice(Math.max(0, machine.index - 1), machine.index)
+    // A directory that is in a cluster is not to be led astray by its list.
+    const wrong =
+      machine.disk.durable.view === undefined ? undefined : this.driver.wrongPeers.get(machine.index)
+    const peers = wrong === undefined ? right : [...right, wrong]
     const settings: Settings = {
       replicationFactor: options.replicationFactor,
       slotCount: options.slotCount,
@@ -188,6 +196,14 @@ class MemberRun {
       repairGraceMs: options.repairGraceMs,
     }
     return { bootstrappingPeers: peers, settings, weight: 1, zone: "" }
+  }
+
+  /** Addresses of the members, as the newest view says that those have who were to be of one cluster with the machine. */
+  private present({ index }: Machine<MemberContents>): readonly string[] {
+    const group = this.world.machines.filter((other) => this.groupOf(other.index) === this.groupOf(index))
+    const views = group.flatMap((other) => other.disk.durable.view ?? [])
+    const [newest] = views.sort((a, b) => b.epoch - a.epoch)
+    return newest?.members.map((member) => member.address) ?? []
   }
 
   private agentOptions() {
