@@ -263,7 +263,7 @@ export const mutants: readonly Mutant[] = [
     name: "an old copy votes",
     edits: [
       edit(
-        "member/member.ts",
+        "member/rejoining-phase.ts",
         "if (isMajority(voters, answered)) {",
         "if (voters.length > 0 || isMajority(voters, answered)) {",
       ),

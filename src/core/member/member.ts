@@ -16,7 +16,7 @@ import { cleanStopMs, heartbeatMs, listenMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { viewZero } from "../view/founded.ts"
 import { lossText } from "../view/loss.ts"
-import { isMajority, memberOf, primaryOf, type SlotAssignment, type View } from "../view/view.ts"
+import { memberOf, primaryOf, type SlotAssignment, type View } from "../view/view.ts"
 import { enterActive, tickActive } from "./active.ts"
 import { resume } from "./agreement.ts"
 import { Coordinator } from "./coordinator.ts"
@@ -26,6 +26,7 @@ import { tickFounding } from "./founding-phase.ts"
 import { Joining } from "./joining.ts"
 import { Poll } from "./poll.ts"
 import { receive } from "./receive.ts"
+import { tickRejoining } from "./rejoining-phase.ts"
 import { Roll } from "./roll.ts"
 import { Seat, type Draw } from "./seat.ts"
 import { heardOf } from "./spreading.ts"
@@ -200,7 +201,8 @@ export class Member {
         this.tickJoining(now)
         break
       case "rejoining":
-        this.tickRejoining(now)
+        assert(seat !== undefined, "who rejoins has a view")
+        tickRejoining(this, seat, now)
         break
       case "active":
         tickActive(this, now)
@@ -253,25 +255,6 @@ export class Member {
     this.state.nextToken = Math.max(this.state.nextToken, this.seat.state.journal.nextToken)
     this.seat = undefined
     this.state.seat = undefined
-  }
-
-  private tickRejoining(now: Now): void {
-    const { state, seat } = this
-    assert(seat !== undefined, "who rejoins has a view")
-    const { voters, members } = seat.view
-    const answered = (voter: string) => voter === this.self.storageId || state.answered.has(voter)
-    if (isMajority(voters, answered)) {
-      // It left, or was removed, and was started again all the same.
-      if (memberOf(seat.view, this.self.storageId) === undefined) this.joinAgain(seat.view)
-      else enterActive(this, now)
-      return
-    }
-    const missing = members.filter(({ storageId }) => voters.includes(storageId) && !answered(storageId))
-    this.say(`waits for ${missing.map((member) => member.address).join(", ")}`)
-    const decisive = members.filter(({ storageId }) => voters.includes(storageId))
-    const addresses = (list: View["members"]) => list.map((member) => seat.addressOf(member))
-    const others = [...addresses(members), ...state.peers]
-    this.finder.tick(this.self, addresses(decisive), others, this.hello(), now, this.out)
   }
 
   private persisted(token: number, now: Now): void {
@@ -362,7 +345,7 @@ export class Member {
   }
 
   /** The cluster goes on without this node, which knows no other. */
-  private joinAgain(view: View): void {
+  joinAgain(view: View): void {
     this.log("warning", "is no longer a member of the cluster: asks to join again")
     this.leaveSeat()
     this.state.phase = "joining"
