@@ -124,6 +124,9 @@ class Core implements NodeHost {
   readTail(): void {
     throw new Error(`node ${this.index} reads its log in a benchmark`)
   }
+  isTableAwaited(): boolean {
+    return false
+  }
   flushedSlot(): undefined {
     return undefined
   }

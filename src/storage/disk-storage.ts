@@ -307,6 +307,10 @@ export class DiskStorage implements Storage {
     return this.tail.read(data, known, bytesMax)
   }
 
+  get isTableAwaited(): boolean {
+    return this.flushers.isAwaited
+  }
+
   flushedSlot(slot: number): FlushedSlot | undefined {
     return this.flushers.slots.get(slot)
   }

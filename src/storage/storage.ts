@@ -186,6 +186,8 @@ export interface Storage {
    * sequences mean equal counts and hashes on all replicas.
    */
   flushedSlot(slot: number): FlushedSlot | undefined
+  /** Whether somebody waits until the table has followed what is applied. */
+  readonly isTableAwaited: boolean
   figures(): StorageFigures
   /** Waits for what was published, flushes the table, checkpoints, releases the lock. */
   close(): Promise<void>

@@ -123,6 +123,9 @@ export class TransientStorage implements Storage {
     return new Promise((resolve) => resolve(this.tail.read(known, bytesMax)))
   }
 
+  /** There is none. */
+  readonly isTableAwaited = false
+
   /** No replica compares what is not on a disk. */
   flushedSlot(): FlushedSlot | undefined {
     return undefined

@@ -44,6 +44,7 @@ const clusterGate = [
   "request forwarded",
   "records copied out of the ring",
   "differing replica copied anew",
+  "tail of a given-up copy carried",
 ] as const
 
 /** Invariants that replication can break. */

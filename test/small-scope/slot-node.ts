@@ -99,6 +99,9 @@ class Host implements NodeHost {
   send(): void {}
   persistMeta(): void {}
   settle(): void {}
+  isTableAwaited(): boolean {
+    return false
+  }
   flushedSlot(): undefined {}
   log(): void {}
   view(): void {}

@@ -227,13 +227,20 @@ export const tailStretchBytes = 4 * MiB
 /** Records read from the log at once for replicas that catch up. */
 export const tailBytesMax = 1 * MiB
 /** Entries of one piece of a snapshot, bytes; a longer entry goes alone. */
-export const snapshotPieceBytesMax = 256 * 1024
-/** Snapshots that one node sends at once. */
-export const snapshotsMax = 4
+export const snapshotPieceBytesMax = 128 * 1024
+/**
+ * Snapshots that one node sends at once, one piece of each under way. Most slots are small, and a copy of one takes three
+ * round trips and two commits whatever its size: so many at once share them.
+ */
+export const snapshotsMax = 32
 /** Records that wait to be committed and were copied out of the log's ring: some seconds of writing at full speed. */
 export const pinnedBytesMax = 64 * MiB
-/** The tail of a replica that was given up is cut when it has held the table back for so long. */
+/** The tail of a replica that was given up is carried on when it has held the table back for so long … */
 export const tailHeldMs = 60_000
+/** … or for so long, if somebody waits for the table … */
+export const tailAwaitedMs = 200
+/** … so much of all tails in one tick. */
+export const tailCarriedBytesMax = 256 * KiB
 /** How often primaries tell their backups what they have flushed, to compare it: as often as they flush. */
 export const compareMs = 30_000
 /** A forwarded request without an answer for so long is given up: a write then is in doubt. */

@@ -72,6 +72,8 @@ export interface NodeHost extends Output {
   readTail(token: number, wanted: readonly TailWanted[], bytesMax: number): void
   /** See `Storage.settle`. */
   settle(position: number): void
+  /** See `Storage.isTableAwaited`. */
+  isTableAwaited(): boolean
   /** See `Storage.flushedSlot`. */
   flushedSlot(slot: number): FlushedSlot | undefined
   log(level: "info" | "warning" | "error", text: string): void

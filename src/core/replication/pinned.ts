@@ -5,14 +5,21 @@
  * - *The ring.* Records that have kept their place from one tick to the next are copied out of it, up to a bound; beyond it
  *   the log's back-pressure holds writers until the primary has dropped who is slow, some seconds at the most.
  * - *The table.* A slot that lives commits within the time that it takes to drop a replica or to replace a primary. One whose
- *   replica here was given up does not: nobody tells this node what became of its tail. If that holds the table back for a
- *   minute the tail is cut. Nobody counts on it: this replica is not in sync, and what it may have acknowledged is held by
- *   those who are.
+ *   replica here was given up does not: nobody tells this node what became of its tail, which may even hold what is the last
+ *   copy of something acknowledged (`forsaken.ts`). So it is neither thrown away nor in the way: where it holds the table back
+ *   it is *carried* to the end of the log, as soon as somebody waits for the table (copies for others and scans are read
+ *   from there), and after a minute in any case.
+ *
+ * *What may be carried.* Between the note that voids a tail and its new place the process may be killed. So only what nobody
+ * counts on: all of a slot in which the view gives this node no place; of a learner's what it has not matched. What a learner
+ * acknowledged before it restarted counts until the primary knows of the restart, that is until the view names this boot.
  */
-import { pinnedBytesMax, tailHeldMs } from "../lib/limits.ts"
+import { pinnedBytesMax, tailAwaitedMs, tailCarriedBytesMax, tailHeldMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Prepared } from "./prepared.ts"
+import { memberOf } from "../view/view.ts"
 import type { Replication } from "./replication.ts"
+import type { SlotLog } from "./slot-log.ts"
 
 /** What stood in the way at the last tick, and since when. */
 export class Pinned {
@@ -20,24 +27,41 @@ export class Pinned {
   private inTable: Prepared | undefined
   private inTableSinceMs = 0
 
-  tick(replication: Replication, { monotonicMs }: Now): void {
-    const { queue } = replication
+  tick(replication: Replication, now: Now): void {
+    const { queue, host } = replication
+    const { monotonicMs } = now
     if (queue.pinned === undefined || queue.pinned !== this.inRing) this.inRing = queue.pinned
     else if (queue.copyOut(pinnedBytesMax) > 0) replication.seen("records copied out of the ring")
     if (queue.oldest === undefined || queue.oldest !== this.inTable) {
       this.inTable = queue.oldest
       this.inTableSinceMs = monotonicMs
-    } else if (monotonicMs - this.inTableSinceMs >= tailHeldMs) {
-      this.inTableSinceMs = monotonicMs
-      cutGivenUp(replication)
+      return
     }
+    const heldMs = monotonicMs - this.inTableSinceMs
+    if (heldMs < tailAwaitedMs || (heldMs < tailHeldMs && host?.isTableAwaited() !== true)) return
+    carryTails(replication, now)
   }
 }
 
-function cutGivenUp(replication: Replication): void {
-  for (const slot of replication.slots) {
-    if (slot.role !== "none" || slot.first === undefined) continue
-    replication.cut(slot, slot.committedSequence)
-    replication.seen("tail of a given-up copy cut")
+/** The oldest first, as much as fits one tick. */
+function carryTails(replication: Replication, now: Now): void {
+  const { position } = replication.log
+  let bytes = 0
+  let next = replication.queue.oldest
+  for (; next !== undefined && next.position <= position && bytes < tailCarriedBytesMax; next = next.next) {
+    const { slot } = next
+    if (next.isDone || slot === undefined) continue
+    const kept = keptOf(replication, slot)
+    if (next.sequence <= kept) continue
+    bytes += replication.carry(slot, kept, now)
+    replication.seen("tail of a given-up copy carried")
   }
+}
+
+/** @returns up to where the slot's log is to stay where it is */
+function keptOf({ self, view }: Replication, slot: SlotLog): number {
+  if (slot.role === "none") return slot.committedSequence
+  const isNamed = self !== undefined && memberOf(view, self.storageId)?.boot === self.boot
+  if (slot.role !== "learner" || !isNamed) return Infinity
+  return Math.max(slot.committedSequence, slot.matchedSequence)
 }

@@ -156,10 +156,14 @@ export class Replication {
 
   /** A record of another node's log, that follows this one's. */
   take(slot: SlotLog, record: RecordView, now: Now): void {
+    this.place(slot, record, Math.max(slot.committedSequence, Math.min(slot.toldSequence, record.sequence)), now)
+  }
+
+  /** @param known to be committed, when the record is written */
+  private place(slot: SlotLog, record: RecordView, known: number, now: Now): void {
     const { sequence } = record
     assert(sequence === slot.sequence + 1, "a slot's log has no gaps")
     const row = record.number === 0 ? undefined : this.rowOf(record, now)
-    const known = Math.max(slot.committedSequence, Math.min(slot.toldSequence, sequence))
     const prepared = this.writer.copy(slot, row, record, sequence - known)
     slot.sequence = sequence
     slot.epochs.append(record.slotEpoch, sequence)
@@ -186,6 +190,21 @@ export class Replication {
     this.queue.push(note)
     this.seen("cut-back of a log")
     this.voidAll(slot.cut(sequence), note.position)
+  }
+
+  /** Moves the log of the slot behind `sequence` to the end of this node's. @returns bytes */
+  carry(slot: SlotLog, sequence: number, now: Now): number {
+    const carried: Prepared[] = []
+    for (let prepared = slot.first; prepared !== undefined; prepared = prepared.nextInSlot)
+      if (prepared.sequence > sequence) carried.push(prepared)
+    this.cut(slot, sequence)
+    let bytes = 0
+    for (const { bytes: from, offset } of carried) {
+      const record = this.record.at(from, offset)
+      bytes += record.length
+      this.place(slot, record, slot.committedSequence, now)
+    }
+    return bytes
   }
 
   /** Voids all of the slot; it is incomplete. Where no snapshot follows, `sequence` is -1. */

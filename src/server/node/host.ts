@@ -74,6 +74,10 @@ export class Host extends Answers implements NodeHost {
     this.storage.settle(position)
   }
 
+  isTableAwaited(): boolean {
+    return this.storage.isTableAwaited
+  }
+
   flushedSlot(slot: number): FlushedSlot | undefined {
     return this.storage.flushedSlot(slot)
   }

@@ -108,6 +108,10 @@ export class Flushers {
     if (this.barriers.size > 0) this.post({ kind: "settled" })
   }
 
+  get isAwaited(): boolean {
+    return this.barriers.size > 0
+  }
+
   private passed(id: number): void {
     const barrier = this.barriers.get(id)
     if (barrier === undefined || --barrier.left > 0) return

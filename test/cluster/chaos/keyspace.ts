@@ -13,6 +13,11 @@ import { report } from "../../linearizability/report.ts"
 export type EntryOperation = Operation<EntryInput, EntryOutput>
 
 const operationsPerKey = 120
+/**
+ * Operations under way on one key, above which it is replaced, too: the search is exponential in them, and where few keys are
+ * served by nobody, everybody ends up waiting for these.
+ */
+const openPerKey = 12
 const stepsMax = 3_000_000
 /** All processes read one machine's wall clock, but a turn of a busy event loop reads it once. */
 const clockErrorMs = 500
@@ -30,7 +35,7 @@ export class ContestedKey {
   }
 
   get isSpent(): boolean {
-    return this.begun >= operationsPerKey
+    return this.begun >= operationsPerKey || this.open >= openPerKey
   }
 }
 
@@ -41,14 +46,21 @@ export class Keyspace {
   /** A history that was right, to be planted with an error. */
   sample: readonly EntryOperation[] = []
   private readonly prng: Prng
+  /** Keeps the history of a key that was not found right, for people. */
+  private readonly keep: (alias: string, history: readonly EntryOperation[]) => void
   private readonly active: ContestedKey[] = []
   /** Spent, but not all of their operations have ended. */
   private readonly ending = new Set<ContestedKey>()
   private made = 0
 
   /** @param contested how many keys are in use at a time */
-  constructor(contested: number, prng: Prng) {
+  constructor(
+    contested: number,
+    prng: Prng,
+    keep: (alias: string, history: readonly EntryOperation[]) => void,
+  ) {
     this.prng = prng
+    this.keep = keep
     for (let i = 0; i < contested; i++) this.active.push(this.make())
   }
 
@@ -89,7 +101,10 @@ export class Keyspace {
     this.operationsChecked += history.length
     if (result.verdict === "linearizable") {
       if (history.length > this.sample.length) this.sample = history
-    } else this.violations.push(`${key.alias}: ${result.verdict}\n${report(model, result)}`)
+      return
+    }
+    this.keep(key.alias, history)
+    this.violations.push(`${key.alias}: ${result.verdict}\n${report(model, result)}`)
   }
 }
 

@@ -2,6 +2,8 @@
  * One chaos run: real daemons, real sockets and disks, users who go on through every fault, and a checker that decides
  * afterwards. The seed decides which faults are drawn; when exactly they meet what, the machine decides.
  */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { connect } from "../../../src/client/client.ts"
 import { Prng } from "../../../src/core/lib/prng.ts"
 import { check } from "../../linearizability/check.ts"
@@ -90,7 +92,9 @@ async function chaos(options: ChaosOptions, fleet: Fleet, prng: Prng): Promise<C
   if (!(await watch.stable(settleMs))) violations.push(`not stable at the start: ${watch.reasons.join(" ")}`)
   note(`stable; ${usersCount} users begin`)
 
-  const keyspace = new Keyspace(contestedKeys, prng.fork())
+  const keyspace = new Keyspace(contestedKeys, prng.fork(), (alias, history) =>
+    writeFileSync(join(options.directory, `${alias}.json`), JSON.stringify(history)),
+  )
   const ledger = new Ledger()
   const users = await Promise.all(
     Array.from({ length: usersCount }, async (_, name) => {

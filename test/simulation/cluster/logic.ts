@@ -242,6 +242,10 @@ export class ClusterLogic implements Logic, NodeHost {
     if (position < this.storage.settled) throw new Error("settled goes back")
     this.storage.settled = position
   }
+  /** Here reads do not wait for the table; in a real node they do. */
+  isTableAwaited(): boolean {
+    return this.node.replication.sendings.size > 0
+  }
   flushedSlot(slot: number): FlushedSlot | undefined {
     return SimulatedStorage.flushedSlot(this.machine.disk.durable, slot)
   }

@@ -1,7 +1,8 @@
 /** Records that wait to be committed must not hold the log for ever. */
 import { describe, expect, it } from "vitest"
 import { recordKind, RecordView } from "../../../src/core/entry/record.ts"
-import { tailHeldMs } from "../../../src/core/lib/limits.ts"
+import { tailAwaitedMs, tailHeldMs } from "../../../src/core/lib/limits.ts"
+import type { NodeHost } from "../../../src/core/node/host.ts"
 import { LogQueue } from "../../../src/core/replication/log-queue.ts"
 import type { Prepared } from "../../../src/core/replication/prepared.ts"
 import { RecordWriter } from "../../../src/core/replication/record-writer.ts"
@@ -69,22 +70,73 @@ describe("records that wait", () => {
   })
 
   it.each([
-    ["none", true],
-    ["backup", false],
-    ["learner", false],
-  ] as const)("of a slot in which this node is %s: cut after a minute: %s", (role, isCut) => {
+    ["none", 1, [1, 2]],
+    ["backup", 1, []],
+    ["primary", 1, []],
+    ["learner", 1, [2]],
+    // Before the view knows of this process.
+    ["learner", 0, []],
+    ["none", 0, [1, 2]],
+  ] as const)(
+    "of a slot in which this node is %s, and whose view names its boot %i: carried on after a minute: %j",
+    (role, viewBoot, carried) => {
+      const { log, replication, slot, append } = rig()
+      replication.self = { nodeId: "0-0-0-1", storageId: "s", boot: 1, address: "a" }
+      const member = { nodeId: "0-0-0-1", storageId: "s", boot: viewBoot, address: "a" } as const
+      const members = [{ ...member, standing: "up", weight: 1, zone: "" } as const]
+      replication.view = { ...replication.view, members }
+      append("a")
+      append("b")
+      slot.role = role
+      slot.matchedSequence = 1
+      replication.persisted(log.position, at(0))
+      replication.pinned.tick(replication, at(0))
+      replication.pinned.tick(replication, at(tailHeldMs - 1))
+      const { length } = log.records
+      replication.pinned.tick(replication, at(tailHeldMs))
+      const sequences = sequencesOf(log.records.slice(length))
+      expect(sequences).toEqual(carried.length === 0 ? [] : [cut, ...carried])
+      expect([slot.sequence, slot.matchedSequence]).toEqual([2, role === "none" ? 0 : 1])
+      replication.persisted(log.position, at(tailHeldMs))
+      expect(slot.durableSequence).toBe(2)
+      // The first record of a learner is of the living slot, and holds the table back as such.
+      if (role === "none") expect(replication.queue.settledPosition).toBe(log.records[length]?.end)
+    },
+  )
+
+  it("are carried on at once where somebody waits for the table, again and again, and stay what they are", () => {
     const { log, replication, slot, append } = rig()
+    const host: Pick<NodeHost, "isTableAwaited" | "settle"> = {
+      isTableAwaited: () => true,
+      settle: () => undefined,
+    }
+    replication.host = host as NodeHost
+    slot.role = "primary"
     append("a")
-    slot.role = role
-    replication.persisted(log.position, at(0))
-    replication.pinned.tick(replication, at(0))
-    replication.pinned.tick(replication, at(tailHeldMs - 1))
-    expect(slot.sequence).toBe(1)
-    replication.pinned.tick(replication, at(tailHeldMs))
-    expect(slot.sequence).toBe(isCut ? 0 : 1)
-    replication.persisted(log.position, at(tailHeldMs))
-    const { bytes } = log.records.at(-1) as { bytes: Uint8Array }
-    expect(new RecordView().at(bytes, 8).kind === recordKind.cut).toBe(isCut)
-    expect(replication.queue.settledPosition === log.position).toBe(isCut)
+    slot.role = "none"
+    let settled = 0
+    for (let round = 0; round < 3; round++) {
+      replication.persisted(log.position, at(0))
+      replication.pinned.tick(replication, at(round * 1_000))
+      replication.pinned.tick(replication, at(round * 1_000 + tailAwaitedMs - 1))
+      expect(replication.queue.settledPosition).toBe(settled)
+      const { position } = log
+      replication.pinned.tick(replication, at(round * 1_000 + tailAwaitedMs))
+      replication.persisted(log.position, at(0))
+      settled = replication.queue.settledPosition
+      expect(settled).toBeGreaterThan(position)
+      const record = new RecordView().at(slot.first?.bytes ?? new Uint8Array(0), slot.first?.offset ?? 0)
+      expect(latin1(record.bytes, record.aliasOffset, record.contentOffset)).toBe("a")
+      expect([record.sequence, record.uncommitted, record.slotEpoch]).toEqual([1, 1, 1])
+    }
   })
 })
+
+const cut = "cut"
+
+function sequencesOf(records: readonly { readonly bytes: Uint8Array }[]): (number | string)[] {
+  return records.map(({ bytes }) => {
+    const record = new RecordView().at(bytes, 8)
+    return record.kind === recordKind.cut ? cut : record.sequence
+  })
+}
