@@ -18,6 +18,7 @@ import {
   linkPingMs,
   linkRetryMsMax,
   linkRetryMsMin,
+  tickMs,
 } from "../../core/lib/limits.ts"
 import { parseAddress } from "../../config/address.ts"
 import { code } from "../../wire/errors.ts"
@@ -54,6 +55,9 @@ export interface LinkOptions {
   readonly onTraffic: (bytesIn: number, bytesOut: number) => void
 }
 
+/** A tick that comes later than this after the one before finds that the node was not awake. */
+const tickLateMs = 2 * tickMs
+
 type State = "idle" | "dialling" | "greeting" | "open" | "closed"
 
 export class Link {
@@ -72,6 +76,7 @@ export class Link {
   private pingAtMs = 0
   private pingNumber = 0
   private unansweredSinceMs = Infinity
+  private tickedMs: number
   /** Of the last failure, so that a person is told once. */
   private complaint = ""
 
@@ -79,6 +84,7 @@ export class Link {
     this.options = options
     this.outbox = new Outbox(options.queueBytesMax)
     this.usedMs = nowMs
+    this.tickedMs = nowMs
   }
 
   get isOpen(): boolean {
@@ -117,6 +123,11 @@ export class Link {
   /** Keeps the deadlines. @returns false once the link is of no use: it has been idle for long */
   tick(nowMs: number): boolean {
     if (this.state === "closed") return false
+    // After a long turn of the event loop answers may be here that nobody has read: time counts while this node was awake.
+    const lateMs = Math.max(0, nowMs - this.tickedMs - tickLateMs)
+    this.tickedMs = nowMs
+    this.deadlineMs += lateMs
+    this.unansweredSinceMs += lateMs
     if (nowMs > this.deadlineMs) this.fail("no answer in time", nowMs)
     if (this.state === "open") {
       const silentMs = this.options.channel === "control" ? linkControlSilentMs : linkBulkSilentMs
