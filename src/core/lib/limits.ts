@@ -237,10 +237,10 @@ export const snapshotsMax = 32
 export const pinnedBytesMax = 64 * MiB
 /** The tail of a replica that was given up is carried on when it has held the table back for so long … */
 export const tailHeldMs = 60_000
-/** … or for so long, if somebody waits for the table … */
+/** … or for so long, if somebody waits for the table, … */
 export const tailAwaitedMs = 200
-/** … so much of all tails in one tick. */
-export const tailCarriedBytesMax = 256 * KiB
+/** … and all of them are no more than that; there is room for as much at each tick. */
+export const tailsCarriedBytesMax = logRingRecordBytesMax
 /** How often primaries tell their backups what they have flushed, to compare it: as often as they flush. */
 export const compareMs = 30_000
 /** A forwarded request without an answer for so long is given up: a write then is in doubt. */

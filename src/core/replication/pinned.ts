@@ -8,13 +8,13 @@
  *   replica here was given up does not: nobody tells this node what became of its tail, which may even hold what is the last
  *   copy of something acknowledged (`forsaken.ts`). So it is neither thrown away nor in the way: where it holds the table back
  *   it is *carried* to the end of the log, as soon as somebody waits for the table (copies for others and scans are read
- *   from there), and after a minute in any case.
+ *   from there), and after a minute in any case. Where all tails together are more than a record may be, they are cut.
  *
  * *What may be carried.* Between the note that voids a tail and its new place the process may be killed. So only what nobody
  * counts on: all of a slot in which the view gives this node no place; of a learner's what it has not matched. What a learner
  * acknowledged before it restarted counts until the primary knows of the restart, that is until the view names this boot.
  */
-import { pinnedBytesMax, tailAwaitedMs, tailCarriedBytesMax, tailHeldMs } from "../lib/limits.ts"
+import { pinnedBytesMax, tailAwaitedMs, tailsCarriedBytesMax, tailHeldMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Prepared } from "./prepared.ts"
 import { memberOf } from "../view/view.ts"
@@ -43,19 +43,27 @@ export class Pinned {
   }
 }
 
-/** The oldest first, as much as fits one tick. */
+/**
+ * All at once, and all notes in front of all records: a void record is passed only together with its note (`log-queue.ts`), so
+ * records that are carried again and again must not stand between the notes of others.
+ */
 function carryTails(replication: Replication, now: Now): void {
-  const { position } = replication.log
+  const tails: { readonly slot: SlotLog; readonly kept: number; readonly records: readonly Prepared[] }[] = []
   let bytes = 0
-  let next = replication.queue.oldest
-  for (; next !== undefined && next.position <= position && bytes < tailCarriedBytesMax; next = next.next) {
-    const { slot } = next
-    if (next.isDone || slot === undefined) continue
+  for (const slot of replication.slots) {
     const kept = keptOf(replication, slot)
-    if (next.sequence <= kept) continue
-    bytes += replication.carry(slot, kept, now)
-    replication.seen("tail of a given-up copy carried")
+    const records: Prepared[] = []
+    for (let prepared = slot.first; prepared !== undefined; prepared = prepared.nextInSlot) {
+      if (prepared.sequence <= kept) continue
+      records.push(prepared)
+      bytes += replication.received.at(prepared.bytes, prepared.offset).length
+    }
+    if (records.length > 0) tails.push({ slot, kept, records })
   }
+  for (const { slot, kept } of tails) replication.cut(slot, kept)
+  replication.seen("tail of a given-up copy carried")
+  if (bytes > tailsCarriedBytesMax) return
+  for (const { slot, records } of tails) for (const record of records) replication.replace(record, slot, now)
 }
 
 /** @returns up to where the slot's log is to stay where it is */

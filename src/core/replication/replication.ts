@@ -192,19 +192,9 @@ export class Replication {
     this.voidAll(slot.cut(sequence), note.position)
   }
 
-  /** Moves the log of the slot behind `sequence` to the end of this node's. @returns bytes */
-  carry(slot: SlotLog, sequence: number, now: Now): number {
-    const carried: Prepared[] = []
-    for (let prepared = slot.first; prepared !== undefined; prepared = prepared.nextInSlot)
-      if (prepared.sequence > sequence) carried.push(prepared)
-    this.cut(slot, sequence)
-    let bytes = 0
-    for (const { bytes: from, offset } of carried) {
-      const record = this.record.at(from, offset)
-      bytes += record.length
-      this.place(slot, record, slot.committedSequence, now)
-    }
-    return bytes
+  /** A record of this log that was cut gets a new place in it, behind its slot's last. */
+  replace({ bytes, offset }: Prepared, slot: SlotLog, now: Now): void {
+    this.place(slot, this.record.at(bytes, offset), slot.committedSequence, now)
   }
 
   /** Voids all of the slot; it is incomplete. Where no snapshot follows, `sequence` is -1. */

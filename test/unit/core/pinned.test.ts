@@ -1,7 +1,7 @@
 /** Records that wait to be committed must not hold the log for ever. */
 import { describe, expect, it } from "vitest"
 import { recordKind, RecordView } from "../../../src/core/entry/record.ts"
-import { tailAwaitedMs, tailHeldMs } from "../../../src/core/lib/limits.ts"
+import { tailAwaitedMs, tailHeldMs, tailsCarriedBytesMax } from "../../../src/core/lib/limits.ts"
 import type { NodeHost } from "../../../src/core/node/host.ts"
 import { LogQueue } from "../../../src/core/replication/log-queue.ts"
 import type { Prepared } from "../../../src/core/replication/prepared.ts"
@@ -17,7 +17,8 @@ function rig() {
   const log = new ArraySink()
   const replication = new Replication({ memory: new ForgetfulMemory(), log, text: latin1, slotCount: 2 })
   const slot = replication.slot(0)
-  const append = (alias: string) => {
+  const append = (alias: string, index = 0) => {
+    const slot = replication.slot(index)
     const bytes = Uint8Array.from(alias, (letter) => letter.charCodeAt(0))
     slot.slotEpoch = 1
     replication.append(slot, new RecordWriter(log).removeExpired(slot, bytes, 0, bytes.length))
@@ -105,15 +106,11 @@ describe("records that wait", () => {
   )
 
   it("are carried on at once where somebody waits for the table, again and again, and stay what they are", () => {
-    const { log, replication, slot, append } = rig()
-    const host: Pick<NodeHost, "isTableAwaited" | "settle"> = {
-      isTableAwaited: () => true,
-      settle: () => undefined,
-    }
-    replication.host = host as NodeHost
-    slot.role = "primary"
-    append("a")
-    slot.role = "none"
+    const { log, replication, append } = rig()
+    replication.host = awaiting
+    append("a", 0)
+    append("b", 1)
+    for (const slot of replication.slots) slot.role = "none"
     let settled = 0
     for (let round = 0; round < 3; round++) {
       replication.persisted(log.position, at(0))
@@ -125,12 +122,31 @@ describe("records that wait", () => {
       replication.persisted(log.position, at(0))
       settled = replication.queue.settledPosition
       expect(settled).toBeGreaterThan(position)
-      const record = new RecordView().at(slot.first?.bytes ?? new Uint8Array(0), slot.first?.offset ?? 0)
-      expect(latin1(record.bytes, record.aliasOffset, record.contentOffset)).toBe("a")
-      expect([record.sequence, record.uncommitted, record.slotEpoch]).toEqual([1, 1, 1])
+      for (const [place, slot] of replication.slots.entries()) {
+        const record = new RecordView().at(slot.first?.bytes ?? new Uint8Array(0), slot.first?.offset ?? 0)
+        expect(latin1(record.bytes, record.aliasOffset, record.contentOffset)).toBe("ab"[place])
+        expect([record.sequence, record.uncommitted, record.slotEpoch]).toEqual([1, 1, 1])
+      }
     }
   })
+
+  it("are cut where they are too much to be carried", () => {
+    const { log, replication, append } = rig()
+    replication.host = awaiting
+    const length = Math.ceil(tailsCarriedBytesMax / 2)
+    append("a".repeat(length), 0)
+    append("b".repeat(length), 1)
+    for (const slot of replication.slots) slot.role = "none"
+    replication.persisted(log.position, at(0))
+    replication.pinned.tick(replication, at(0))
+    replication.pinned.tick(replication, at(tailAwaitedMs))
+    replication.persisted(log.position, at(0))
+    expect(replication.slots.map((slot) => slot.sequence)).toEqual([0, 0])
+    expect(replication.queue.settledPosition).toBe(log.position)
+  })
 })
+
+const awaiting = { isTableAwaited: () => true, settle: () => undefined } as unknown as NodeHost
 
 const cut = "cut"
 
