@@ -107,6 +107,16 @@ export const scenarios: Readonly<Record<string, (story: Story) => void>> = {
     story.start(second)
     story.pass(3_000)
   },
+  "stop-of-all": (story) => {
+    const machines = three(story)
+    story.pass(1_000)
+    story.chapter("all three are to stop: there is nobody to hand over to, so they go as they are, all in sync")
+    for (const machine of machines) story.network.hand(machine, { kind: "stop", how: "stop" })
+    story.pass(3_000)
+    story.chapter("and come back")
+    for (const machine of machines) story.start(machine)
+    story.pass(3_000)
+  },
   "restart-of-all": (story) => {
     const machines = three(story)
     story.pass(1_000)

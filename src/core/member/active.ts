@@ -1,7 +1,7 @@
 /**
  * What a member does at each tick: renew its leases and report, and, as a voter, call who is silent and coordinate.
  */
-import { heartbeatMs, wantsPerHeartbeatMax } from "../lib/limits.ts"
+import { cleanStopMs, heartbeatMs, wantsPerHeartbeatMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { memberOf } from "../view/view.ts"
 import { handOvers } from "./hand-over.ts"
@@ -12,6 +12,8 @@ import type { Seat } from "./seat.ts"
 
 /** Without a majority's lease for so long, a node looks for its cluster at every address it knows, ms. */
 const lostMs = 3_000
+/** Who wants to stop and has been without one for so long stops as it is: nothing can be agreed on, so nothing handed over, ms. */
+const unheardMs = 1_500
 
 /** The node begins to act on its view. */
 export function enterActive(member: Member, now: Now): void {
@@ -48,6 +50,10 @@ export function tickActive(member: Member, now: Now): void {
     callSilent(member, seat, now)
   }
   member.coordinator.tick(seat, member.roll, member.poll, now, member.out)
+  if (state.stopping === "stop") {
+    const heardUntilMs = Math.max(seat.leaseUntilMs(), state.stopAtMs - cleanStopMs)
+    if (now.monotonicMs >= heardUntilMs + unheardMs) state.stopAtMs = now.monotonicMs
+  }
   if (seat.leaseUntilMs() < now.monotonicMs - lostMs) {
     const addresses = seat.view.members.map((other) => other.address)
     member.finder.tick(member.self, [], [...state.peers, ...addresses], member.hello(), now, member.out)

@@ -91,7 +91,9 @@ function planLosses(planning: Planning, slot: number, gone: ReadonlySet<StorageI
   if (kept.length === 0) kept = [primary]
   kept = keepSome(kept, (storageId) => !gone.has(storageId))
   const isHandedOver = primary !== draft.view.slots[slot]?.inSync[0] || lost(primary)
-  kept = keepSome(kept, (storageId) => !stopping.has(storageId) || (storageId === primary && !isHandedOver))
+  // Where all stop they stop as they are.
+  if (!kept.every((storageId) => stopping.has(storageId)))
+    kept = keepSome(kept, (storageId) => !stopping.has(storageId) || (storageId === primary && !isHandedOver))
   const left = learners.filter((storageId) => !lost(storageId) && !stopping.has(storageId))
   if (kept.length === inSync.length && left.length === learners.length) return
   draft.setSlot(slot, ledBy(kept, inSync, draft.view.slots[slot]?.inSync ?? []), left)

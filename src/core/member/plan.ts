@@ -149,12 +149,15 @@ function planJoin(planning: Planning, { identity, weight, zone }: Joiner): void 
   planning.reasons.push(`${address} joins`)
 }
 
-/** Members that stop are down when they have handed over what they could; members that leave are removed when empty. */
+/**
+ * Members that stop are down when they have handed over what they could; members that leave are removed when empty. Who shares
+ * its slots only with others that stop has nobody to hand over to: they are down at once, and in sync when they come back.
+ */
 function planDepartures(planning: Planning): void {
   const { draft } = planning
   for (const storageId of planning.stopping) {
     const member = draft.member(storageId)
-    if (member === undefined || holdsPlaces(draft, storageId, 2)) continue
+    if (member === undefined || isBesideOthers(planning, storageId)) continue
     draft.setMember({ ...member, standing: "down" })
     planning.reasons.push(`${member.address} stops`)
   }
@@ -168,12 +171,22 @@ function planDepartures(planning: Planning): void {
   }
 }
 
-/** @returns whether the storage has a place in a slot with at least so many in-sync replicas */
-export function holdsPlaces(draft: Draft, storageId: StorageId, replicasMin = 1): boolean {
-  for (let slot = 0; slot < draft.view.slots.length; slot++) {
-    const { inSync, learners } = draft.slot(slot)
-    if (learners.includes(storageId)) return true
-    if (inSync.length >= replicasMin && inSync.includes(storageId)) return true
-  }
+/** Whether the storage has a place in any slot. */
+function holdsPlaces(draft: Draft, storageId: StorageId): boolean {
+  return someSlot(draft, ({ inSync, learners }) => inSync.includes(storageId) || learners.includes(storageId))
+}
+
+/** Whether the storage has a place in a slot that another one, who does not stop, holds as well. */
+function isBesideOthers({ draft, stopping }: Planning, storageId: StorageId): boolean {
+  const stays = (other: StorageId) => other !== storageId && !stopping.has(other)
+  return someSlot(
+    draft,
+    ({ inSync, learners }) =>
+      learners.includes(storageId) || (inSync.includes(storageId) && inSync.some(stays)),
+  )
+}
+
+function someSlot(draft: Draft, isSuch: (slot: ReturnType<Draft["slot"]>) => boolean): boolean {
+  for (let slot = 0; slot < draft.view.slots.length; slot++) if (isSuch(draft.slot(slot))) return true
   return false
 }
