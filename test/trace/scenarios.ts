@@ -110,7 +110,9 @@ export const scenarios: Readonly<Record<string, (story: Story) => void>> = {
   "stop-of-all": (story) => {
     const machines = three(story)
     story.pass(1_000)
-    story.chapter("all three are to stop: there is nobody to hand over to, so they go as they are, all in sync")
+    story.chapter(
+      "all three are to stop: there is nobody to hand over to, so they go as they are, all in sync",
+    )
     for (const machine of machines) story.network.hand(machine, { kind: "stop", how: "stop" })
     story.pass(3_000)
     story.chapter("and come back")

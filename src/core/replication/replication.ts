@@ -156,7 +156,12 @@ export class Replication {
 
   /** A record of another node's log, that follows this one's. */
   take(slot: SlotLog, record: RecordView, now: Now): void {
-    this.place(slot, record, Math.max(slot.committedSequence, Math.min(slot.toldSequence, record.sequence)), now)
+    this.place(
+      slot,
+      record,
+      Math.max(slot.committedSequence, Math.min(slot.toldSequence, record.sequence)),
+      now,
+    )
   }
 
   /** @param known to be committed, when the record is written */
