@@ -56,6 +56,8 @@ interface Step {
 }
 
 const addresses = ["n0:1", "n1:1", "n2:1"]
+/** The number of every question: in the one form of a machine's state none was asked before. */
+const firstQuestion = 1
 const deterministic = { between: (low: number) => low }
 
 export class FoundingWorld implements World {
@@ -65,7 +67,12 @@ export class FoundingWorld implements World {
   private readonly messages = new Names(this.shared)
   private readonly observed = new Names(this.shared)
   private readonly sets = new Names()
-  private readonly steps = new Map<string, Step>()
+  private readonly steps = new Map<number, Step>()
+  private readonly answers = new Names(this.shared)
+  /** What a machine says of itself, -1 = nothing; whether it asks one of the others. */
+  private readonly answerOf = new Map<number, number>()
+  private readonly asks = new Map<number, boolean>()
+  private readonly targets: number[] = []
   private readonly cuts = new Set<string>()
   private readonly spent = new Map<number, boolean>()
 
@@ -95,59 +102,58 @@ export class FoundingWorld implements World {
     const set = this.sets.value(state[4] as number) as readonly number[]
     for (let i = 0; i < 3; i++) {
       const machine = this.machines.value(state[i] as number) as Machine
-      const take = (key: string, run: () => Step, after: Observed, label: () => string) => {
-        this.act(state, i, key, run, after, label, emit)
+      const take = (event: number, run: () => Step, after: Observed, label: () => string) => {
+        this.act(state, i, event, run, after, label, emit)
       }
       if (observed.wipesLeft.includes(i)) {
         const after = { ...observed, wipesLeft: observed.wipesLeft.filter((k) => k !== i) }
         const wiped = () => this.still(this.fresh(i, machine.generation + 1))
-        take("wipe", wiped, after, () => `the directory of ${i} is wiped`)
+        take(0, wiped, after, () => `the directory of ${i} is wiped`)
       }
       if (machine.cluster !== undefined) continue
       if (observed.restartsLeft.includes(i)) {
         const after = { ...observed, restartsLeft: observed.restartsLeft.filter((k) => k !== i) }
         take(
-          "restart",
+          1,
           () => this.still(this.restarted(machine)),
           after,
           () => `node ${i} restarts`,
         )
       }
       take(
-        "tick",
+        2,
         () => this.run(machine, [{ kind: "tick" }]),
         observed,
         () => `node ${i} acts on what it knows`,
       )
+      const storageId = storageOf(machine)
       for (const number of set) {
         const message = this.messages.value(number) as PeerMessage
-        if (message.to !== storageOf(machine)) continue
+        if (message.to !== storageId) continue
         const receive = () => this.run(machine, [{ kind: "message", message }])
-        take(`deliver ${number}`, receive, observed, () => `node ${i} receives ${tell(message)}`)
+        take(number * 4 + 4, receive, observed, () => `node ${i} receives ${tell(message)}`)
       }
       for (let k = 0; k < 3; k++) {
-        if (k === i) continue
-        const other = this.machines.value(state[k] as number) as Machine
-        take(
-          `look ${state[k]}`,
-          () => this.look(machine, other),
-          observed,
-          () => `node ${i} looks at node ${k}`,
-        )
+        if (k === i || !this.doesAsk(state[i] as number, k)) continue
+        const answer = this.answer(state[k] as number)
+        if (answer === -1) continue
+        const hear = () => this.hear(machine, this.answers.value(answer) as PeerMessage)
+        take(answer * 4 + 5, hear, observed, () => `node ${i} looks at node ${k}`)
       }
     }
   }
 
+  /** @param event a number that tells apart all that may happen to a machine */
   private act(
     state: State,
     i: number,
-    what: string,
+    event: number,
     run: () => Step,
     after: Observed,
     label: () => string,
     emit: (transition: Transition) => void,
   ): void {
-    const key = `${state[i]} ${what}`
+    const key = (state[i] as number) * 2 ** 24 + event
     let step = this.steps.get(key)
     if (step === undefined) this.steps.set(key, (step = run()))
     if (step.isCut) {
@@ -177,13 +183,18 @@ export class FoundingWorld implements World {
   }
 
   private matters(number: number, state: State): boolean {
-    const message = this.messages.value(number) as PeerMessage
-    const target = state[indexOf(message.to)] as number
+    const target = state[this.targetOf(number)] as number
     const key = target * 2 ** 20 + number
     let isSpent = this.spent.get(key)
-    if (isSpent === undefined)
+    if (isSpent === undefined) {
+      const message = this.messages.value(number) as PeerMessage
       this.spent.set(key, (isSpent = isSpentAt(message, this.machines.value(target) as Machine)))
+    }
     return !isSpent
+  }
+
+  private targetOf(number: number): number {
+    return (this.targets[number] ??= indexOf((this.messages.value(number) as PeerMessage).to))
   }
 
   private fresh(index: number, generation: number): Machine {
@@ -220,36 +231,54 @@ export class FoundingWorld implements World {
     }
   }
 
-  /** Question and answer: what the other says of itself at this moment. */
-  private look(before: Machine, other: Machine): Step {
-    const asker = copy(before)
-    const member = memberOf(asker)
-    const number = member.finder.state.nextNumber
-    member.finder.state.askAtMs = 0
-    const questions = member.step({ kind: "tick" }, now)
-    const question = questions.find(
-      (effect) =>
-        effect.kind === "send" &&
-        effect.address === addresses[other.index] &&
-        effect.message.body.kind === "hello",
-    )
-    if (question?.kind !== "send") return this.still(before)
-    let answer: PeerMessage | undefined
-    if (other.cluster !== undefined) {
-      if (other.view === undefined) return this.still(before) // a joiner that is not yet in it
-      const body = { kind: "welcome", view: other.view, number } as const
-      const { clusterId } = other.view
-      answer = { clusterId, from: identityOf(other), to: storageOf(before), epoch: 1, body }
-    } else {
-      const answers = memberOf(copy(other)).step({ kind: "message", message: question.message }, now)
-      const sent = answers.find((effect) => effect.kind === "send" && effect.message.body.kind === "hello")
-      if (sent?.kind === "send") answer = sent.message
+  /** Whether the machine asks node k who is there. */
+  private doesAsk(id: number, k: number): boolean {
+    const key = id * 4 + k
+    let asks = this.asks.get(key)
+    if (asks === undefined) {
+      const member = memberOf(copy(this.machines.value(id) as Machine))
+      member.finder.state.askAtMs = 0
+      asks = member.step({ kind: "tick" }, now).some((effect) => isQuestion(effect, addresses[k] as string))
+      this.asks.set(key, asks)
     }
-    if (answer === undefined) return this.still(before)
-    // The question alone: nothing else of that tick happened.
+    return asks
+  }
+
+  /** What the machine says of itself at this moment, to whoever asks: the same to all, so it is asked once. */
+  private answer(id: number): number {
+    let answer = this.answerOf.get(id)
+    if (answer === undefined) {
+      const message = this.answerIn(this.machines.value(id) as Machine)
+      answer = message === undefined ? -1 : this.answers.of(Object.freeze(message))
+      this.answerOf.set(id, answer)
+    }
+    return answer
+  }
+
+  private answerIn(machine: Machine): PeerMessage | undefined {
+    const number = firstQuestion
+    if (machine.cluster !== undefined) {
+      if (machine.view === undefined) return undefined // a joiner that is not yet in it
+      const body = { kind: "welcome", view: machine.view, number } as const
+      return { clusterId: machine.view.clusterId, from: identityOf(machine), to: "", epoch: 1, body }
+    }
+    const asker = this.fresh((machine.index + 1) % 3, 1)
+    const member = memberOf(asker)
+    member.finder.state.askAtMs = 0
+    const question = member
+      .step({ kind: "tick" }, now)
+      .find((effect) => isQuestion(effect, addresses[machine.index] as string))
+    if (question?.kind !== "send") throw new Error("whoever is new asks all others")
+    const answers = memberOf(copy(machine)).step({ kind: "message", message: question.message }, now)
+    const sent = answers.find((effect) => effect.kind === "send" && effect.message.body.kind === "hello")
+    return sent?.kind === "send" ? { ...sent.message, to: "" } : undefined
+  }
+
+  /** Question and answer: the question alone, nothing else of that tick happens. */
+  private hear(before: Machine, answer: PeerMessage): Step {
     const kept = copy(before)
-    if (kept.member !== undefined) kept.member.finder.nextNumber = number + 1
-    return this.run(kept, [{ kind: "message", message: answer }])
+    if (kept.member !== undefined) kept.member.finder.nextNumber = firstQuestion + 1
+    return this.run(kept, [{ kind: "message", message: { ...answer, to: storageOf(before) } }])
   }
 
   private run(before: Machine, events: readonly MemberEvent[]): Step {
@@ -316,6 +345,10 @@ function identityOf(machine: Machine): Identity {
 
 function persist(machine: Machine, { records }: Extract<MemberEffect, { kind: "persist" }>): void {
   for (const record of records) Object.assign(machine, { [record.key]: record.value })
+}
+
+function isQuestion(effect: MemberEffect, address: string): boolean {
+  return effect.kind === "send" && effect.address === address && effect.message.body.kind === "hello"
 }
 
 /** Refusals and news are lost here: who needs them looks again. */
