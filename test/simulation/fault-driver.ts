@@ -12,6 +12,7 @@ export abstract class FaultDriver<Contents> {
   protected readonly coverage: Coverage
   /** From here on nothing new breaks. */
   protected over = false
+  private heals = 0
   /** Faults that came to their time while the run was still being disturbed. */
   carriedOut = 0
   private readonly faults: readonly Fault[]
@@ -29,6 +30,14 @@ export abstract class FaultDriver<Contents> {
 
   schedule(): void {
     for (const fault of this.faults) this.scheduleOne(fault)
+  }
+
+  /** Once more, and not before now. @returns when the last of them has begun */
+  disturbAgain(faults: readonly Fault[]): number {
+    this.over = false
+    const { nowMs } = this.world
+    for (const fault of faults) this.scheduleOne({ ...fault, atMs: nowMs + fault.atMs })
+    return faults.reduce((latest, { atMs }) => Math.max(latest, nowMs + atMs), nowMs)
   }
 
   protected scheduleOne(fault: Fault): void {
@@ -49,6 +58,7 @@ export abstract class FaultDriver<Contents> {
   /** Everything heals: links, clocks, disks, processes. What was wiped stays so, and who left stays away. */
   heal(): void {
     this.over = true
+    this.heals++
     const { world } = this
     world.trace.step(world.nowMs, -1, "heal")
     world.network.healAll()
@@ -56,6 +66,7 @@ export abstract class FaultDriver<Contents> {
       if (machine.paused) world.wake(machine)
       machine.pauseMidStep = false
       machine.trap = undefined
+      machine.misses = []
       machine.disk.slowMs = 0
       if (machine.disk.hangs) {
         machine.disk.hangs = false
@@ -89,6 +100,14 @@ export abstract class FaultDriver<Contents> {
           speaks: true,
           ...still,
         }
+        return
+      }
+      case "loseAnswers": {
+        const machine = this.resolve(fault.target)
+        machine.misses = fault.labels
+        this.after(fault.durationMs, () => {
+          machine.misses = []
+        })
         return
       }
       case "killOnPersist": {
@@ -246,9 +265,11 @@ export abstract class FaultDriver<Contents> {
     // A fault may have begun before the end, and cut only after it: nobody would heal that.
     if (this.over) return
     const { network } = this.world
+    const { heals } = this
     for (const [a, b] of pairs) network.cut(a.index, b.index)
     this.after(durationMs, () => {
-      if (this.over) return
+      // All is healed, and what is cut now is another's.
+      if (this.heals !== heals) return
       for (const [a, b] of pairs) network.heal(a.index, b.index)
     })
   }

@@ -41,6 +41,13 @@ export type FaultKind =
       readonly label: string
       readonly durationMs: number
     }
+  /** It sees everything but answers of these kinds. */
+  | {
+      readonly kind: "loseAnswers"
+      readonly target: Target
+      readonly labels: readonly string[]
+      readonly durationMs: number
+    }
   | {
       readonly kind: "killOnPersist"
       readonly target: Target
@@ -190,19 +197,36 @@ export function drawReplacements(prng: Prng, { virtualMs, leaseMs, nodes }: Surr
 }
 
 /**
- * The last thing that happens: a primary is away for about as long as it takes to propose that it lose its place, and whoever
- * proposes that never hears what becomes of it. When all is well again nobody wants it any more, and it must still be finished.
+ * A primary is away for about as long as it takes to propose that it lose its place, and whoever proposes that never hears what
+ * becomes of it. When all is well again nobody wants it any more, and it must still be finished.
  */
 export function drawLeftOver(prng: Prng, { virtualMs, nodes, leaseMs }: Surroundings): Fault[] {
   const durationMs = prng.between(11_000, 13_000)
   const atMs = Math.max(1, virtualMs - durationMs - leaseMs - 3_000)
-  const primary: Target = { role: "primary", nth: prng.below(nodes * 2) }
-  const coordinator: Target = { role: "coordinator", nth: 0 }
   const label = prng.pick(["prepare", "accept", "accept"])
   return [
-    { kind: "isolate", target: primary, direction: "both", durationMs: prng.between(1_500, leaseMs), atMs },
+    { ...drawAbsence(prng, nodes), durationMs: prng.between(1_500, leaseMs), atMs },
     { kind: "deafenOnSend", target: coordinator, label, durationMs, atMs: atMs + 1 },
   ]
+}
+
+/**
+ * The same to a cluster that nothing else disturbs: the primary is back before the next voter proposes it, too, and the
+ * coordinator misses nothing but answers to its proposal. If it missed all, primaries would soon want views without it.
+ */
+export function drawLastFaults(prng: Prng, nodes: number, suspectMs: number): Fault[] {
+  const answers = prng.chance(1, 2) ? ["promise", "accepted", "refused"] : ["accepted", "refused"]
+  return [
+    { ...drawAbsence(prng, nodes), durationMs: suspectMs + prng.between(0, 1_300), atMs: 1 },
+    { kind: "loseAnswers", target: coordinator, labels: answers, durationMs: 15_000, atMs: 0 },
+  ]
+}
+
+const coordinator: Target = { role: "coordinator", nth: 0 }
+
+function drawAbsence(prng: Prng, nodes: number) {
+  const target: Target = { role: "primary", nth: prng.below(nodes * 2) }
+  return { kind: "isolate", target, direction: "both" } as const
 }
 
 /** Somebody's list of peers is mixed up with that of the other cluster. */

@@ -90,6 +90,8 @@ export class Machine<Contents> {
   /** Comes back by itself after a kill. */
   restarts = true
   trap: Trap | undefined
+  /** Kinds of messages that never reach it. */
+  misses: readonly string[] = []
   /** Waits for the process to go on. */
   readonly inbox: Input[] = []
   held: Output<Contents>[] | undefined

@@ -30,6 +30,7 @@ export function minimise(
     best = { options, result: again }
     return true
   }
+  if (failing.lastFaults !== undefined) attempt({ ...failing, lastFaults: [] })
   for (
     let size = Math.ceil(failing.faults.length / 2);
     size >= 1;

@@ -4,7 +4,7 @@
  */
 import { Prng } from "../../src/core/lib/prng.ts"
 import type { DiskTiming } from "./disk.ts"
-import { drawFaults, drawLeftOver, drawMeeting, drawReplacements } from "./faults.ts"
+import { drawFaults, drawLastFaults, drawLeftOver, drawMeeting, drawReplacements } from "./faults.ts"
 import type { Fault } from "./faults.ts"
 import type { LinkQuality } from "./network.ts"
 
@@ -33,15 +33,23 @@ export interface SimulationOptions {
   /** Of 1,000 times that a node looks at its slots, it moves one so often. */
   readonly movesPerMille: number
   readonly faults: readonly Fault[]
+  /** What befalls the cluster once more when it is stable and nothing else disturbs it; their times count from then. */
+  readonly lastFaults?: readonly Fault[]
 }
 
 /** @param virtualMinutes how long faults go on */
 export function drawOptions(seed: number, virtualMinutes: number): SimulationOptions {
   const options = drawDisturbed(seed, virtualMinutes)
   const prng = new Prng(seed * 2 + 2)
-  const more = prng.chance(1, 2) ? [] : drawLeftOver(prng, options)
+  const isLeftOver = prng.chance(1, 2)
+  const more = isLeftOver ? drawLeftOver(prng, options) : []
   if (options.bootstrap === "two") more.push(drawMeeting(prng, options), drawMeeting(prng, options))
-  return { ...options, faults: [...options.faults, ...more].sort((a, b) => a.atMs - b.atMs) }
+  return {
+    ...options,
+    faults: [...options.faults, ...more].sort((a, b) => a.atMs - b.atMs),
+    // Among other faults somebody soon wants another view, and finishes what was begun without meaning to.
+    lastFaults: isLeftOver ? drawLastFaults(prng, options.nodes, options.suspectMs) : [],
+  }
 }
 
 function drawDisturbed(seed: number, virtualMinutes: number): SimulationOptions {

@@ -22,6 +22,25 @@ const wipedIsOld: readonly Edit[] = [
   ),
 ]
 
+/** What primaries told of this kind in earlier epochs is reported and planned with, as if it were of the present one. */
+const evenOutdated = (kind: "promote" | "release"): readonly Edit[] => [
+  edit(
+    "member/plan-slots.ts",
+    "named.epoch !== view.epoch) return",
+    `(want.kind !== "${kind}" && named.epoch !== view.epoch)) return`,
+  ),
+  edit(
+    "member/plan-slots.ts",
+    "if (report === undefined || report.epoch !== draft.view.epoch) continue",
+    "if (report === undefined) continue",
+  ),
+  edit(
+    "member/active.ts",
+    "return named.epoch === seat.view.epoch",
+    `return want.kind === "${kind}" || named.epoch === seat.view.epoch`,
+  ),
+]
+
 export const mutants: readonly Mutant[] = [
   {
     name: "voters do not wait for leases",
@@ -209,37 +228,11 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "certificate of an older epoch",
-    edits: [
-      edit("view/legal.ts", "certificate.epoch === view.epoch &&", ""),
-      edit(
-        "member/plan-slots.ts",
-        "if (present === undefined || named.epoch !== view.epoch) return",
-        "if (present === undefined) return",
-      ),
-      edit(
-        "member/plan-slots.ts",
-        "if (report === undefined || report.epoch !== draft.view.epoch) continue",
-        "if (report === undefined) continue",
-      ),
-      edit("member/active.ts", "return named.epoch === seat.view.epoch", "return named.epoch > 0"),
-    ],
+    edits: [edit("view/legal.ts", "certificate.epoch === view.epoch &&", ""), ...evenOutdated("promote")],
   },
   {
     name: "release of an older epoch",
-    edits: [
-      edit("view/legal.ts", "release.epoch === view.epoch &&", ""),
-      edit(
-        "member/plan-slots.ts",
-        "if (present === undefined || named.epoch !== view.epoch) return",
-        "if (present === undefined) return",
-      ),
-      edit(
-        "member/plan-slots.ts",
-        "if (report === undefined || report.epoch !== draft.view.epoch) continue",
-        "if (report === undefined) continue",
-      ),
-      edit("member/active.ts", "return named.epoch === seat.view.epoch", "return named.epoch > 0"),
-    ],
+    edits: [edit("view/legal.ts", "release.epoch === view.epoch &&", ""), ...evenOutdated("release")],
   },
   {
     name: "a released slot is served on",

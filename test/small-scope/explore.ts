@@ -7,6 +7,7 @@
 export type State = Int32Array
 
 export interface Transition {
+  /** Valid while it is told of; whoever keeps it copies it. */
   readonly next: State
   readonly label: () => string
   /** An invariant broken on the way, if any. */
@@ -146,7 +147,7 @@ export function explore(makeWorld: () => World, statesMax: number, msMax: number
         actions.push(mine)
         const broken = world.check(next)
         if (broken !== undefined) found.push({ violation: broken, parent, action: mine })
-        nextFrontier.push(next)
+        nextFrontier.push(next.slice())
         nextIndex.push(index)
       })
       // After its successors: a world learns from them what it does not follow any further.
@@ -208,6 +209,10 @@ function stuckStates(size: number, edges: readonly number[], done: readonly numb
   return stuck
 }
 
+function kept(transition: Transition): Transition {
+  return { ...transition, next: transition.next.slice() }
+}
+
 function labels(world: World, chain: readonly number[]): string[] {
   const lines: string[] = []
   let state = world.initial()
@@ -215,7 +220,7 @@ function labels(world: World, chain: readonly number[]): string[] {
     let action = 0
     let chosen: Transition | undefined
     world.successors(state, (transition) => {
-      if (action++ === wanted) chosen = transition
+      if (action++ === wanted) chosen = kept(transition)
     })
     if (chosen === undefined) break
     lines.push(chosen.label())
@@ -246,7 +251,7 @@ export function walk(
     const chain: number[] = []
     for (let i = 0; i < stepsMax; i++) {
       const choices: Transition[] = []
-      world.successors(state, (transition) => choices.push(transition))
+      world.successors(state, (transition) => choices.push(kept(transition)))
       if (choices.length === 0) break
       const pick = draw(choices.length)
       const chosen = choices[pick] as Transition

@@ -13,6 +13,7 @@ import type { MemberState } from "../../src/core/member/state.ts"
 import type { State, Transition, World } from "./explore.ts"
 import { futureMs, indexOf, isSpentAt, normal, storageOf, type Machine } from "./founding-machine.ts"
 import { settings } from "./scope.ts"
+import { MessageSets } from "./message-sets.ts"
 import { copy, Names, now } from "./snapshot.ts"
 
 export interface FoundingScope {
@@ -66,7 +67,11 @@ export class FoundingWorld implements World {
   private readonly machines = new Names(this.shared)
   private readonly messages = new Names(this.shared)
   private readonly observed = new Names(this.shared)
-  private readonly sets = new Names()
+  private readonly sets = new MessageSets(
+    (message) => this.targetOf(message),
+    (message, id) =>
+      isSpentAt(this.messages.value(message) as PeerMessage, this.machines.value(id) as Machine),
+  )
   private readonly steps = new Map<number, Step>()
   private readonly answers = new Names(this.shared)
   /** What a machine says of itself, -1 = nothing; whether it asks one of the others. */
@@ -74,7 +79,7 @@ export class FoundingWorld implements World {
   private readonly asks = new Map<number, boolean>()
   private readonly targets: number[] = []
   private readonly cuts = new Set<string>()
-  private readonly spent = new Map<number, boolean>()
+  private readonly next = new Int32Array(5)
 
   constructor(scope: FoundingScope) {
     this.scope = scope
@@ -84,7 +89,7 @@ export class FoundingWorld implements World {
     const machines = [0, 1, 2].map((index) => this.machines.of(this.fresh(index, 1)))
     const { wiped, restarted } = this.scope
     const observed: Observed = { founded: [], wipesLeft: wiped, restartsLeft: restarted }
-    return Int32Array.from([...machines, this.observed.of(Object.freeze(observed)), this.sets.of([])])
+    return Int32Array.from([...machines, this.observed.of(Object.freeze(observed)), MessageSets.none])
   }
 
   check(state: State): string | undefined {
@@ -99,7 +104,6 @@ export class FoundingWorld implements World {
 
   successors(state: State, emit: (transition: Transition) => void): void {
     const observed = this.observed.value(state[3] as number) as Observed
-    const set = this.sets.value(state[4] as number) as readonly number[]
     for (let i = 0; i < 3; i++) {
       const machine = this.machines.value(state[i] as number) as Machine
       const take = (event: number, run: () => Step, after: Observed, label: () => string) => {
@@ -126,10 +130,8 @@ export class FoundingWorld implements World {
         observed,
         () => `node ${i} acts on what it knows`,
       )
-      const storageId = storageOf(machine)
-      for (const number of set) {
+      for (const number of this.sets.for(state[4] as number, i)) {
         const message = this.messages.value(number) as PeerMessage
-        if (message.to !== storageId) continue
         const receive = () => this.run(machine, [{ kind: "message", message }])
         take(number * 4 + 4, receive, observed, () => `node ${i} receives ${tell(message)}`)
       }
@@ -160,37 +162,16 @@ export class FoundingWorld implements World {
       this.cuts.add(state.join())
       return
     }
-    const next = state.slice()
+    const { next } = this
+    next.set(state)
     next[i] = step.machine
     const { founded } = step
     const isNew = founded !== undefined && !after.founded.includes(founded)
     const seen = isNew ? { ...after, founded: [...after.founded, founded].sort() } : after
     next[3] = this.observed.of(Object.isFrozen(seen) ? seen : Object.freeze({ ...seen }))
-    const set = this.sets.value(state[4] as number) as readonly number[]
-    const live = this.live(set, step.messages, next)
-    if (live !== set) next[4] = this.sets.of(live)
+    next[4] = this.sets.after(state[4] as number, i, next, step.messages)
     if (step.violation === undefined && next.every((x, k) => x === state[k])) return
     emit({ next, violation: step.violation, label })
-  }
-
-  /** The messages that can still make a difference: the rest would only multiply states. */
-  private live(before: readonly number[], sent: readonly number[], state: State): readonly number[] {
-    const isNew = sent.some((number) => !before.includes(number))
-    const all = isNew ? [...new Set([...before, ...sent])].sort((a, b) => a - b) : before
-    return all.every((number) => this.matters(number, state))
-      ? all
-      : all.filter((number) => this.matters(number, state))
-  }
-
-  private matters(number: number, state: State): boolean {
-    const target = state[this.targetOf(number)] as number
-    const key = target * 2 ** 20 + number
-    let isSpent = this.spent.get(key)
-    if (isSpent === undefined) {
-      const message = this.messages.value(number) as PeerMessage
-      this.spent.set(key, (isSpent = isSpentAt(message, this.machines.value(target) as Machine)))
-    }
-    return !isSpent
   }
 
   private targetOf(number: number): number {

@@ -8,9 +8,9 @@ import { askForLeases } from "../../src/core/member/renewal.ts"
 import { Seat, type SeatState } from "../../src/core/member/seat.ts"
 import type { AcceptorState, Proposal } from "../../src/core/view/ballot.ts"
 import { freezeView, type StorageId, type View } from "../../src/core/view/view.ts"
-import type { State } from "./explore.ts"
 import { brokenBySend } from "./invariants.ts"
 import { leaseMs, settings, type Scope } from "./scope.ts"
+import { MessageSets } from "./message-sets.ts"
 import { age, copy, Names, now, nowMs } from "./snapshot.ts"
 
 export interface Disk {
@@ -41,6 +41,8 @@ export type NodeEvent =
 export interface Step {
   readonly node: number
   readonly messages: readonly number[]
+  /** Whether one of them asks for acceptance. */
+  readonly asks: boolean
   readonly entered: View | undefined
   readonly violation: string | undefined
 }
@@ -55,7 +57,11 @@ export class SeatSteps {
   protected readonly nodes = new Names(this.shared)
   protected readonly messages = new Names(this.shared)
   private readonly steps = new Map<number, Step>()
-  private readonly pruned = new Map<number, boolean>()
+  protected readonly sets = new MessageSets(
+    (message) => this.targetOf(message),
+    (message, id) =>
+      this.isSpent(this.messages.value(message) as PeerMessage, this.nodes.value(id) as Snapshot),
+  )
   private readonly targets: number[] = []
   private readonly proposed: ({ readonly ballot: string; readonly value: string } | null | undefined)[] = []
 
@@ -63,30 +69,8 @@ export class SeatSteps {
     this.scope = scope
   }
 
-  /** The messages that can still make a difference: the rest would only multiply states. Sorted, as `before` is. */
-  protected live(before: readonly number[], sent: readonly number[], state: State): readonly number[] {
-    let all = before
-    for (const number of sent) if (!all.includes(number)) all = [...all, number].sort((a, b) => a - b)
-    return all.every((number) => this.matters(number, state))
-      ? all
-      : all.filter((number) => this.matters(number, state))
-  }
-
-  private matters(number: number, state: State): boolean {
-    const target = this.targetOf(number)
-    if (target === -1) return false
-    const key = (state[target] as number) * 2 ** 20 + number
-    let isSpent = this.pruned.get(key)
-    if (isSpent === undefined) {
-      const message = this.messages.value(number) as PeerMessage
-      isSpent = this.isSpent(message, this.nodes.value(state[target] as number) as Snapshot)
-      this.pruned.set(key, isSpent)
-    }
-    return !isSpent
-  }
-
   /** @returns the node that the message is for, -1 = none of the three */
-  protected targetOf(number: number): number {
+  private targetOf(number: number): number {
     const { to } = this.messages.value(number) as PeerMessage
     return (this.targets[number] ??= [0, 1, 2].findIndex((i) => storageOf(i) === to))
   }
@@ -166,6 +150,7 @@ export class SeatSteps {
       return {
         node: isAging ? this.nodes.of(this.normal(snapshot)) : id,
         messages: [],
+        asks: false,
         entered: undefined,
         violation: undefined,
       }
@@ -190,7 +175,8 @@ export class SeatSteps {
         if (this.isKept(effect)) messages.push(this.messages.of(Object.freeze(effect.message)))
       }
     }
-    return { node: this.nodes.of(this.normal(snapshot)), messages, entered, violation }
+    const asks = messages.some((number) => this.proposedIn(number) !== undefined)
+    return { node: this.nodes.of(this.normal(snapshot)), messages, asks, entered, violation }
   }
 
   /** One object for equal views, so that they can be compared by reference. */
@@ -282,13 +268,17 @@ export function storageOf(node: number): StorageId {
   return `s${node}`
 }
 
+const identities = new Map<number, Identity>()
+
 export function identityOf(node: number, boot: number): Identity {
-  return Object.freeze({
-    nodeId: String(node).padStart(64, "0"),
-    storageId: storageOf(node),
-    boot,
-    address: `n${node}:1`,
-  })
+  const key = boot * 4 + node
+  let identity = identities.get(key)
+  if (identity === undefined) {
+    const nodeId = String(node).padStart(64, "0")
+    identity = Object.freeze({ nodeId, storageId: storageOf(node), boot, address: `n${node}:1` })
+    identities.set(key, identity)
+  }
+  return identity
 }
 
 export function seatOf(snapshot: Snapshot): Seat {

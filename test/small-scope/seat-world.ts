@@ -4,17 +4,17 @@
  * as slow as it likes, crashes at every point of a write, and time.
  *
  * What keeps it affordable: a seat is a deterministic machine, so each (state, event) runs the code once, and the state of
- * the world is five small numbers: three seats, the messages sent, and what only the observer knows. News of a decided
+ * the world is five small numbers: three seats, the messages sent, and what only the observer knows. What a node may do by itself
+ * depends on few of them, so it is listed once, too. News of a decided
  * view are not messages here: any node may adopt any decided view at any time, which is the same and more.
  */
 import type { PeerMessage } from "../../src/core/member/event.ts"
 import { askForLeases } from "../../src/core/member/renewal.ts"
 import { Seat } from "../../src/core/member/seat.ts"
-import type { Proposal } from "../../src/core/view/ballot.ts"
-import type { View } from "../../src/core/view/view.ts"
 import { candidatesOf } from "./candidates.ts"
 import type { State, Transition, World } from "./explore.ts"
 import { brokenBySend, brokenStep, type Observed } from "./invariants.ts"
+import { MessageSets } from "./message-sets.ts"
 import { leaseMs } from "./scope.ts"
 import { age, copy, hasDeadline, Names, now } from "./snapshot.ts"
 import {
@@ -28,16 +28,28 @@ import {
   SeatSteps,
   selfGrant,
   type Snapshot,
+  type Step,
   storageOf,
   tell,
 } from "./seat-steps.ts"
 
+/** Something that a node may do, and what the observer knows after it. */
+interface Act {
+  readonly step: Step
+  readonly observed: number
+  readonly violation: string | undefined
+  readonly label: () => string
+}
+
 export class SeatWorld extends SeatSteps implements World {
-  private readonly derived = new Map<string, number>()
-  private readonly sets = new Names()
+  private readonly acts = new Map<number, readonly Act[]>()
+  private readonly entries = new Map<
+    number,
+    { readonly observed: number; readonly violation: string | undefined }
+  >()
+  private readonly next = new Int32Array(5)
   private readonly observed = new Names(this.shared)
   private readonly grants = new Map<number, readonly [number, number, string | undefined]>()
-  private readonly proposable = new Map<string, readonly Proposal[]>()
   private readonly serving = new Map<number, boolean>()
   private readonly timed = new Map<number, boolean>()
 
@@ -62,7 +74,7 @@ export class SeatWorld extends SeatSteps implements World {
       suspendsLeft: suspends,
       certified: 0,
     }
-    return Int32Array.from([...nodes, this.observed.of(freeze(observed)), this.sets.of(Object.freeze([]))])
+    return Int32Array.from([...nodes, this.observed.of(freeze(observed)), MessageSets.none])
   }
 
   check(state: State): string | undefined {
@@ -77,86 +89,91 @@ export class SeatWorld extends SeatSteps implements World {
   }
 
   successors(state: State, emit: (transition: Transition) => void): void {
-    const observed = this.observed.value(state[3] as number) as Observed
-    const set = this.sets.value(state[4] as number) as readonly number[]
+    const observed = state[3] as number
     for (let i = 0; i < 3; i++) {
-      const snapshot = this.nodes.value(state[i] as number) as Snapshot
-      const does = (event: NodeEvent, after: Observed, label: () => string) => {
-        this.act(state, i, event, after, set, label, emit)
-      }
-      for (const number of set) {
-        if (this.targetOf(number) !== i) continue
+      const id = state[i] as number
+      for (const number of this.sets.for(state[4] as number, i)) {
         const message = this.messages.value(number) as PeerMessage
-        does({ kind: "deliver", message }, observed, () => `node ${i} receives ${tell(message)}`)
+        const step = this.step(id, { kind: "deliver", message }, false)
+        this.take(state, i, this.entering(step, observed), () => `node ${i} receives ${tell(message)}`, emit)
       }
-      if (snapshot.writes.length > 0) {
-        does({ kind: "persisted" }, observed, () => `node ${i} has ${snapshot.writes[0]?.[0]?.key} on disk`)
-      }
-      const epoch = snapshot.seat.view.epoch
-      for (const view of observed.decided) {
-        if (view.epoch <= epoch) continue
-        does({ kind: "adopt", view }, observed, () => `node ${i} hears of view ${view.epoch}`)
-      }
-      this.proposals(state, i, snapshot, observed, does)
-      this.evidence(state, i, snapshot, observed, does)
-      this.leases(state, i, snapshot, observed, does, emit)
-      if ((observed.crashesLeft[i] as number) > 0) {
-        const after = this.derive(state, `crash ${i}`, () => ({
-          ...observed,
-          crashesLeft: observed.crashesLeft.map((left, k) => (k === i ? left - 1 : left)),
-        }))
-        for (let written = 0; written <= snapshot.writes.length; written++) {
-          does(
-            { kind: "crash", written },
-            after,
-            () => `node ${i} crashes, ${written} writes done, and restarts`,
-          )
-        }
-      }
+      for (const act of this.actsOf(state, i)) this.take(state, i, act, act.label, emit)
+      this.leases(state, i, emit)
     }
     this.timePasses(state, emit)
   }
 
-  private proposals(
-    state: State,
-    i: number,
-    snapshot: Snapshot,
-    observed: Observed,
-    does: (event: NodeEvent, after: Observed, label: () => string) => void,
-  ): void {
-    const { view } = snapshot.seat
-    if (observed.proposalsLeft === 0 || view.epoch > this.scope.viewsMax) return
-    if (snapshot.seat.proposer.attempt !== undefined) return
-    const after = this.derive(state, "propose", () => ({
-      ...observed,
-      proposalsLeft: observed.proposalsLeft - 1,
-    }))
-    for (const proposal of this.candidates(state, view, observed)) {
-      const label = () => `node ${i} proposes view ${view.epoch + 1}: ${JSON.stringify(proposal)}`
-      does({ kind: "propose", proposal }, after, label)
-    }
-  }
-
-  private candidates(state: State, view: View, observed: Observed): readonly Proposal[] {
+  /** What node i may do by itself. That depends on its state, on what the observer counts, and on everybody's boot. */
+  private actsOf(state: State, i: number): readonly Act[] {
     const boots = [0, 1, 2].map((k) => (this.nodes.value(state[k] as number) as Snapshot).boot)
-    const key = `${this.shared.of(view)} ${state[3]} ${boots.join()}`
-    let proposals = this.proposable.get(key)
-    if (proposals === undefined)
-      this.proposable.set(key, (proposals = candidatesOf(view, this.scope.candidates, observed, boots)))
-    return proposals
+    const packed = boots.reduce((all, boot) => all * 8 + boot, state[3] as number)
+    const key = (state[i] as number) * 2 ** 26 + packed
+    let acts = this.acts.get(key)
+    if (acts === undefined) {
+      this.acts.set(key, (acts = this.listActs(state[i] as number, i, state[3] as number, boots)))
+    }
+    return acts
   }
 
-  /** What the observer knows after something that he counts. */
-  private derive(state: State, what: string, make: () => Observed): Observed {
-    const key = `${state[3]} ${what}`
-    let number = this.derived.get(key)
-    if (number === undefined) this.derived.set(key, (number = this.observed.of(freeze(make()))))
-    return this.observed.value(number) as Observed
+  private listActs(id: number, i: number, known: number, boots: readonly number[]): readonly Act[] {
+    const acts: Act[] = []
+    const observed = this.observed.value(known) as Observed
+    const snapshot = this.nodes.value(id) as Snapshot
+    const does = (event: NodeEvent, after: Observed, label: () => string) => {
+      const step = this.step(id, event, false)
+      acts.push({ ...this.entering(step, this.observed.of(freeze(after))), label })
+    }
+    if (snapshot.writes.length > 0) {
+      does({ kind: "persisted" }, observed, () => `node ${i} has ${snapshot.writes[0]?.[0]?.key} on disk`)
+    }
+    const { view } = snapshot.seat
+    for (const other of observed.decided) {
+      if (other.epoch <= view.epoch) continue
+      does({ kind: "adopt", view: other }, observed, () => `node ${i} hears of view ${other.epoch}`)
+    }
+    const mayPropose = observed.proposalsLeft > 0 && view.epoch <= this.scope.viewsMax
+    if (mayPropose && snapshot.seat.proposer.attempt === undefined) {
+      const after = { ...observed, proposalsLeft: observed.proposalsLeft - 1 }
+      for (const proposal of candidatesOf(view, this.scope.candidates, observed, boots)) {
+        const label = () => `node ${i} proposes view ${view.epoch + 1}: ${JSON.stringify(proposal)}`
+        does({ kind: "propose", proposal }, after, label)
+      }
+    }
+    this.evidence(i, snapshot, observed, does)
+    if (
+      typeof this.scope.leases === "object" &&
+      isPrimary(snapshot, i) &&
+      (observed.beatsLeft[i] as number) > 0
+    ) {
+      const after = { ...observed, beatsLeft: lessOne(observed.beatsLeft, i) }
+      does({ kind: "heartbeat" }, after, () => `node ${i} sends heartbeats`)
+    }
+    if ((observed.crashesLeft[i] as number) > 0) {
+      const after = { ...observed, crashesLeft: lessOne(observed.crashesLeft, i) }
+      for (let written = 0; written <= snapshot.writes.length; written++) {
+        const label = () => `node ${i} crashes, ${written} writes done, and restarts`
+        does({ kind: "crash", written }, after, label)
+      }
+    }
+    return acts
+  }
+
+  /** What follows from a view that the step entered, if it did. */
+  private entering(step: Step, known: number): Omit<Act, "label"> {
+    const { entered, violation } = step
+    if (entered === undefined) return { step, observed: known, violation }
+    const key = known * 2 ** 20 + this.shared.of(entered)
+    let entry = this.entries.get(key)
+    if (entry === undefined) {
+      const outcome = brokenStep(this.observed.value(known) as Observed, entered)
+      entry = { observed: this.observed.of(freeze(outcome.observed)), violation: outcome.violation }
+      this.entries.set(key, entry)
+    }
+    return { step, observed: entry.observed, violation: violation ?? entry.violation }
   }
 
   /** The data path's part: a primary certifies learners and releases the slot when it likes. */
   private evidence(
-    state: State,
     i: number,
     snapshot: Snapshot,
     observed: Observed,
@@ -171,48 +188,25 @@ export class SeatWorld extends SeatSteps implements World {
         const certificate = { ...statement, learner }
         if (observed.certificates.some((other) => JSON.stringify(other) === JSON.stringify(certificate)))
           continue
-        const after = this.derive(state, `certify ${JSON.stringify(certificate)}`, () => ({
-          ...observed,
-          certificates: [...observed.certificates, certificate],
-        }))
+        const after = { ...observed, certificates: [...observed.certificates, certificate] }
         does({ kind: "age" }, after, () => `node ${i} certifies ${learner}`)
       }
     }
     if (this.scope.candidates.includes("handOver") && assignment.inSync.length > 1) {
-      const after = this.derive(state, `release ${JSON.stringify(statement)}`, () => ({
-        ...observed,
-        releases: [...observed.releases, statement],
-      }))
+      const after = { ...observed, releases: [...observed.releases, statement] }
       does({ kind: "release" }, after, () => `node ${i} releases the slot in epoch ${view.epoch}`)
     }
   }
 
-  private leases(
-    state: State,
-    i: number,
-    snapshot: Snapshot,
-    observed: Observed,
-    does: (event: NodeEvent, after: Observed, label: () => string) => void,
-    emit: (transition: Transition) => void,
-  ): void {
-    const { leases } = this.scope
-    if (leases === "none" || snapshot.seat.view.slots[0]?.inSync[0] !== storageOf(i)) return
-    if (observed.suspendsLeft > 0) {
-      const after = this.derive(state, "suspend", () => ({
-        ...observed,
-        suspendsLeft: observed.suspendsLeft - 1,
-      }))
-      this.suspend(state, i, after, emit)
+  private leases(state: State, i: number, emit: (transition: Transition) => void): void {
+    const { leases, suspends } = this.scope
+    if (leases === "none" || !isPrimary(this.nodes.value(state[i] as number) as Snapshot, i)) return
+    if (suspends > 0) {
+      const observed = this.observed.value(state[3] as number) as Observed
+      const after = { ...observed, suspendsLeft: observed.suspendsLeft - 1 }
+      if (observed.suspendsLeft > 0) this.suspend(state, i, after, emit)
     }
-    if (leases === "prompt") {
-      for (let voter = 0; voter < 3; voter++) this.grant(state, i, voter, emit)
-    } else if ((observed.beatsLeft[i] as number) > 0) {
-      const after = this.derive(state, `beat ${i}`, () => ({
-        ...observed,
-        beatsLeft: observed.beatsLeft.map((left, k) => (k === i ? left - 1 : left)),
-      }))
-      does({ kind: "heartbeat" }, after, () => `node ${i} sends heartbeats`)
-    }
+    if (leases === "prompt") for (let voter = 0; voter < 3; voter++) this.grant(state, i, voter, emit)
   }
 
   /** The node and its monotonic clock stand still for two leases; for the others, time passes. */
@@ -306,34 +300,30 @@ export class SeatWorld extends SeatSteps implements World {
     return may
   }
 
-  private act(
+  private take(
     state: State,
     i: number,
-    event: NodeEvent,
-    after: Observed,
-    set: readonly number[],
+    { step, observed, violation }: Omit<Act, "label">,
     label: () => string,
     emit: (transition: Transition) => void,
   ): void {
-    const step = this.step(state[i] as number, event, false)
-    let violation = step.violation
-    let observed = after
-    if (step.entered !== undefined) {
-      const outcome = brokenStep(after, step.entered)
-      violation ??= outcome.violation
-      observed = outcome.observed
-    }
-    violation ??= this.twoValues(step.messages, set)
-    const isSame =
-      violation === undefined &&
-      step.node === state[i] &&
-      observed === this.observed.value(state[3] as number)
-    if (isSame && step.messages.every((number) => set.includes(number))) return
-    const next = state.slice()
+    const { next } = this
+    next.set(state)
     next[i] = step.node
-    next[3] = this.observed.of(freeze(observed))
-    next[4] = this.sets.of(Object.freeze(this.live(set, step.messages, next)))
-    if (violation === undefined && next.every((x, k) => x === state[k])) return
-    emit({ next, violation, label })
+    next[3] = observed
+    const set = state[4] as number
+    next[4] = this.sets.after(set, i, next, step.messages)
+    const broken = violation ?? (step.asks ? this.twoValues(step.messages, this.sets.list(set)) : undefined)
+    const isSame = next[i] === state[i] && next[3] === state[3] && next[4] === set
+    if (isSame && broken === undefined) return
+    emit({ next, violation: broken, label })
   }
+}
+
+function isPrimary({ seat }: Snapshot, i: number): boolean {
+  return seat.view.slots[0]?.inSync[0] === storageOf(i)
+}
+
+function lessOne(counts: readonly number[], i: number): readonly number[] {
+  return counts.map((count, k) => (k === i ? count - 1 : count))
 }

@@ -11,41 +11,64 @@ export const nowMs = 1_000_000
 const pastMs = nowMs - 1
 export const now = Object.freeze({ monotonicMs: nowMs, wallMs: nowMs })
 
+type Fields = Record<string, unknown>
+
 /** Deep copy of plain data; what is frozen is immutable and shared. */
 export function copy<A>(value: A): A {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value
-  if (Array.isArray(value)) return value.map((item) => copy(item)) as A
-  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, copy(item)])) as A
-  if (value instanceof Set) return new Set(value) as A
-  const target: Record<string, unknown> = {}
-  for (const key of Object.keys(value)) target[key] = copy((value as Record<string, unknown>)[key])
-  return target as A
+  return isShared(value) ? value : (copyInside(value as object) as A)
+}
+
+function isShared(value: unknown): boolean {
+  return typeof value !== "object" || value === null || Object.isFrozen(value)
+}
+
+function copyInside(value: object): object {
+  if (Array.isArray(value)) {
+    const target: unknown[] = []
+    for (const item of value) target.push(isShared(item) ? item : copyInside(item as object))
+    return target
+  }
+  if (value instanceof Map) {
+    const target = new Map<unknown, unknown>()
+    for (const [key, item] of value) target.set(key, isShared(item) ? item : copyInside(item as object))
+    return target
+  }
+  if (value instanceof Set) return new Set(value)
+  const target: Fields = {}
+  for (const key in value) {
+    const item = (value as Fields)[key]
+    target[key] = isShared(item) ? item : copyInside(item as object)
+  }
+  return target
 }
 
 /** Moves all deadlines of `state` by `-elapsedMs`; those that have passed become one and the same. In place. */
 export function age(state: object, elapsedMs: number): void {
-  for (const [key, value] of Object.entries(state)) {
-    const isDeadline = key.endsWith("AtMs") || key.endsWith("UntilMs")
-    if (isDeadline && typeof value === "number") {
+  for (const key in state) {
+    const value = (state as Fields)[key]
+    if (typeof value === "number") {
+      if (!isDeadline(key)) continue
       const left = value - elapsedMs
-      Object.assign(state, { [key]: left > nowMs ? left : pastMs })
-    } else if (isDeadline && value instanceof Map) {
+      ;(state as Fields)[key] = left > nowMs ? left : pastMs
+    } else if (value instanceof Map) {
+      if (!isDeadline(key)) continue
       for (const [name, until] of value as Map<unknown, number>) {
         if (until - elapsedMs > nowMs) value.set(name, until - elapsedMs)
         else value.delete(name)
       }
-    } else if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-      if (!(value instanceof Map) && !(value instanceof Set)) age(value as object, elapsedMs)
-    }
+    } else if (!isShared(value) && !(value instanceof Set)) age(value as object, elapsedMs)
   }
+}
+
+function isDeadline(key: string): boolean {
+  return key.endsWith("AtMs") || key.endsWith("UntilMs")
 }
 
 /** @returns whether some deadline of `state`, but those named, is still to come */
 export function hasDeadline(state: object): boolean {
   return Object.entries(state).some(([key, value]) => {
-    const isDeadline = key.endsWith("AtMs") || key.endsWith("UntilMs")
-    if (isDeadline && typeof value === "number") return value > nowMs
-    if (value instanceof Map) return isDeadline && value.size > 0
+    if (typeof value === "number") return isDeadline(key) && value > nowMs
+    if (value instanceof Map) return isDeadline(key) && value.size > 0
     return (
       typeof value === "object" && value !== null && !Object.isFrozen(value) && hasDeadline(value as object)
     )
@@ -55,6 +78,7 @@ export function hasDeadline(state: object): boolean {
 /** Numbers for values, equal for equal ones; of frozen values the number is remembered with the object. */
 export class Names {
   private readonly byText = new Map<string, number>()
+  private readonly orders = new Map<string, readonly string[]>()
   private readonly values: unknown[] = []
   private readonly frozen = new WeakMap<object, number>()
   /** Names of the frozen parts of values. */
@@ -106,8 +130,16 @@ export class Names {
     }
     if (value instanceof Set) return `<${[...value].sort().join()}>`
     // The order in which fields were set says nothing.
-    for (const key of Object.keys(value).sort())
-      text += `${key}:${this.text((value as Record<string, unknown>)[key])},`
+    for (const key of this.sorted(value)) text += `${key}:${this.text((value as Fields)[key])},`
     return `{${text}}`
+  }
+
+  /** Objects of a kind have their fields set in the same order, nearly always: each such order is sorted once. */
+  private sorted(value: object): readonly string[] {
+    const keys = Object.keys(value)
+    const order = keys.join()
+    let sorted = this.orders.get(order)
+    if (sorted === undefined) this.orders.set(order, (sorted = keys.sort()))
+    return sorted
   }
 }

@@ -37,6 +37,8 @@ export function runMembers(options: SimulationOptions, print?: (line: string) =>
 /** A run of less has not been through enough. */
 export const stepsMin = 20_000
 export const faultsMin = 10
+/** How long the last faults are let go on. */
+const lastFaultsMs = 20_000
 
 class MemberRun {
   private readonly options: SimulationOptions
@@ -94,6 +96,12 @@ class MemberRun {
       this.driver.heal()
       this.moves = false
       stableAfterMs = this.settle()
+      const { lastFaults = [] } = options
+      if (stableAfterMs !== undefined && lastFaults.length > 0) {
+        world.run(this.driver.disturbAgain(lastFaults) + lastFaultsMs)
+        this.driver.heal()
+        stableAfterMs = this.settle()
+      }
     } catch (error) {
       if (error instanceof Violation) violation = { invariant: error.invariant, text: error.message }
       else if (error instanceof AssertionError)
