@@ -1,6 +1,11 @@
 /**
- * Explores scopes from the command line: `bun test/small-scope/run.ts NAME…`; all without a name.
+ * Explores scopes from the command line: `bun test/small-scope/run.ts NAME…`; `membership` and `replication` are the names of
+ * all of a kind, and without a name it is all of them. Each of several has a process of its own, as many at a time as there are
+ * cores.
  */
+import { spawn } from "node:child_process"
+import { availableParallelism } from "node:os"
+import { fileURLToPath } from "node:url"
 import { explore, type Outcome, type World } from "./explore.ts"
 import { FoundingWorld, foundingScopes } from "./founding-world.ts"
 import { scopes, type Scope } from "./scope.ts"
@@ -10,34 +15,28 @@ import { SlotWorld } from "./slot-world.ts"
 
 export interface Exploration {
   readonly name: string
+  readonly kind: "membership" | "replication"
   readonly title: string
   readonly statesMax: number
   readonly msMax: number
   readonly makeWorld: () => World
 }
 
+function listed<Kind extends { readonly name: string; readonly statesMax: number; readonly msMax: number }>(
+  kind: Exploration["kind"],
+  scopes: Readonly<Record<string, Kind>>,
+  makeWorld: (scope: Kind) => World,
+): Exploration[] {
+  return Object.entries(scopes).map(([name, scope]) => {
+    const { name: title, statesMax, msMax } = scope
+    return { name, kind, title, statesMax, msMax, makeWorld: () => makeWorld(scope) }
+  })
+}
+
 export const explorations: readonly Exploration[] = [
-  ...Object.entries<Scope>(scopes).map(([name, scope]) => ({
-    name,
-    title: scope.name,
-    statesMax: scope.statesMax,
-    msMax: scope.msMax,
-    makeWorld: () => new SeatWorld(scope),
-  })),
-  ...Object.entries(foundingScopes).map(([name, scope]) => ({
-    name,
-    title: scope.name,
-    statesMax: scope.statesMax,
-    msMax: scope.msMax,
-    makeWorld: () => new FoundingWorld(scope),
-  })),
-  ...Object.entries<SlotScope>(slotScopes).map(([name, scope]) => ({
-    name,
-    title: scope.name,
-    statesMax: scope.statesMax,
-    msMax: scope.msMax,
-    makeWorld: () => new SlotWorld(scope),
-  })),
+  ...listed<Scope>("membership", scopes, (scope) => new SeatWorld(scope)),
+  ...listed("membership", foundingScopes, (scope) => new FoundingWorld(scope)),
+  ...listed<SlotScope>("replication", slotScopes, (scope) => new SlotWorld(scope)),
 ]
 
 export function run({ makeWorld, statesMax, msMax }: Exploration): Outcome {
@@ -58,14 +57,42 @@ export function summary(name: string, outcome: Outcome): string {
   return [line, ...[...trace, ...stuckTrace].map((step) => `    ${step}`)].join("\n")
 }
 
+/** @returns whether nothing was found */
+function runHere(exploration: Exploration): boolean {
+  const outcome = run(exploration)
+  console.log(summary(`${exploration.name} (${exploration.title})`, outcome))
+  return outcome.violation === undefined && outcome.stuck === 0
+}
+
+/** @returns whether nothing was found in any of them */
+async function runApart(chosen: readonly Exploration[]): Promise<boolean> {
+  const startedMs = performance.now()
+  // The longest first, so that the last ones are short.
+  const waiting = chosen.toSorted((a, b) => b.msMax - a.msMax)
+  let isSound = true
+  const work = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const child = spawn(process.execPath, [fileURLToPath(import.meta.url), next.name], {
+        stdio: "inherit",
+        // There is a process for each core: helpers that look for garbage in parallel would only be in each other's way.
+        env: { ...process.env, BUN_JSC_numberOfGCMarkers: "1" },
+      })
+      const status = await new Promise((resolve) => child.on("close", resolve))
+      if (status !== 0) isSound = false
+    }
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, work))
+  console.log(`${chosen.length} scopes in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`)
+  return isSound
+}
+
 if (import.meta.main) {
   const names = process.argv.slice(2)
-  let isBroken = false
-  for (const exploration of explorations) {
-    if (names.length > 0 && !names.includes(exploration.name)) continue
-    const outcome = run(exploration)
-    console.log(summary(`${exploration.name} (${exploration.title})`, outcome))
-    if (outcome.violation !== undefined || outcome.stuck > 0) isBroken = true
-  }
-  process.exitCode = isBroken ? 1 : 0
+  const chosen = explorations.filter(
+    ({ name, kind }) => names.length === 0 || names.includes(name) || names.includes(kind),
+  )
+  const [only] = chosen
+  if (only === undefined) throw new Error(`no scope is called ${names.join(", ")}`)
+  const isSound = chosen.length === 1 ? runHere(only) : await runApart(chosen)
+  process.exitCode = isSound ? 0 : 1
 }

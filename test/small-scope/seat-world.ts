@@ -263,6 +263,8 @@ export class SeatWorld extends SeatSteps implements World {
       other.receive(message, now)
       for (const effect of other.out) {
         if (effect.kind !== "send" || effect.message.to !== storageOf(i)) continue
+        // News of a view is heard as an event of its own, with the disk that it takes.
+        if (effect.message.body.kind !== "heartbeatReply") continue
         violation ??= brokenBySend(granter, effect.message)
         new Seat(seat.self, seat.state, deterministic).receive(effect.message, now)
       }
