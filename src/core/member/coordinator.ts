@@ -68,6 +68,7 @@ export class Coordinator {
     if (seat.proposer.attempt !== undefined || now.monotonicMs < seat.state.backOffUntilMs) return
     const { finishAtMs } = seat.state
     const mustFinish = finishAtMs !== undefined && now.monotonicMs >= finishAtMs
+    if (!mustFinish && isEarly(seat, roll, now)) return
     // Planning changes of slots costs milliseconds, and they do not cease to be wanted: not again before they are due.
     const { proposeAtMs, wantsSlotsOnly } = this.state
     if (wantsSlotsOnly && !mustFinish && proposeAtMs !== undefined && now.monotonicMs < proposeAtMs) return
@@ -113,6 +114,20 @@ export class Coordinator {
     this.state.said = text
     out.push({ kind: "log", level: "info", text })
   }
+}
+
+/**
+ * Whether members that stopped with places in sync, as all do that stop at once, may still be about to come back: who has just
+ * begun to listen would take their places from them, and wait for leases to be over that nobody has any more.
+ */
+function isEarly({ view }: Seat, roll: Roll, now: Now): boolean {
+  if (now.monotonicMs >= roll.state.listenUntilMs) return false
+  return view.members.some(
+    ({ standing, storageId }) =>
+      standing === "down" &&
+      !roll.hasHeard(storageId, now) &&
+      view.slots.some(({ inSync }) => inSync.includes(storageId)),
+  )
 }
 
 /** How many voters with lower ids are heard from. */
