@@ -127,7 +127,7 @@ export class DiskStorage implements Storage {
       warnIntervalMs: options.diskWarnIntervalMs,
       freeBytes: () => this.flushers.free + control.free,
       appendedBytes: () => this.commit.ring.position,
-      noRoom: () => control.full || this.flushers.full,
+      noRoom: () => control.full || this.flushers.full || this.data.meta.full,
       pendingBytes: () => Math.max(0, this.durablePosition - this.flushers.applied),
       makeRoom: () => this.flushers.urgent(),
       onChange: () => {

@@ -3,11 +3,12 @@
  * resumes when there is room. The file system is a small tmpfs, which takes root to mount.
  */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { flushAgeMs } from "../../src/core/lib/limits.ts"
+import type { MetaWriter } from "../../src/storage/directory/meta-writer.ts"
 import type { DiskStorage } from "../../src/storage/disk-storage.ts"
 import { TestNode } from "../unit/storage/support/node.ts"
 
@@ -32,6 +33,18 @@ function canMount(): boolean {
   if (done) spawnSync("umount", [path])
   rmSync(path, { recursive: true, force: true })
   return done
+}
+
+/** Takes all room that there is. */
+function fill(path: string): void {
+  const file = openSync(path, "w")
+  try {
+    for (;;) writeSync(file, new Uint8Array(4096).fill(1))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error
+  } finally {
+    closeSync(file)
+  }
 }
 
 const content = (i: number) => Buffer.alloc(4000, `${i} `)
@@ -85,6 +98,44 @@ describe("a full disk", () => {
     await node.storage.close()
     expect(node.fatal).toEqual([])
   }, 120_000)
+
+  test("lets views and votes wait, and does not stop the node", async (context) => {
+    if (!canMount()) context.skip("needs root, to mount a small file system")
+    mounted = mount("-o", "size=48m")
+    const path = join(directory, "data")
+    let node = await TestNode.open(path)
+    const view = (token: number) => [{ key: "view", value: new Uint8Array(MiB).fill(token) }]
+    const write = (token: number) => node.storage.meta.write(token, view(token))
+    const seen = () => [...node.storage.meta.recovered.entries()].find(([key]) => key === "view")?.[1][0]
+    write(1)
+    await eventually("a written view", () => node.metaTokens.includes(1))
+    // Something else takes all the room that there is: the reserve makes some.
+    fill(join(directory, "ballast 1"))
+    write(2)
+    await eventually("a view that the reserve has made room for", () => node.metaTokens.includes(2))
+    await eventually("a notice", () => node.notices.some((text) => /file system is full/.test(text)))
+    fill(join(directory, "ballast 2"))
+    write(3)
+    await eventually("a view that waits", () => (node.storage.meta as MetaWriter).full)
+    expect(node.metaTokens).toEqual([1, 2])
+    // A kill in this state, and a start on the full disk: what was confirmed is there.
+    await (node.storage as DiskStorage).kill()
+    expect(node.fatal).toEqual([])
+    node = await TestNode.open(path)
+    expect(seen()).toBe(2)
+    fill(join(directory, "ballast 3"))
+    write(4)
+    write(5)
+    await eventually("a view that waits", () => (node.storage.meta as MetaWriter).full)
+    for (const place of [1, 2, 3]) rmSync(join(directory, `ballast ${place}`))
+    await eventually("views that waited, in order", () => node.metaTokens.join() === "4,5")
+    await eventually("room", () => !node.storage.diskFull)
+    expect(node.fatal).toEqual([])
+    await node.storage.close()
+    node = await TestNode.open(path)
+    expect(seen()).toBe(5)
+    await node.storage.close()
+  }, 60_000)
 
   test("refuses to make a directory, in one line", async (context) => {
     if (!canMount()) context.skip("needs root, to mount a small file system")

@@ -1,6 +1,7 @@
 /**
  * `meta.db` as the thread that owns sockets sees it: what was found at the start, and writes that are confirmed when they
- * are on the disk, in their order. An error is fatal: a vote whose fsync failed may or may not be there.
+ * are on the disk, in their order. An error is fatal: a vote whose fsync failed may or may not be there. On a full disk they
+ * wait.
  */
 import { endWorker, startWorker, tell, type Worker } from "../../platform/worker.ts"
 import { type Meta, StorageError } from "../storage.ts"
@@ -26,6 +27,8 @@ export class MetaWriter implements Meta {
   private worker: Worker | undefined
   private closed: { resolve: () => void; reject: (error: Error) => void } | undefined
   private ended = false
+  /** What was to be written last found no room. */
+  full = false
 
   constructor(
     directory: string,
@@ -57,6 +60,8 @@ export class MetaWriter implements Meta {
 
   private receive(message: MetaMessage): void {
     if (this.ended) return
+    this.full = message.kind === "full"
+    if (message.kind === "full") return
     if (message.kind === "failed") this.fail(new StorageError(`meta.db: ${message.text}`))
     else if (message.kind === "closed") this.closed?.resolve()
     else if (message.token !== closingToken) this.events.onMeta(message.token)

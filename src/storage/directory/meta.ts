@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { openDatabase } from "#sqlite"
 import type { SqlDatabase, SqlStatement } from "../../platform/sqlite/driver.ts"
 import { bytesChecksum, hashAdd, hashSubtract, rowHash } from "../checksum.ts"
+import { rollback } from "../log/log-file.ts"
 import { StorageError } from "../storage.ts"
 import { metaName } from "./names.ts"
 
@@ -26,7 +27,7 @@ export class MetaStore {
   private readonly database: SqlDatabase
   private readonly write: SqlStatement
   private readonly erase: SqlStatement
-  private readonly values = new Map<string, MetaRow>()
+  private values = new Map<string, MetaRow>()
   private sum = 0
 
   /** Opens or creates it. @throws StorageError if anything in it is damaged */
@@ -102,7 +103,21 @@ export class MetaStore {
    * owns sockets.
    */
   put(entries: Readonly<Record<string, Uint8Array | string | undefined>>): void {
-    this.database.exec("BEGIN IMMEDIATE")
+    const { values, sum } = this
+    this.values = new Map(values)
+    try {
+      this.database.exec("BEGIN IMMEDIATE")
+      this.change(entries)
+      this.database.exec("COMMIT")
+    } catch (error) {
+      this.values = values
+      this.sum = sum
+      rollback(this.database)
+      throw error
+    }
+  }
+
+  private change(entries: Readonly<Record<string, Uint8Array | string | undefined>>): void {
     for (const [key, given] of Object.entries(entries)) {
       if (given === undefined) {
         this.forget(key)
@@ -115,7 +130,6 @@ export class MetaStore {
     }
     const sum = this.encodedSum()
     this.write.run(sumKey, sum, checksum(sumKey, sum))
-    this.database.exec("COMMIT")
   }
 
   close(): void {
