@@ -181,6 +181,8 @@ export const ordersMax = 256
 export const orderMs = 60_000
 /** What the coordinator waits for more changes before it proposes, where nothing failed. */
 export const gatherMs = 100
+/** What a stop waits for others to stop, too, before anything is handed over: whoever stops a cluster tells all nodes at once. */
+export const stopGatherMs = 300
 /** How long changes of slots wait for members that have told nothing since the last view. */
 export const gatherMsMax = 1_000
 /** A voter of rank r proposes what stayed wanted for r times this. */

@@ -1,7 +1,7 @@
 /**
  * What a member does at each tick: renew its leases and report, and, as a voter, call who is silent and coordinate.
  */
-import { cleanStopMs, heartbeatMs, wantsPerHeartbeatMax } from "../lib/limits.ts"
+import { cleanStopMs, heartbeatMs, stopGatherMs, wantsPerHeartbeatMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { memberOf } from "../view/view.ts"
 import { handOvers } from "./hand-over.ts"
@@ -38,7 +38,9 @@ export function tickActive(member: Member, now: Now): void {
     // How late the tick came tells how long the event loop was busy.
     state.lagMs = Math.max(0, now.monotonicMs - state.heartbeatAtMs)
     state.heartbeatAtMs = now.monotonicMs + heartbeatMs
-    handOver(member, seat, now)
+    const releasesAtMs = state.stopping === "stop" ? state.stopAtMs - cleanStopMs + stopGatherMs : 0
+    if (now.monotonicMs >= releasesAtMs) handOver(member, seat, now)
+    else state.heartbeatAtMs = Math.min(state.heartbeatAtMs, releasesAtMs)
     const report = reportOf(member, seat)
     // What this node reports to the voters it reports to itself, where it is one.
     const own = { kind: "heartbeat", number: 0, ...report } as const

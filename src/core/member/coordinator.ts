@@ -9,7 +9,7 @@
  * The same deadline serves what was begun and not finished (`agreement.ts`): then there is something to propose even if
  * nobody wants anything.
  */
-import { gatherMs, gatherMsMax, rankDelayMs } from "../lib/limits.ts"
+import { gatherMs, gatherMsMax, rankDelayMs, stopGatherMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { propose } from "./agreement.ts"
 import type { MemberEffect } from "./event.ts"
@@ -82,8 +82,8 @@ export class Coordinator {
       return
     }
     this.state.wantsSlotsOnly = plan.reasons.length === 0
-    this.state.proposeAtMs ??=
-      now.monotonicMs + (plan.isUrgent ? 0 : gatherMs) + rankOf(seat, roll, now) * rankDelayMs
+    const gathersMs = plan.isUrgent ? 0 : plan.isStop ? stopGatherMs + gatherMs : gatherMs
+    this.state.proposeAtMs ??= now.monotonicMs + gathersMs + rankOf(seat, roll, now) * rankDelayMs
     if (!mustFinish && now.monotonicMs < this.state.proposeAtMs) return
     if (!mustFinish && this.state.wantsSlotsOnly && this.isAwaiting(seat, roll, now)) {
       this.state.proposeAtMs = now.monotonicMs + gatherMs

@@ -37,6 +37,8 @@ export interface Plan {
   readonly reasons: readonly string[]
   /** Whether somebody failed, so that nothing is to be waited for. */
   readonly isUrgent: boolean
+  /** Whether somebody wants to stop, and so perhaps others. */
+  readonly isStop: boolean
 }
 
 /** A plan in the making. */
@@ -80,6 +82,7 @@ export function planNext(view: View, situation: Situation): Plan | undefined {
     proposal: () => proposalOf(planning),
     reasons: planning.reasons,
     isUrgent: planning.isUrgent,
+    isStop: planning.stopping.size > 0,
   }
 }
 
