@@ -176,7 +176,11 @@ describe("an operator's shell", () => {
     await using client = await connect({ daemons: [cluster.address(0)] })
     await work(client, "stop", 400)
     await ok("stop_node", cluster.address(0), "new memory")
-    expect((await cluster.daemon(0).exit()).status).toBe(0)
+    const stopped = cluster.daemon(0)
+    expect((await stopped.exit()).status).toBe(0)
+    // What it served was handed over first: nobody waits for its lease.
+    expect(stopped.log).toContain("stop_node: new memory")
+    expect(stopped.log).not.toContain("without having handed over")
     cluster.daemons[0] = undefined
     const since = performance.now()
     await check(client, "stop", 400)

@@ -1,8 +1,9 @@
 /** Who does not belong to a cluster, and who only seems not to: secrets, wiped directories, ids and clusters that meet. */
-import { rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { LocalCluster } from "../support/cluster.ts"
+import { spawnAt } from "../support/daemon.ts"
 
 const timeoutMs = 120_000
 
@@ -44,6 +45,30 @@ describe("a node with an empty directory at a known address", () => {
     const wiped = await cluster.startNode(2)
     await wiped.logged(/is a member of cluster/, 60_000)
     expect(Buffer.from(await (await cluster.client([2])).get("kept")).toString()).toBe("here")
+  })
+})
+
+describe("a cluster of one at an address that another cluster knows", () => {
+  it("stops and says why, and the other cluster is unchanged", { timeout: timeoutMs }, async () => {
+    await using cluster = await LocalCluster.make({ size: 2 })
+    // Of two nodes the one with the lower id votes, and so calls who is silent.
+    const ids = (place: number) => ["--id", `${place + 1}-0-0-1`]
+    await Promise.all([0, 1].map((place) => cluster.startNode(place, ids(place))))
+    await cluster.until("stable")
+    mkdirSync(cluster.root(2), { recursive: true })
+    const elsewhere = spawnAt(cluster.address(2), cluster.root(2), [])
+    await elsewhere.logged(/ ready on /)
+    expect(await elsewhere.stop()).toBe(0)
+    await cluster.kill(1)
+    const stranger = spawnAt(cluster.address(1), cluster.root(2), [])
+    cluster.daemons[1] = stranger
+    expect(await stranger.exit()).toMatchObject({ status: 1 })
+    expect(stranger.log).toMatch(
+      /founded a cluster of its own, but cluster [0-9a-f]+ \(127\.0\.0\.1:\d+\) lists this node/,
+    )
+    // The one that belongs there is taken back.
+    await cluster.startNode(1, ids(1))
+    await cluster.until("stable", 60_000)
   })
 })
 
