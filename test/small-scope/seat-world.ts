@@ -41,6 +41,14 @@ interface Act {
   readonly label: () => string
 }
 
+/** What became of a node by a lease that was asked for: a voter has answered, or the one who asks has heard. */
+interface Granted {
+  readonly next: number
+  /** -1 = none. */
+  readonly reply: number
+  readonly violation: string | undefined
+}
+
 export class SeatWorld extends SeatSteps implements World {
   private readonly acts = new Map<number, readonly Act[]>()
   private readonly entries = new Map<
@@ -49,7 +57,10 @@ export class SeatWorld extends SeatSteps implements World {
   >()
   private readonly next = new Int32Array(5)
   private readonly observed = new Names(this.shared)
-  private readonly grants = new Map<number, readonly [number, number, string | undefined]>()
+  private readonly questions = new Map<number, number>()
+  private readonly answers = new Map<number, Granted>()
+  private readonly heard = new Map<number, Granted>()
+  private readonly own = new Map<number, Granted>()
   private readonly serving = new Map<number, boolean>()
   private readonly timed = new Map<number, boolean>()
 
@@ -224,56 +235,86 @@ export class SeatWorld extends SeatSteps implements World {
 
   /** Question and answer in no time, from and to one voter. */
   private grant(state: State, i: number, voter: number, emit: (transition: Transition) => void): void {
-    const holderId = state[i] as number
-    const voterId = state[voter] as number
-    const key = holderId * 2 ** 26 + voterId * 4 + (i === voter ? 1 : 0)
-    let outcome = this.grants.get(key)
-    if (outcome === undefined) this.grants.set(key, (outcome = this.runGrant(i, voter, holderId, voterId)))
-    if (outcome[0] === holderId && outcome[1] === voterId) return
+    const holder = state[i] as number
+    const asked =
+      i === voter ? undefined : this.answerTo(state[voter] as number, this.questionOf(holder, voter))
+    const node = asked === undefined ? this.grantedItself(holder) : this.hears(holder, asked.reply)
+    if (node.next === holder && (asked === undefined || asked.next === state[voter])) return
     const next = state.slice()
-    next[i] = outcome[0]
-    if (i !== voter) next[voter] = outcome[1]
-    const violation = outcome[2]
+    next[i] = node.next
+    if (asked !== undefined) next[voter] = asked.next
+    const violation = node.violation ?? asked?.violation
     emit({ next, violation, label: () => `voter ${voter} renews the lease of node ${i}` })
   }
 
-  private runGrant(
-    i: number,
-    voter: number,
-    holderId: number,
-    voterId: number,
-  ): readonly [number, number, string | undefined] {
-    const holder = copy(this.nodes.value(holderId) as Snapshot)
-    const granter = i === voter ? holder : copy(this.nodes.value(voterId) as Snapshot)
-    const seat = seatOf(holder)
-    const other = i === voter ? seat : seatOf(granter)
-    let violation: string | undefined
-    // The heartbeat that this node sends itself is handled at once and is no other voter's.
-    seat.holder.dropIfClockJumped(now)
-    const kept = i === voter ? undefined : copy(seat.state.grantor)
-    const own = i === voter ? undefined : copy(seat.state.holder.leaseUntilMs)
-    askForLeases(seat, report, now)
-    const sent = seat.out.filter((effect) => effect.kind === "send").map((effect) => effect.message)
-    if (kept !== undefined && own !== undefined) {
+  /** The heartbeat for another voter; -1 where it is none. */
+  private questionOf(id: number, voter: number): number {
+    return this.once(this.questions, id * 4 + voter, () => {
+      const seat = seatOf(copy(this.nodes.value(id) as Snapshot))
+      askForLeases(seat, report, now)
+      for (const effect of seat.out) {
+        if (effect.kind === "send" && effect.message.to === storageOf(voter))
+          return this.messages.of(Object.freeze(effect.message))
+      }
+      return -1
+    })
+  }
+
+  private answerTo(id: number, question: number): Granted {
+    return this.once(this.answers, id * 2 ** 20 + question + 1, () => {
+      if (question === -1) return { next: id, reply: -1, violation: undefined }
+      const voter = copy(this.nodes.value(id) as Snapshot)
+      const seat = seatOf(voter)
+      seat.receive(this.messages.value(question) as PeerMessage, now)
+      let reply = -1
+      let violation: string | undefined
+      for (const effect of seat.out) {
+        // News of a view is heard as an event of its own, with the disk that it takes.
+        if (effect.kind !== "send" || effect.message.body.kind !== "heartbeatReply") continue
+        violation ??= brokenBySend(voter, effect.message)
+        reply = this.messages.of(Object.freeze(effect.message))
+      }
+      return { next: this.nodes.of(this.normal(voter)), reply, violation }
+    })
+  }
+
+  /** It has asked, and this came back; the heartbeat that it sends itself is handled at once and is no other voter's. */
+  private hears(id: number, reply: number): Granted {
+    return this.once(this.heard, id * 2 ** 20 + reply + 1, () => {
+      const holder = copy(this.nodes.value(id) as Snapshot)
+      const seat = seatOf(holder)
+      seat.holder.dropIfClockJumped(now)
+      const kept = copy(seat.state.grantor)
+      const own = copy(seat.state.holder.leaseUntilMs)
+      askForLeases(seat, report, now)
       seat.state.grantor = kept
       seat.state.holder.leaseUntilMs = own
-    }
-    for (const message of sent) {
-      if (message.to !== storageOf(voter) || i === voter) continue
-      other.receive(message, now)
-      for (const effect of other.out) {
-        if (effect.kind !== "send" || effect.message.to !== storageOf(i)) continue
-        // News of a view is heard as an event of its own, with the disk that it takes.
-        if (effect.message.body.kind !== "heartbeatReply") continue
-        violation ??= brokenBySend(granter, effect.message)
-        new Seat(seat.self, seat.state, deterministic).receive(effect.message, now)
-      }
-    }
-    if (i === voter) violation = brokenBySend(holder, selfGrant(holder))
+      const asker = new Seat(seat.self, seat.state, deterministic)
+      if (reply !== -1) asker.receive(this.messages.value(reply) as PeerMessage, now)
+      return { next: this.afterAsking(holder), reply, violation: undefined }
+    })
+  }
+
+  private grantedItself(id: number): Granted {
+    return this.once(this.own, id, () => {
+      const holder = copy(this.nodes.value(id) as Snapshot)
+      const seat = seatOf(holder)
+      askForLeases(seat, report, now)
+      const violation = brokenBySend(holder, selfGrant(holder))
+      return { next: this.afterAsking(holder), reply: -1, violation }
+    })
+  }
+
+  private afterAsking(holder: Snapshot): number {
     holder.seat.holder.askedUntilMs = new Map()
     holder.seat.holder.nextNumber = 1
-    const first = this.nodes.of(this.normal(holder))
-    return [first, i === voter ? first : this.nodes.of(this.normal(granter)), violation]
+    return this.nodes.of(this.normal(holder))
+  }
+
+  private once<Known>(known: Map<number, Known>, key: number, make: () => Known): Known {
+    let value = known.get(key)
+    if (value === undefined) known.set(key, (value = make()))
+    return value
   }
 
   private timePasses(state: State, emit: (transition: Transition) => void): void {

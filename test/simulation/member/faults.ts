@@ -168,6 +168,9 @@ export class MemberFaults extends FaultDriver<MemberContents> {
     const { world, observer } = this
     world.at(Math.max(0, fault.atMs - fault.ageMs), () => {
       const machine = this.resolve(fault.target)
+      if (this.over || observer.oldCopies.has(machine.index)) return
+      // Stopped for it, as one should; so the cluster is soon to see a later start.
+      this.kill(machine, false, 100)
       const copy = machine.disk.durable
       world.at(fault.atMs, () => {
         const present = machine.disk.durable
