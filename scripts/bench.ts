@@ -8,6 +8,7 @@
  *   npm run bench -- sessions    a busy client beside 10,000 idle ones
  *   npm run bench -- hostile     ordinary clients beside peers that mean harm
  *   npm run bench -- cluster     three nodes beside three of etcd; --cluster means the same
+ *   npm run bench -- join        a fourth node joins three with a million entries, under load
  *   npm run bench -- all         all of them, one after the other
  *
  *   --rounds N (10)  --seconds S (5; sustained 300)  --durability always|everysec|both (both: puts only for everysec)

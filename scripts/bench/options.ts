@@ -11,6 +11,7 @@ export const partNames = [
   "sessions",
   "hostile",
   "cluster",
+  "join",
 ] as const
 export type PartName = (typeof partNames)[number]
 

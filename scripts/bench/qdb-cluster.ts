@@ -4,47 +4,76 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { connect } from "../../src/client/client.ts"
 import { topologyOf } from "../../src/wire/topology.ts"
-import { type ClusterServer, freePorts, host, keepOutput, memberCount, newFolder } from "./cluster-server.ts"
+import {
+  type Child,
+  type ClusterServer,
+  freePorts,
+  host,
+  keepOutput,
+  memberCount,
+  newFolder,
+} from "./cluster-server.ts"
 import { dialUntilAnswered } from "./dial.ts"
 import type { LoadMember } from "./load/plan.ts"
 import { qdbProtocol } from "./load/qdb.ts"
 
 const startMsMax = 60_000
 
+export interface QdbCluster extends ClusterServer {
+  /** Of the nodes it began with. */
+  readonly addresses: ReadonlyArray<string>
+  /** Starts one more. @returns when it answers; it is not a member yet */
+  join(): Promise<void>
+}
+
 /** @param executable path of the compiled `qdbd` */
-export async function startQdbCluster(executable: string): Promise<ClusterServer> {
+export async function startQdbCluster(executable: string): Promise<QdbCluster> {
   const folder = newFolder()
-  const ports = await freePorts(memberCount)
+  const ports = await freePorts(memberCount + 1)
   const addresses = ports.map((port) => `${host}:${port}`)
-  const children = addresses.map((address, index) => {
-    const place = join(folder, `n${index}`)
-    mkdirSync(place)
-    const configuration = {
-      global: { depot: { root: join(place, "db"), sync: true, replication_factor: 2 } },
-      local: {
-        network: { listen_on: address },
-        chord: { bootstrapping_peers: addresses.filter((other) => other !== address) },
-        http: { listen_on: "" },
-      },
-    }
-    const path = join(place, "qdbd.conf")
-    writeFileSync(path, JSON.stringify(configuration))
-    const child = spawn(executable, ["-c", path], { cwd: place, stdio: ["ignore", "pipe", "pipe"] })
-    return keepOutput(`qdbd ${index}`, child)
-  })
-  for (const [index, port] of ports.entries()) {
-    await dialUntilAnswered(qdbProtocol, host, port, startMsMax, () => children[index]?.check())
+  const founders = addresses.slice(0, memberCount)
+  const children: Array<Child> = []
+  const start = async (index: number): Promise<void> => {
+    const child = startNode(executable, folder, index, addresses[index] as string, founders)
+    children.push(child)
+    await dialUntilAnswered(qdbProtocol, host, ports[index] as number, startMsMax, () => child.check())
   }
+  await Promise.all(founders.map((_, index) => start(index)))
   return {
     kind: "qdb",
-    members: await membersOf(addresses),
+    members: await membersOf(founders),
+    addresses: founders,
     pids: children.map((child) => child.pid),
     configuration: `three nodes, replication_factor 2, sync true; else the defaults`,
     folder,
+    join: () => start(memberCount),
     stop: async () => {
       await Promise.all(children.map((child) => child.stop()))
     },
   }
+}
+
+function startNode(
+  executable: string,
+  folder: string,
+  index: number,
+  address: string,
+  founders: ReadonlyArray<string>,
+): Child {
+  const place = join(folder, `n${index}`)
+  mkdirSync(place)
+  const configuration = {
+    global: { depot: { root: join(place, "db"), sync: true, replication_factor: 2 } },
+    local: {
+      network: { listen_on: address },
+      chord: { bootstrapping_peers: founders.filter((other) => other !== address) },
+      http: { listen_on: "" },
+    },
+  }
+  const path = join(place, "qdbd.conf")
+  writeFileSync(path, JSON.stringify(configuration))
+  const child = spawn(executable, ["-c", path], { cwd: place, stdio: ["ignore", "pipe", "pipe"] })
+  return keepOutput(`qdbd ${index}`, child)
 }
 
 /** Waits until everything is in its place. @returns the nodes with the slots that each serves */
