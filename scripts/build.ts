@@ -39,6 +39,7 @@ const programs = findPrograms()
 const constants = {
   "process.env.QDB_BUILD_VERSION": packageVersion(),
   "process.env.QDB_BUILD_COMMIT": commit(),
+  "process.env.QDB_BUILD_DATE": git("log", "-1", "--format=%cI", "HEAD") ?? "unknown",
   /** The configuration generator's page, which the daemon serves. */
   "process.env.QDB_BUILD_CONFGEN": await buildConfgen(),
 }
@@ -89,10 +90,14 @@ function packageVersion(): string {
 }
 
 /** An archive without history builds as `unknown`: two builds of it are still alike. */
+/** The last commit; with a plus where the tree has changed since. */
 function commit(): string {
-  const git = (...args: ReadonlyArray<string>) =>
-    spawnSync("git", args, { cwd: projectRoot, encoding: "utf8" })
   const head = git("rev-parse", "--short=12", "HEAD")
-  if (head.status !== 0) return "unknown"
-  return head.stdout.trim() + (git("status", "--porcelain", "--untracked-files=no").stdout === "" ? "" : "+")
+  if (head === undefined) return "unknown"
+  return head + (git("status", "--porcelain", "--untracked-files=no") === "" ? "" : "+")
+}
+
+function git(...args: ReadonlyArray<string>): string | undefined {
+  const ran = spawnSync("git", args, { cwd: projectRoot, encoding: "utf8" })
+  return ran.status === 0 ? ran.stdout.trim() : undefined
 }

@@ -106,7 +106,9 @@ export interface NodeStatus extends ValueMap {
   readonly timestamp: number
   readonly startup: number
   readonly engine_version: string
+  /** RFC 3339, of the commit that it was built from, and that commit. */
   readonly engine_build_date: string
+  readonly engine_build_commit: string
   readonly memory: { readonly physmem: Usage; readonly vm: Usage }
   /** Milliseconds of all processors together since the machine's start. */
   readonly cpu_times: { readonly idle: Integer64; readonly system: Integer64; readonly user: Integer64 }

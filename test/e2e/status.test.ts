@@ -1,7 +1,7 @@
 /** The figures that a node tells about itself, after work whose figures are known. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Client, connect } from "../../src/client/client.ts"
-import type { EngineFigures, NodeStatus } from "../../src/wire/status.ts"
+import type { EngineFigures, NodeStatus, NodeTopology } from "../../src/wire/status.ts"
 import { type Daemon, startDaemon, temporaryDirectory } from "../support/daemon.ts"
 
 const puts = 40
@@ -44,6 +44,44 @@ describe("node_status", () => {
     const again = (await client.nodeStatus()) as NodeStatus
     expect(Number(again.operations.node_status.count)).toBeGreaterThan(0)
     expect(Number(again.operations.node_status.latency.count)).toBeGreaterThan(0)
+  })
+
+  it("has the documented shape, with figures that can be true", async () => {
+    const { memory, cpu_times, disk_usage, network, entries, overall, ...status } =
+      (await client.nodeStatus()) as NodeStatus
+    const used = ({ used, total }: { readonly used: string; readonly total: string }) => {
+      expect(Number(used)).toBeGreaterThan(0)
+      expect(Number(used)).toBeLessThanOrEqual(Number(total))
+    }
+    used(memory.physmem)
+    used(memory.vm)
+    expect(Number(cpu_times.user)).toBeGreaterThan(0)
+    expect(Number(cpu_times.idle) + Number(cpu_times.system)).toBeGreaterThan(0)
+    used({ used: disk_usage.free, total: disk_usage.total })
+    const { listening_endpoint, partitions } = network
+    expect(listening_endpoint).toBe(daemon.address)
+    expect(partitions.available_sessions).toEqual([partitions.max_sessions - 1])
+    expect(entries.resident.count).toBe(String(puts))
+    expect(Number(entries.resident.size)).toBeGreaterThanOrEqual(puts * 100)
+    // What is persisted may lag.
+    expect(Number(entries.persisted.count)).toBeLessThanOrEqual(puts)
+    expect(Number(overall.count)).toBe(Number(overall.successes) + Number(overall.failures))
+    expect(Number(overall.in_bytes)).toBe(puts * 100)
+    expect(status.node_id).toMatch(/^[0-9a-f]+(-[0-9a-f]+){3}$/)
+    expect(status.hardware_concurrency).toBeGreaterThan(0)
+    expect(status.listening_addresses).toEqual([daemon.address])
+    expect(status.timestamp).toBeGreaterThan(status.startup)
+    expect(status.startup).toBeGreaterThan(Date.now() - 600_000)
+    expect(status.operating_system).toMatch(/\S+ \S+/)
+    expect(status.engine_build_date).toMatch(/^(\d{4}-\d\d-\d\dT[\d:]+([+-][\d:]+|Z)|unknown)$/)
+    expect(status.engine_build_commit).toMatch(/^([0-9a-f]{12}\+?|unknown)$/)
+  })
+
+  it("is one ring of one node to a node that is alone", async () => {
+    const { predecessor, center, successor } = (await client.nodeTopology()) as NodeTopology
+    const { node_id } = (await client.nodeStatus()) as NodeStatus
+    expect(center).toEqual({ reference: node_id, endpoint: daemon.address })
+    expect([predecessor, successor]).toEqual([center, center])
   })
 
   it("tells of commits, queues, cache, files, heap and the event loop", async () => {

@@ -16,7 +16,7 @@ import {
 import type { Listener } from "../net/listener.ts"
 import type { Driver } from "./driver.ts"
 import type { LoopLag } from "./loop-lag.ts"
-import { buildCommit, version } from "../version.ts"
+import { buildCommit, buildDate, version } from "../version.ts"
 
 export interface StatusSources {
   readonly config: Config
@@ -49,7 +49,8 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     timestamp: Date.now(),
     startup: sources.startedMs,
     engine_version: version,
-    engine_build_date: buildCommit,
+    engine_build_date: buildDate,
+    engine_build_commit: buildCommit,
     memory: {
       physmem: { used: integer64(totalmem() - freemem()), total: integer64(totalmem()) },
       vm: { used: integer64(process.memoryUsage.rss()), total: integer64(totalmem()) },
