@@ -6,7 +6,6 @@ import type { Now } from "../lib/clock.ts"
 import { memberOf } from "../view/view.ts"
 import { handOvers } from "./hand-over.ts"
 import type { Member } from "./member.ts"
-import { outlookOf } from "./outlook.ts"
 import { askForLeases } from "./renewal.ts"
 import type { Seat } from "./seat.ts"
 
@@ -85,7 +84,9 @@ function handOver(member: Member, seat: Seat, now: Now): void {
   const isInTouch = now.monotonicMs < seat.leaseUntilMs()
   if (!isInTouch || state.handOvers.length > 0 || seat.isAdopting) return
   const isEarly = now.monotonicMs < state.handOverAtMs
-  if (isEarly && state.stopping !== "stop" && outlookOf(seat.view).learners > 0) return
+  // The whole outlook costs ten milliseconds and more: not for views that are replaced before it is needed.
+  if (isEarly && state.stopping !== "stop" && seat.view.slots.some(({ learners }) => learners.length > 0))
+    return
   const wants = handOvers(seat, state.stopping, member.coordinator.mayRepair(seat, now))
   if (wants.length === 0) return
   state.handOvers = wants
