@@ -111,7 +111,12 @@ function takeLeave(end: End, driver: Driver, endedAgain: Deferred.Deferred<End>)
   driver.stop("stop")
   return Effect.map(
     Effect.timeoutOption(Deferred.await(endedAgain), cleanStopMs + stopMarginMs),
-    Option.getOrElse(() => end),
+    Option.match({
+      onNone: () => end,
+      // Who asked for it and why is to be read in the log, too.
+      onSome: (left) =>
+        left.kind === "stop" && end.kind === "stop" ? { ...left, why: `${end.why} (${left.why})` } : left,
+    }),
   )
 }
 

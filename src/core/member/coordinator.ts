@@ -69,6 +69,8 @@ export class Coordinator {
     const { finishAtMs } = seat.state
     const mustFinish = finishAtMs !== undefined && now.monotonicMs >= finishAtMs
     if (!mustFinish && isEarly(seat, roll, now)) return
+    // Somebody is at it, and slow perhaps: a second proposer would make it slower. (It is taken up when it is due.)
+    if (!mustFinish && finishAtMs !== undefined && rankOf(seat, roll, now) > 0) return
     // Planning changes of slots costs milliseconds, and they do not cease to be wanted: not again before they are due.
     const { proposeAtMs, wantsSlotsOnly } = this.state
     if (wantsSlotsOnly && !mustFinish && proposeAtMs !== undefined && now.monotonicMs < proposeAtMs) return
