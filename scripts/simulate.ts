@@ -122,7 +122,7 @@ function work(): void {
       coverage: Object.fromEntries(result.coverage),
     }
     process.stdout.write(`${JSON.stringify(line)}\n`)
-    if (values["stop-at-first"] && result.violation !== undefined) return
+    if (values["stop-at-first"] && (result.violation !== undefined || repeated === false)) return
   }
 }
 
