@@ -7,10 +7,9 @@ import { requireAll } from "../support/peer.ts"
 import { explorations, run, summary } from "./run.ts"
 
 /** Explored in every run; the others in the long one. */
-const short = new Set([
-  ...["duel", "duelRestarted", "takeover", "restart", "heartbeats", "suspend", "promote", "founding"],
-  ...["slotLearner", "slotFloor"],
-])
+const short = new Set(
+  "duel duelRestarted takeover restart heartbeats suspend promote founding slotLearner slotFloor".split(" "),
+)
 const shortMutants = new Set([
   "voters do not wait for leases",
   "accepted demotion forgotten by a restart",
