@@ -1,10 +1,11 @@
 /**
- * The HTTP listener of a node, on `Bun.serve` (`node:http` is slow under Bun). Small on purpose: it is open to whoever
- * reaches its address, so everything is bounded, and each path is one of a table.
+ * The HTTP listener of a node. Small on purpose: it is open to whoever reaches its address, so everything is bounded
+ * (`connection.ts`), and each path is one of a table.
  */
 import { formatAddress, parseAddress } from "../config/address.ts"
-import { httpBodyBytesMax, httpIdleSeconds, httpRequestsMax, httpTargetBytesMax } from "../core/lib/limits.ts"
+import { httpConnectionsMax, httpTargetBytesMax } from "../core/lib/limits.ts"
 import { confgenPage } from "./confgen-page.ts"
+import { HttpConnection } from "./connection.ts"
 import { errorResponse, htmlPage, pageResponse, redirectResponse } from "./response.ts"
 import type { Page } from "./response.ts"
 
@@ -46,9 +47,9 @@ export function startHttp(options: HttpOptions): HttpListener | undefined {
   const port = isAuto ? autoPort : parsed.value.port
   try {
     const server = serve(host, port, options)
-    const address = formatAddress(host, server.port ?? port)
+    const address = formatAddress(host, server.port)
     notice("info", `HTTP on ${address}: the configuration generator is at http://${address}/confgen`)
-    return { address, stop: () => server.stop(true) }
+    return { address, stop: () => Promise.resolve(server.stop(true)) }
   } catch (error) {
     const text = `HTTP cannot listen on ${formatAddress(host, port)}: ${reason(error)}`
     if (!isAuto)
@@ -67,22 +68,36 @@ function reason(error: unknown): string {
 
 function serve(host: string, port: number, { confgen = confgenPage, notice }: HttpOptions) {
   const pages = new Pages(confgen)
-  return Bun.serve({
+  const answer = async (request: Request): Promise<Response> => {
+    try {
+      return await pages.answer(request)
+    } catch (error) {
+      notice("warning", `HTTP request failed: ${(error as Error).message}`)
+      return errorResponse(500, "the node met an error of its own; its log tells more")
+    }
+  }
+  let count = 0
+  return Bun.listen<HttpConnection | undefined>({
     hostname: host,
     port,
     // Two processes on one port would share its connections at random.
-    reusePort: false,
-    idleTimeout: httpIdleSeconds,
-    maxRequestBodySize: httpBodyBytesMax,
-    development: false,
-    fetch: (request, server) => {
-      if (server.pendingRequests > httpRequestsMax)
-        return errorResponse(503, "too many requests at once", { "retry-after": "1" })
-      return pages.answer(request)
-    },
-    error: (error) => {
-      notice("warning", `HTTP request failed: ${error.message}`)
-      return errorResponse(500, "the node met an error of its own; its log tells more")
+    exclusive: true,
+    data: undefined,
+    socket: {
+      open(socket) {
+        if (++count > httpConnectionsMax) {
+          socket.end(`HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\r\n`)
+          return
+        }
+        socket.data = new HttpConnection(socket, answer)
+      },
+      data: (socket, chunk) => socket.data?.receive(chunk),
+      drain: (socket) => socket.data?.drain(),
+      close(socket) {
+        count--
+        socket.data?.closed()
+      },
+      error: (socket) => socket.terminate(),
     },
   })
 }

@@ -361,10 +361,12 @@ export const demoStartMs = 60_000
 export const httpTargetBytesMax = 4 * KiB
 /** The largest body of a request, which the pages do not have at all. */
 export const httpBodyBytesMax = 64 * KiB
-/** A connection without a request for this long is closed. */
+/** A request or a response that takes longer is given up, and so is a connection without one. */
 export const httpIdleSeconds = 30
-/** Requests in progress; one too many gets 503. */
-export const httpRequestsMax = 256
+/** The request line and all headers. */
+export const httpHeadBytesMax = 8 * KiB
+/** Connections, each with one request in progress; one too many gets 503. */
+export const httpConnectionsMax = 256
 
 // The collector (`platform/collector.ts`)
 

@@ -1,6 +1,7 @@
-import { connect } from "node:net"
+import { connect, type Socket } from "node:net"
 import { gunzipSync } from "node:zlib"
-import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { httpConnectionsMax, httpIdleSeconds } from "../../../src/core/lib/limits.ts"
 import { HttpStartError, startHttp } from "../../../src/http/listener.ts"
 import type { HttpListener, HttpOptions } from "../../../src/http/listener.ts"
 
@@ -98,6 +99,91 @@ describe("the HTTP listener", () => {
     })
     expect(answer).toMatch(/^(HTTP\/1.1 400|$)/)
     expect((await fetch(url("/confgen"))).status).toBe(200)
+  })
+
+  const portOf = (listener: HttpListener | undefined) => Number(listener?.address.split(":").at(-1))
+  /** A connection that sends `text`. @returns it, and what it has heard when it is closed */
+  const raw = (port: number, text: string) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(text))
+    let heard = ""
+    socket.on("data", (data) => (heard += data.toString("latin1")))
+    return new Promise<string>((resolve) => {
+      socket.on("error", () => undefined)
+      socket.on("close", () => resolve(heard))
+    })
+  }
+  const statuses = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status)
+
+  test("requests of one connection are answered in order, until it says that one is the last", async () => {
+    const port = portOf(start())
+    const more = "GET /confgen HTTP/1.1\r\nhost: x\r\n\r\n"
+    const heard = await raw(
+      port,
+      `${more}GET /no HTTP/1.1\r\n\r\n${more}HEAD / HTTP/1.1\r\nConnection: Close\r\n\r\n${more}`,
+    )
+    expect(statuses(heard)).toEqual(["200", "404", "200", "302"])
+    expect(heard.split(page)).toHaveLength(3)
+    expect(statuses(await raw(port, "GET /confgen HTTP/1.0\r\n\r\n"))).toEqual(["200"])
+    expect(
+      statuses(await raw(port, "POST /confgen HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nGET / HTTP/1.1")),
+    ).toEqual(["405"])
+  })
+
+  test.each([
+    ["no request line", "\r\n\r\n", "400"],
+    ["another protocol", "GET / HTTP/2\r\n\r\n", "400"],
+    ["no path", "GET http://x/ HTTP/1.1\r\n\r\n", "400"],
+    ["a folded header", "GET / HTTP/1.1\r\na: b\r\n c\r\n\r\n", "400"],
+    ["a header without a name", "GET / HTTP/1.1\r\n: b\r\n\r\n", "400"],
+    ["a length that is none", "GET / HTTP/1.1\r\ncontent-length: x\r\n\r\n", "413"],
+    ["headers without end", `GET / HTTP/1.1\r\na: ${"b".repeat(9_000)}`, "431"],
+  ])("%s is refused, and the connection closed", async (_, text, status) => {
+    const port = portOf(start())
+    expect(statuses(await raw(port, text))).toEqual([status])
+    expect((await fetch(url("/confgen"))).status).toBe(200)
+  })
+
+  test("who sends far ahead is cut off; who is slow, too", async () => {
+    let give = (_: string): void => undefined
+    const port = portOf(start({ confgen: () => new Promise((resolve) => (give = resolve)) }))
+    const request = "GET /confgen HTTP/1.1\r\n\r\n"
+    expect(await raw(port, request.repeat(1_000))).toBe("")
+    give(page)
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    try {
+      const met = new Promise<void>((resolve) => {
+        const socket = connect(port, "127.0.0.1", () => socket.write("GET /no HTTP/1.1\r\n\r\nGET / HT"))
+        socket.on("data", () => resolve())
+        socket.on("error", () => undefined)
+        socket.on("close", () => (closed = true))
+      })
+      let closed = false
+      await met
+      vi.advanceTimersByTime(httpIdleSeconds * 1000 - 1)
+      expect((await fetch(url("/confgen"))).status).toBe(200)
+      expect(closed).toBe(false)
+      vi.advanceTimersByTime(1)
+      while (!closed) await new Promise((resolve) => setImmediate(resolve))
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test("one connection too many is told so, and there is room again when one has gone", async () => {
+    const port = portOf(start())
+    const sockets = await Promise.all(
+      Array.from({ length: httpConnectionsMax }, () => {
+        const socket = connect(port, "127.0.0.1")
+        return new Promise<Socket>((resolve) => socket.on("connect", () => resolve(socket)))
+      }),
+    )
+    // The listener may accept later than the system does.
+    let heard = ""
+    while (!heard.startsWith("HTTP/1.1 503"))
+      heard = await raw(port, "GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
+    for (const socket of sockets) socket.destroy()
+    while (!heard.startsWith("HTTP/1.1 302"))
+      heard = await raw(port, "GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
   })
 
   test("a page that cannot be made is an error of its own, and noticed", async () => {
