@@ -119,6 +119,15 @@ export const scenarios: Readonly<Record<string, (story: Story) => void>> = {
     for (const machine of machines) story.start(machine)
     story.pass(3_000)
   },
+  "stop-without-majority": (story) => {
+    const [first, second, third] = three(story)
+    story.pass(1_000)
+    story.chapter("n2 and n3 die, and n1 is to stop: nothing can be agreed on, so it does not wait long")
+    story.kill(second)
+    story.kill(third)
+    story.network.hand(first, { kind: "stop", how: "stop" })
+    story.pass(8_000)
+  },
   "restart-of-all": (story) => {
     const machines = three(story)
     story.pass(1_000)
