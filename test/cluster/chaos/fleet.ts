@@ -134,8 +134,8 @@ export class Fleet {
     ]
   }
 
-  /** Starts a node that has to end by itself, with an error. @returns what it said */
-  async startRefused(node: FleetNode): Promise<string> {
+  /** Starts a node that has to end by itself, with an error. @returns whether it did */
+  async startRefused(node: FleetNode): Promise<boolean> {
     await this.start(node)
     const { daemon } = node
     if (daemon === undefined) throw new Error("the node is not to be started")
@@ -144,19 +144,19 @@ export class Fleet {
   }
 
   /** Starts a node with a copy of another's directory, at an address of its own, while that one runs: it has to be refused. */
-  async startCopyRefused(node: FleetNode, directory: string): Promise<string> {
+  async startCopyRefused(node: FleetNode, directory: string): Promise<boolean> {
     const port = await freePort()
     const args = this.argsOf(node, `127.0.0.1:${port}`)
     return this.refused(`a copy of node ${node.index}`, await spawnDaemon({ directory, port, args }))
   }
 
-  private async refused(name: string, daemon: Daemon): Promise<string> {
+  private async refused(name: string, daemon: Daemon): Promise<boolean> {
     const timer = setTimeout(() => daemon.kill("SIGKILL"), refusalPatienceMs)
     const { status } = await daemon.exit()
     clearTimeout(timer)
     if (status !== 1)
       this.unexpected.push(`${name} was not refused: status ${status}\n${daemon.log.slice(-2000)}`)
-    return daemon.log
+    return status === 1
   }
 
   /** Waits until a node that was told to leave has ended. @returns whether it did in time */

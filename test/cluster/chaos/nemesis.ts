@@ -20,8 +20,10 @@ export interface NemesisOptions {
   readonly membersMin: number
   /** Asks the cluster to do without the node at this address for good. @returns false where it refuses or does not answer */
   readonly remove: (address: string) => Promise<boolean>
-  /** Waits until the cluster is stable. @returns false if it is not in time */
-  readonly stable: (timeoutMs: number) => Promise<boolean>
+  /** Waits until the cluster is stable, in a view behind that one. @returns false if it is not in time */
+  readonly stable: (timeoutMs: number, afterEpoch?: number) => Promise<boolean>
+  /** Waits until the node at this address is down and all slots are served by others. @returns false if it is not so in time */
+  readonly servingWithout: (address: string, timeoutMs: number) => Promise<boolean>
   readonly note: (text: string) => void
   /** Ends all waiting. */
   readonly signal: AbortSignal
@@ -196,7 +198,8 @@ export class Nemesis {
         const node = this.any()
         this.say(`wipe node ${node.index}`)
         await this.fleet.kill(node)
-        this.fleet.wipe(node)
+        // Only now it is certain that others have all that it has: a fault of the network may have taken them out before.
+        if (await this.options.servingWithout(node.address, 20_000)) this.fleet.wipe(node)
         await this.fleet.start(node)
         // Its places are copied again before anything else may be taken away.
         await this.options.stable(40_000)
@@ -268,17 +271,34 @@ export class Nemesis {
     if (!existsSync(directory) || node.condition !== "running") return
     await this.fleet.kill(node)
     cpSync(directory, copy, { recursive: true })
+    let isKnown = true
     for (let start = 0; start < 2; start++) {
-      await this.fleet.start(node)
-      await this.options.stable(20_000)
+      isKnown &&= await this.startKnown(node)
       await this.fleet.kill(node)
     }
-    renameSync(directory, newest)
-    renameSync(copy, directory)
-    await this.fleet.startRefused(node)
-    rmSync(directory, { recursive: true })
-    renameSync(newest, directory)
+    if (isKnown) {
+      renameSync(directory, newest)
+      renameSync(copy, directory)
+      // Where it is not refused, which is told, what it has taken since is only there.
+      if (await this.fleet.startRefused(node)) {
+        rmSync(directory, { recursive: true })
+        renameSync(newest, directory)
+      } else rmSync(newest, { recursive: true })
+    }
+    rmSync(copy, { recursive: true, force: true })
     await this.fleet.start(node)
+  }
+
+  /** Starts the node. @returns whether the cluster has a view that names this start: only then can an older copy be told */
+  private async startKnown(node: FleetNode): Promise<boolean> {
+    await this.fleet.start(node)
+    const log = await node.daemon?.logged(/is a member of cluster \w+, view \d+/, 20_000).then(
+      () => node.daemon?.log ?? "",
+      () => "",
+    )
+    // It enters with a view that cannot know of it, and asks for another.
+    const entered = /is a member of cluster \w+, view (\d+)/.exec(log ?? "")?.[1]
+    return entered !== undefined && (await this.options.stable(20_000, Number(entered)))
   }
 
   /** A copy of a directory is started elsewhere, while the original runs. */
@@ -288,9 +308,8 @@ export class Nemesis {
     const copy = join(node.directory, `copy${this.copies++}`)
     await this.fleet.kill(node)
     cpSync(join(node.directory, "db"), join(copy, "db"), { recursive: true })
-    await this.fleet.start(node)
     // Until the cluster knows of the original's new start, it cannot tell which of the two came first.
-    if (await this.options.stable(20_000)) await this.fleet.startCopyRefused(node, copy)
+    if (await this.startKnown(node)) await this.fleet.startCopyRefused(node, copy)
     rmSync(copy, { recursive: true })
   }
 

@@ -114,7 +114,9 @@ async function chaos(options: ChaosOptions, fleet: Fleet, prng: Prng): Promise<C
         () => true,
         () => false,
       ),
-    stable: (timeoutMs) => watch.stable(timeoutMs),
+    stable: (timeoutMs, afterEpoch) => watch.stable(timeoutMs, afterEpoch),
+    servingWithout: (address, timeoutMs) =>
+      watch.serving(timeoutMs, (reasons) => reasons.some((reason) => reason.includes(`${address} is down`))),
     note: (text) => note(`${(tally.second + "").padStart(5)} s  ${text}`),
     signal: ending.signal,
   })
@@ -124,8 +126,6 @@ async function chaos(options: ChaosOptions, fleet: Fleet, prng: Prng): Promise<C
 
   note("faults have ended")
   const healedMs = performance.now()
-  // The last look may be of before the healing.
-  watch.state = "unknown"
   if (!(await watch.stable(settleMs)))
     violations.push(`not stable ${settleMs} ms after the last fault: ${watch.reasons.join(" ")}`)
   const stableAfterMs = performance.now() - healedMs
