@@ -27,6 +27,7 @@ export interface FoundingScope {
   readonly startsOverMax: number
   readonly statesMax: number
   readonly msMax: number
+  readonly isWhole: boolean
 }
 
 export const foundingScopes = {
@@ -37,7 +38,8 @@ export const foundingScopes = {
     roundsMax: 1,
     startsOverMax: 1,
     statesMax: 6_000_000,
-    msMax: 240_000,
+    msMax: 60_000,
+    isWhole: true,
   },
 } satisfies Record<string, FoundingScope>
 

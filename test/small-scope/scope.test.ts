@@ -26,6 +26,7 @@ describe("small scopes", () => {
       states += outcome.states
       expect(outcome.violation, outcome.trace?.join("\n")).toBeUndefined()
       expect(outcome.stuck, outcome.stuckTrace.join("\n")).toBe(0)
+      if (exploration.isWhole) expect(outcome.isComplete).toBe(true)
     })
   }
 

@@ -55,6 +55,8 @@ export interface Scope {
   readonly suspends: number
   readonly statesMax: number
   readonly msMax: number
+  /** Explored to its end. */
+  readonly isWhole: boolean
 }
 
 export const leaseMs = 2_000
@@ -87,12 +89,17 @@ const base: Scope = {
   suspends: 0,
   statesMax: 4_000_000,
   msMax: 60_000,
+  isWhole: true,
 }
+
+/** Its end is out of reach: breadth first, all that is near is seen. */
+const wide = { isWhole: false, msMax: 35_000 } as const
 
 const scope = (name: string, changes: Partial<Scope>): Scope => ({ ...base, name, ...changes })
 
 /** The scopes of the test; the mutants name those that catch them. */
 export const scopes = {
+  takeoverDuel: scope("takeover, two proposals", { candidates: ["evict", "drop"] }),
   duel: scope("two proposals, one crash each, reads aside", {
     candidates: ["evict", "drop"],
     crashes: [1, 1, 1],
@@ -120,11 +127,11 @@ export const scopes = {
     crashes: [1, 0, 1],
     leases: "none",
     disk: "slow",
+    ...wide,
   }),
   release: scope("hand-over by release", { candidates: ["handOver"], proposalsMax: 1 }),
   takeover: scope("takeover, a voter restarts", { proposalsMax: 1, crashes: [0, 0, 1] }),
   takeoverFine: scope("takeover in steps of half a lease", { proposalsMax: 1, stepMs: leaseMs / 2 }),
-  takeoverDuel: scope("takeover, two proposals", { candidates: ["evict", "drop"] }),
   restart: scope("the primary restarts", {
     candidates: ["evict", "boot"],
     proposalsMax: 1,
@@ -135,6 +142,7 @@ export const scopes = {
   handOver: scope("hand-over by release, two views", {
     candidates: ["handOver", "voter"],
     viewsMax: 2,
+    ...wide,
   }),
   promote: scope("promotion by certificate, two views, reads aside", {
     inSync: [0],
@@ -155,5 +163,6 @@ export const scopes = {
     candidates: ["voter", "voters", "evict"],
     viewsMax: 3,
     proposalsMax: 3,
+    ...wide,
   }),
 } satisfies Record<string, Scope>
