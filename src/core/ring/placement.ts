@@ -92,6 +92,10 @@ function keepPresent(
   for (const { slot, holders } of crowded) {
     for (const member of holders.toSorted((a, b) => load(a) - load(b))) plan.keep(slot, member)
     const kept = plan.holdersOf(slot)
-    for (const member of holders) if (!kept.includes(member)) held[member] = (held[member] as number) - 1
+    for (const member of holders) {
+      if (kept.includes(member)) continue
+      held[member] = (held[member] as number) - 1
+      plan.spare(slot, member)
+    }
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Brings the holders of all slots to the members' quotas by few copies.
  *
- * 1. What is held and allowed stays.
+ * 1. What is held and allowed stays. Where more is held than wanted, a member above its quota leaves a slot to a holder that
+ *    was to go and is below: nothing is copied. Directly, or by chains as in step 3.
  * 2. Missing replicas go to the member furthest below its quota that the slot's domains allow. Ties are broken by a hash
  *    of slot and member: so the slots of one node share their other replicas among all other nodes, and its failure
  *    loads all of them a little, not one neighbour alone.
@@ -15,6 +16,9 @@ import type { Domains, PlacementMember } from "./domains.ts"
 
 const nobody = -1
 
+/** Which replicas may be passed on, and to whom: to a holder that was to go, those not yet copied, any. */
+type Manner = "spare" | "planned" | "any"
+
 export class ReplicaPlan {
   /** Holders of slot s at `s * factor` and on; `-1` = none. The order means nothing. */
   readonly places: Int32Array
@@ -22,6 +26,8 @@ export class ReplicaPlan {
   readonly held: Int32Array
   /** 1 where the replica is planned and not there yet. */
   private readonly planned: Uint8Array
+  /** Holders of a slot beyond the factor, which are to go. */
+  private readonly spares = new Map<number, number[]>()
   private readonly slotsOf: number[][]
   private readonly memberHashes: Int32Array
   private readonly domains: Domains
@@ -50,6 +56,13 @@ export class ReplicaPlan {
     if (place !== nobody && this.allows(slot, member, nobody)) this.put(slot, place, member, 0)
   }
 
+  /** Holds the slot, too, and was not kept. */
+  spare(slot: number, member: number): void {
+    const spares = this.spares.get(slot)
+    if (spares === undefined) this.spares.set(slot, [member])
+    else spares.push(member)
+  }
+
   holdersOf(slot: number): number[] {
     const holders: number[] = []
     for (let place = slot * this.factor; place < (slot + 1) * this.factor; place++) {
@@ -61,14 +74,18 @@ export class ReplicaPlan {
 
   reach(quotas: Int32Array): void {
     this.quotas = quotas
+    if (this.spares.size > 0) this.shed("spare")
     this.fillMissing()
-    for (const plannedOnly of [true, false]) {
-      for (let member = 0; member < this.held.length; member++) this.shedDirectly(member, plannedOnly)
-      for (let member = 0; member < this.held.length; member++)
-        while (this.exceeds(member) && this.shedByChain(member, plannedOnly));
-    }
+    this.shed("planned")
+    this.shed("any")
     // What is still missing was refused by domains while others were in the way.
     this.fillMissing()
+  }
+
+  private shed(manner: Manner): void {
+    for (let member = 0; member < this.held.length; member++) this.shedDirectly(member, manner)
+    for (let member = 0; member < this.held.length; member++)
+      while (this.exceeds(member) && this.shedByChain(member, manner));
   }
 
   private fillMissing(): void {
@@ -99,43 +116,43 @@ export class ReplicaPlan {
     return best
   }
 
-  private shedDirectly(source: number, plannedOnly: boolean): void {
+  private shedDirectly(source: number, manner: Manner): void {
     const slots = this.slotsOf[source] as number[]
     const needy: number[] = []
     for (let member = 0; member < this.held.length; member++) if (this.lacks(member)) needy.push(member)
     if (needy.length === 0 || !this.exceeds(source)) return
     for (const slot of slots.toSorted((a, b) => (this.spread[a] as number) - (this.spread[b] as number))) {
       if (!this.exceeds(source)) return
-      if (plannedOnly && !this.isPlanned(slot, source)) continue
+      if (!this.mayLeave(slot, source, manner)) continue
       let best = nobody
       let bestLack = 0
       for (const target of needy) {
         const lack = (this.quotas[target] as number) - (this.held[target] as number)
-        if (lack <= bestLack || !this.allows(slot, target, source)) continue
+        if (lack <= bestLack || !this.mayTake(slot, target, source, manner)) continue
         best = target
         bestLack = lack
       }
-      if (best !== nobody) this.move(slot, source, best)
+      if (best !== nobody) this.move(slot, source, best, manner)
     }
   }
 
   /** @returns whether a chain from `source` to a member below its quota was found and carried out */
-  private shedByChain(source: number, plannedOnly: boolean): boolean {
+  private shedByChain(source: number, manner: Manner): boolean {
     const reachedFrom = new Map<number, { readonly member: number; readonly slot: number }>()
     reachedFrom.set(source, { member: nobody, slot: nobody })
     const queue = [source]
     for (let at = 0; at < queue.length; at++) {
       const member = queue[at] as number
       for (const slot of this.slotsOf[member] as number[]) {
-        if (plannedOnly && !this.isPlanned(slot, member)) continue
+        if (!this.mayLeave(slot, member, manner)) continue
         for (let target = 0; target < this.held.length; target++) {
-          if (reachedFrom.has(target) || !this.allows(slot, target, member)) continue
+          if (reachedFrom.has(target) || !this.mayTake(slot, target, member, manner)) continue
           reachedFrom.set(target, { member, slot })
           if (!this.lacks(target)) {
             queue.push(target)
             continue
           }
-          this.carryOut(target, reachedFrom)
+          this.carryOut(target, reachedFrom, manner)
           return true
         }
       }
@@ -147,16 +164,27 @@ export class ReplicaPlan {
   private carryOut(
     end: number,
     reachedFrom: ReadonlyMap<number, { readonly member: number; readonly slot: number }>,
+    manner: Manner,
   ): void {
     let target = end
     for (;;) {
       const step = reachedFrom.get(target)
       if (step === undefined || step.member === nobody) return
       // Two steps of one chain may concern one slot; then the second may not fit any more, and the rest is left out.
-      if (!this.allows(step.slot, target, step.member)) return
-      this.move(step.slot, step.member, target)
+      if (!this.mayTake(step.slot, target, step.member, manner)) return
+      this.move(step.slot, step.member, target, manner)
       target = step.member
     }
+  }
+
+  private mayLeave(slot: number, member: number, manner: Manner): boolean {
+    if (manner === "spare") return this.spares.has(slot)
+    return manner === "any" || this.isPlanned(slot, member)
+  }
+
+  private mayTake(slot: number, member: number, leaving: number, manner: Manner): boolean {
+    if (manner === "spare" && this.spares.get(slot)?.includes(member) !== true) return false
+    return this.allows(slot, member, leaving)
   }
 
   private lacks(member: number): boolean {
@@ -200,14 +228,16 @@ export class ReplicaPlan {
     ;(this.slotsOf[member] as number[]).push(slot)
   }
 
-  private move(slot: number, source: number, target: number): void {
+  private move(slot: number, source: number, target: number, manner: Manner): void {
     const place = this.places.indexOf(source, slot * this.factor)
     assert(place !== -1 && place < (slot + 1) * this.factor, "a replica moves from where it is")
     const slots = this.slotsOf[source] as number[]
     slots[slots.indexOf(slot)] = slots[slots.length - 1] as number
     slots.pop()
     this.held[source] = (this.held[source] as number) - 1
-    this.put(slot, place, target, 1)
+    this.put(slot, place, target, manner === "spare" ? 0 : 1)
+    const spares = this.spares.get(slot)
+    if (manner === "spare" && spares !== undefined) spares[spares.indexOf(target)] = source
   }
 }
 

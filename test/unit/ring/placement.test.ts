@@ -175,6 +175,24 @@ describe("moves", () => {
     expect(Math.max(...inherited.values())).toBeLessThan((3 * 1024) / 7)
   })
 
+  it("when all is copied and some old replicas are dropped already, nothing more is copied", () => {
+    const prng = new Prng(3)
+    for (let time = 0; time < 20; time++) {
+      const members = cluster(prng.between(5, 12))
+      const before = planPlacement(members, empty(256), 2)
+      const grown = [...members, member("new")]
+      const goal = planPlacement(grown, before, 2)
+      // The goal is one way to drop what is too much; each slot that still has three holders leaves the choice.
+      const half = before.map((holders, slot) => {
+        const wanted = goal[slot] as string[]
+        return prng.chance(1, 2) ? wanted : [...new Set([...holders, ...wanted])]
+      })
+      const plan = planPlacement(grown, half, 2)
+      expectEven(plan, grown, 2)
+      expect(copies(half, plan)).toBe(0)
+    }
+  })
+
   it("sequences of joins, leaves, failures and changes of weight and factor stay even and cheap", () => {
     const prng = new Prng(5)
     let least = 0
