@@ -116,8 +116,9 @@ export class Machine implements SessionOwner, ScoutOwner, HomeOwner {
     return { epoch: this.epoch, sent, astray, told: this.told }
   }
 
+  /** Those of the caller: the client's own question is none of them. */
   get pendingRequests(): number {
-    return this.bounds.count
+    return this.bounds.count - (this.scout.isAsking ? 1 : 0)
   }
 
   get isWanted(): boolean {

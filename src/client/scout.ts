@@ -47,6 +47,10 @@ export class Scout {
     this.owner = owner
   }
 
+  get isAsking(): boolean {
+    return this.question !== undefined
+  }
+
   /** When to call `wake` next. */
   get nextMs(): number {
     return this.question === undefined ? this.atMs : Infinity
