@@ -20,7 +20,7 @@ import { DiskUse } from "./disk-use.ts"
 import { buildFilter } from "./filter-build.ts"
 import { FlushedGate } from "./flushed-gate.ts"
 import { CommitClient } from "./log/commit-client.ts"
-import { TailClient } from "./log/tail-client.ts"
+import { LogHelper } from "./log/helper-client.ts"
 import { automaticMemoryBytes } from "./memory-limit.ts"
 import { KeyFilter } from "./memory/filter.ts"
 import { EntryTable } from "./memory/table.ts"
@@ -53,7 +53,7 @@ export class DiskStorage implements Storage {
   private readonly readers: Readers
   private readonly filter: KeyFilter
   private readonly gate: FlushedGate
-  private readonly tail: TailClient
+  private readonly helper: LogHelper
   private readonly reads: TableReads
   private disk: DiskUse | undefined
   private loads: LoadResult[] = []
@@ -84,12 +84,16 @@ export class DiskStorage implements Storage {
       filter: this.filter,
     })
     const onFatal = (error: Error) => this.fatal(error)
-    this.commit = new CommitClient({ onProgress: () => this.notify(), onFatal })
+    this.commit = new CommitClient({
+      onProgress: () => this.notify(),
+      onCheckpoint: () => this.helper.checkpoint(),
+      onFatal,
+    })
     this.log = this.commit.ring
     this.flushers = new Flushers({ onProgress: () => this.flushed(), onFatal })
     this.readers = new Readers({ onLoaded: (answers) => this.loaded(answers), onFatal })
     this.gate = new FlushedGate(this.memory, this.readers)
-    this.tail = new TailClient(onFatal)
+    this.helper = new LogHelper({ directory: data.directory, control: this.commit.control.shared }, onFatal)
     this.reads = new TableReads(this.memory, this.flushers, this.readers)
   }
 
@@ -303,8 +307,7 @@ export class DiskStorage implements Storage {
   readTail(wanted: readonly TailWanted[], bytesMax: number): Promise<TailPiece> {
     const { slots } = this.flushers
     const known = wanted.map((each) => ({ ...each, flushed: slots.sequenceOf(each.slot) }))
-    const data = { directory: this.data.directory, control: this.commit.control.shared }
-    return this.tail.read(data, known, bytesMax)
+    return this.helper.read(known, bytesMax)
   }
 
   get isTableAwaited(): boolean {
@@ -359,7 +362,7 @@ export class DiskStorage implements Storage {
     this.closing = true
     await this.disk?.close()
     if (this.failed) return this.kill()
-    await this.tail.close()
+    await this.helper.close()
     await this.readers.close()
     await this.flushers.close()
     this.commit.control.keptBytes = 0
@@ -386,7 +389,7 @@ export class DiskStorage implements Storage {
     this.closing = true
     await this.disk?.close()
     // What measures the disk may be writing the reserve: a directory that was let go of must not change any more.
-    const workers = [this.tail, this.readers, this.flushers, this.commit, this.data.meta]
+    const workers = [this.helper, this.readers, this.flushers, this.commit, this.data.meta]
     await Promise.all([this.disk?.close(), ...workers.map((worker) => worker.kill())])
     this.data.lock.release()
   }

@@ -2,6 +2,8 @@
  * A node kills itself before and after the k-th call of SQLite that one of its threads makes; whatever it had acknowledged
  * is there afterwards, and nothing is there half. `kill.test.ts` does the same by system calls, from outside.
  *
+ * The log is checkpointed after every other commit, so that its helper has as much to do as the others.
+ *
  * By default some twenty calls are tried, all over the run; `QDB_KILLS=all` tries each k of each thread that writes, until
  * a run ends alive (half an hour), `QDB_KILLS=10` every tenth.
  */
@@ -25,7 +27,7 @@ const copied = [
 const asked = process.env["QDB_KILLS"]
 const step = asked === undefined ? Math.floor((45 * 45) / repeats(45)) : asked === "all" ? 1 : Number(asked)
 const stepCount = 14
-const kills = { main: 0, commit: 0, flush: 0 }
+const kills = { main: 0, commit: 0, flush: 0, help: 0 }
 type Role = keyof typeof kills
 
 let root = ""
@@ -37,6 +39,11 @@ beforeAll(() => {
     mkdirSync(dirname(join(copy, path)), { recursive: true })
     cpSync(join(project, path), join(copy, path))
   }
+  const limits = join(copy, "src/core/lib/limits.ts")
+  const source = readFileSync(limits, "utf8")
+  const often = source.replace(/logCheckpointPages = [\d_]+/, "logCheckpointPages = 8")
+  expect(often).not.toBe(source)
+  writeFileSync(limits, often)
   symlinkSync(join(project, "node_modules"), join(copy, "node_modules"))
   const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as Record<string, unknown>
   const imports = { "#sqlite": "./test/crash/killing-driver.ts" }
@@ -67,7 +74,7 @@ async function killAt(role: Role, when: "before" | "after", k: number, path: str
   return closed
 }
 
-test.each(["main", "commit", "flush"] as const)(
+test.each(["main", "commit", "flush", "help"] as const)(
   "a node killed around each call of its thread %s has what it had acknowledged",
   async (role) => {
     const path = join(root, role)

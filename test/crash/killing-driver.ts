@@ -2,7 +2,7 @@
  * The real driver of SQLite, wrapped so that the process kills itself before or after the k-th call of one thread. It takes
  * the place of `#sqlite` in a copy of the sources that `driver-kill.test.ts` makes.
  *
- * `QDB_KILL_AT=ROLE:WHEN:K`: `main`, `commit` or `flush`; `before` or `after`; K counts from 1.
+ * `QDB_KILL_AT=ROLE:WHEN:K`: `main`, `commit`, `flush` or `help`; `before` or `after`; K counts from 1.
  */
 import { isMainThread, workerData } from "node:worker_threads"
 import type { SqlDatabase, SqlStatement, SqlValue } from "../../src/platform/sqlite/driver.ts"
@@ -17,7 +17,9 @@ const here = isMainThread
     ? "commit"
     : "roundBytes" in workerData
       ? "flush"
-      : undefined
+      : "control" in workerData
+        ? "help"
+        : undefined
 let calls = role === here ? 0 : -Infinity
 
 function counted<A>(call: () => A): A {

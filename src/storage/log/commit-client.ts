@@ -11,6 +11,8 @@ import { LogRing } from "./ring.ts"
 export interface CommitEvents {
   /** More is durable, or the disk has become full or has room again. */
   readonly onProgress: () => void
+  /** The write-ahead log is to be copied into the file, by another thread. */
+  readonly onCheckpoint: () => void
   readonly onFatal: (error: Error) => void
 }
 
@@ -87,10 +89,16 @@ export class CommitClient {
   }
 
   private async follow(): Promise<void> {
-    let seen = this.control.progressCount
+    const { control, events } = this
+    let seen = control.progressCount
+    let asked = 0
     while (!this.closed) {
-      seen = await this.control.progress(seen)
-      if (!this.closed) this.events.onProgress()
+      seen = await control.progress(seen)
+      if (this.closed) return
+      const { checkpointsAsked } = control
+      if (checkpointsAsked !== asked) events.onCheckpoint()
+      asked = checkpointsAsked
+      events.onProgress()
     }
   }
 

@@ -17,6 +17,7 @@ import { listen } from "../../platform/worker.ts"
 import { batchHeaderBytes, sealBatch } from "./batch.ts"
 import { logName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
+import { Checkpoints } from "./checkpoints.ts"
 import { LogControl } from "./control.ts"
 import { freeBytes, LogReader, LogWriter } from "./log-file.ts"
 import { readTail } from "./recover-log.ts"
@@ -65,6 +66,7 @@ class Committer {
   private readonly ring = new Uint8Array(data.ring)
   private readonly ringView = new DataView(data.ring)
   private readonly log = new LogWriter(data.directory, data.sync)
+  private readonly checkpoints = new Checkpoints(this.log, this.control)
   private readonly witness = new Witness(data.directory, false)
   private readonly own = new Map<number, SharedArrayBuffer>()
   private ownArrived: (() => void) | undefined
@@ -191,11 +193,7 @@ class Committer {
   }
 
   private checkpointIfDue(): void {
-    if (!this.log.isCheckpointDue) return
-    const begun = performance.now()
-    this.log.checkpoint()
-    this.control.countCheckpoint((performance.now() - begun) * 1000)
-    this.control.free = freeBytes(this.log.database)
+    if (this.checkpoints.run()) this.control.free = freeBytes(this.log.database)
   }
 
   private append(number: number, bytes: Uint8Array, cutTo: number): void {

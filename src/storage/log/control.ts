@@ -3,7 +3,7 @@
  * Whole numbers below 2^53 are kept in 64-bit cells, since positions count all bytes ever appended.
  */
 const bigCells = 8
-const smallCells = 10
+const smallCells = 11
 /** Commit times: four buckets per power of two of microseconds. */
 const bucketCells = 128
 export const controlBytes = bigCells * 8 + (smallCells + bucketCells) * 4
@@ -28,6 +28,8 @@ const small = {
   abandon: 6,
   checkpoints: 7,
   checkpointMicrosMax: 8,
+  checkpointsAsked: 9,
+  checkpointsHelped: 10,
 } as const
 
 export class LogControl {
@@ -154,6 +156,27 @@ export class LogControl {
   private signal(): void {
     Atomics.add(this.small, small.progress, 1)
     Atomics.notify(this.small, small.progress)
+  }
+
+  // Checkpoints: the committer asks, the helper answers
+
+  /** @returns the question's number */
+  askCheckpoint(): number {
+    const asked = Atomics.add(this.small, small.checkpointsAsked, 1) + 1
+    this.signal()
+    return asked
+  }
+  /** How often a checkpoint was asked for. */
+  get checkpointsAsked(): number {
+    return Atomics.load(this.small, small.checkpointsAsked)
+  }
+  /** The last question that the helper has done with. */
+  get checkpointsHelped(): number {
+    return Atomics.load(this.small, small.checkpointsHelped)
+  }
+  helped(asked: number): void {
+    Atomics.store(this.small, small.checkpointsHelped, asked)
+    this.wake()
   }
 
   // Figures

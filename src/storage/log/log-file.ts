@@ -69,6 +69,15 @@ export function checkpoint(database: SqlDatabase, mode: "PASSIVE" | "TRUNCATE"):
   return row.busy === 0 && row.checkpointed === row.log
 }
 
+/** On a full disk the rest stays in the write-ahead log. */
+export function checkpointWhatFits(database: SqlDatabase): void {
+  try {
+    checkpoint(database, "PASSIVE")
+  } catch (error) {
+    if (resultOf(error) !== sqliteResult.full) throw error
+  }
+}
+
 export class LogWriter {
   readonly path: string
   readonly database: SqlDatabase
@@ -108,21 +117,15 @@ export class LogWriter {
     this.pagesSinceCheckpoint += Math.ceil(batch.length / logPageBytes) + 3
   }
 
-  get isCheckpointDue(): boolean {
-    return this.pagesSinceCheckpoint >= logCheckpointPages
+  /** Whether `times` as much was written since the last checkpoint as calls for one. */
+  isCheckpointDue(times: number): boolean {
+    return this.pagesSinceCheckpoint >= times * logCheckpointPages
   }
 
-  /**
-   * The committing thread pays for checkpoints, a small one at a time. On a full disk what is not checkpointed stays in
-   * the write-ahead log, until there is room.
-   */
+  /** On a full disk what is not checkpointed stays in the write-ahead log, until there is room. */
   checkpoint(): void {
     this.pagesSinceCheckpoint = 0
-    try {
-      checkpoint(this.database, "PASSIVE")
-    } catch (error) {
-      if (resultOf(error) !== sqliteResult.full) throw error
-    }
+    checkpointWhatFits(this.database)
   }
 
   deleteRange(from: number, to: number): void {

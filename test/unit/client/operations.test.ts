@@ -172,6 +172,20 @@ describe("a client", () => {
     expect(client.pendingRequests).toBe(0)
   })
 
+  it("does not count its own question among the caller's requests", async () => {
+    const cluster = new FakeCluster()
+    const world = new VirtualWorld(cluster, 1)
+    cluster.behaviour = ({ opcode }) => ({ do: opcode === operation.node_topology ? "ignore" : "answer" })
+    const client = await world.outcome(connect({ daemons, runtime: world.runtime() }))
+    await world.outcome(client.update("a", "x"))
+    await world.run(() => cluster.log.some(({ request }) => request.opcode === operation.node_topology))
+    expect(client.pendingRequests).toBe(0)
+    const writing = client.update("a", "y")
+    expect(client.pendingRequests).toBe(1)
+    await world.outcome(writing)
+    expect(client.pendingRequests).toBe(0)
+  })
+
   it("sends what waited for room again as well when the connection is lost", async () => {
     const { world, cluster, client } = await rig()
     cluster.behaviour = () => ({ do: "answer", delayMs: 100 })

@@ -1,11 +1,12 @@
-/** The thread that reads the log's tail, as the thread that owns sockets sees it. */
+/** The helper of the committing thread, as the thread that owns sockets sees it. */
 import { endWorker, startWorker, tell, type Worker } from "../../platform/worker.ts"
 import type { TailPiece } from "../../core/replication/transfer.ts"
 import { StorageError } from "../storage.ts"
-import type { TailData, TailMessage, TailRequest } from "./tail-worker.ts"
+import type { HelperData, HelperMessage, HelperRequest } from "./helper-worker.ts"
 import type { KnownTail } from "./tail.ts"
 
-export class TailClient {
+export class LogHelper {
+  private readonly data: HelperData
   private readonly onFatal: (error: Error) => void
   private readonly calls = new Map<
     number,
@@ -16,34 +17,46 @@ export class TailClient {
   private closed = false
   private whenClosed: (() => void) | undefined
 
-  constructor(onFatal: (error: Error) => void) {
+  constructor(data: HelperData, onFatal: (error: Error) => void) {
+    this.data = data
     this.onFatal = onFatal
   }
 
-  read(data: TailData, wanted: readonly KnownTail[], bytesMax: number): Promise<TailPiece> {
+  read(wanted: readonly KnownTail[], bytesMax: number): Promise<TailPiece> {
     if (this.closed) return Promise.reject(new StorageError("the storage is closed"))
-    const worker = this.worker ?? this.start(data)
+    const worker = this.worker ?? this.start()
     const id = this.nextCall++
     return new Promise((resolve, reject) => {
       this.calls.set(id, { resolve, reject })
-      tell(worker, { kind: "read", id, wanted, bytesMax } satisfies TailRequest)
+      tell(worker, { kind: "read", id, wanted, bytesMax } satisfies HelperRequest)
     })
   }
 
-  private start(data: TailData): Worker {
-    const worker = startWorker("storage/log/tail-worker.ts", data)
+  /** Copies what the write-ahead log holds into the file. */
+  checkpoint(): void {
+    if (this.closed) return
+    tell(this.worker ?? this.start(), { kind: "checkpoint" } satisfies HelperRequest)
+  }
+
+  private start(): Worker {
+    const worker = startWorker("storage/log/helper-worker.ts", this.data)
     this.worker = worker
-    worker.on("message", (message: TailMessage) => this.receive(message))
+    worker.on("message", (message: HelperMessage) => this.receive(message))
     worker.on("error", (error: Error) => {
       this.rejectAll(error)
       this.whenClosed?.()
-      if (!this.closed) this.onFatal(error)
+      this.fail(error)
     })
     return worker
   }
 
-  private receive(message: TailMessage): void {
+  private fail(error: Error): void {
+    if (!this.closed) this.onFatal(error)
+  }
+
+  private receive(message: HelperMessage): void {
     if (message.kind === "closed") return this.whenClosed?.()
+    if (message.kind === "error") return this.fail(new StorageError(message.text))
     const call = this.calls.get(message.id)
     this.calls.delete(message.id)
     if (message.kind === "piece") call?.resolve(message.piece)
@@ -61,7 +74,7 @@ export class TailClient {
     if (worker !== undefined && !this.closed)
       await new Promise<void>((resolve) => {
         this.whenClosed = resolve
-        tell(worker, { kind: "close" } satisfies TailRequest)
+        tell(worker, { kind: "close" } satisfies HelperRequest)
       })
     await this.kill()
   }
