@@ -183,6 +183,8 @@ export const orderMs = 60_000
 export const gatherMs = 100
 /** What a stop waits for others to stop, too, before anything is handed over: whoever stops a cluster tells all nodes at once. */
 export const stopGatherMs = 300
+/** How long who comes back waits for others that stopped in sync as it did, before it takes their places from them. */
+export const returnPatienceMs = 5_000
 /** How long changes of slots wait for members that have told nothing since the last view. */
 export const gatherMsMax = 1_000
 /** A voter of rank r proposes what stayed wanted for r times this. */

@@ -9,7 +9,7 @@
  * The same deadline serves what was begun and not finished (`agreement.ts`): then there is something to propose even if
  * nobody wants anything.
  */
-import { gatherMs, gatherMsMax, rankDelayMs, stopGatherMs } from "../lib/limits.ts"
+import { gatherMs, gatherMsMax, rankDelayMs, returnPatienceMs, stopGatherMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { propose } from "./agreement.ts"
 import type { MemberEffect } from "./event.ts"
@@ -18,7 +18,7 @@ import { planNext, sameAgain, type Plan, type Situation } from "./plan.ts"
 import type { Poll } from "./poll.ts"
 import type { Roll } from "./roll.ts"
 import type { Seat } from "./seat.ts"
-import type { StorageId } from "../view/view.ts"
+import { memberOf, type StorageId } from "../view/view.ts"
 
 export interface CoordinatorState {
   /** When it proposes what is wanted; undefined while nothing is. */
@@ -119,11 +119,12 @@ export class Coordinator {
 }
 
 /**
- * Whether members that stopped with places in sync, as all do that stop at once, may still be about to come back: who has just
- * begun to listen would take their places from them, and wait for leases to be over that nobody has any more.
+ * Whether members that stopped with places in sync, as all do that stop at once, may still be about to come back: who comes
+ * back first would take their places from them, and wait for leases to be over that nobody has any more.
  */
-function isEarly({ view }: Seat, roll: Roll, now: Now): boolean {
-  if (now.monotonicMs >= roll.state.listenUntilMs) return false
+function isEarly({ view, self }: Seat, roll: Roll, now: Now): boolean {
+  if (now.monotonicMs >= roll.state.listenUntilMs - view.settings.suspectMs + returnPatienceMs) return false
+  if (memberOf(view, self.storageId)?.standing !== "down") return false
   return view.members.some(
     ({ standing, storageId }) =>
       standing === "down" &&
