@@ -41,7 +41,7 @@ beforeAll(() => {
   }
   const limits = join(copy, "src/core/lib/limits.ts")
   const source = readFileSync(limits, "utf8")
-  const often = source.replace(/logCheckpointPages = [\d_]+/, "logCheckpointPages = 8")
+  const often = source.replace(/logCheckpointPages = [\d_]+/, "logCheckpointPages = 16")
   expect(often).not.toBe(source)
   writeFileSync(limits, often)
   symlinkSync(join(project, "node_modules"), join(copy, "node_modules"))

@@ -106,7 +106,7 @@ export const flushStepBytesWhenFull = 1 * MiB
 export const flushAgeMs = 30_000
 /** A transaction of the flusher ends after so many rows, so that it stays well under a second. */
 export const flushTransactionRows = 8_192
-/** Pages of the log's write-ahead log after which the committing thread checkpoints: a stall of some milliseconds. */
+/** Pages of the log's write-ahead log after which the committing thread checkpoints, if the helper has not by then. */
 export const logCheckpointPages = 1_000
 /** The log's write-ahead log is grown to this at each open, so that commits overwrite blocks that the disk already has. */
 export const logGrownBytes = 8 * MiB

@@ -7,7 +7,9 @@
  * and who copies beside a writer is always behind by what was written meanwhile. That rest is small, and the committing
  * thread copies it itself.
  *
- * A helper that does not come bounds nothing: at four times the size the committing thread does all of it.
+ * The helper is asked at half the size that the write-ahead log should have. If it has not come by then, the committing thread does
+ * all of it; if it is at it by then, the write-ahead log grows by what is written until it is done. (That counts against a quota,
+ * so it is given back.)
  *
  * SQLite before 3.51.3 can lose commits where one connection checkpoints while another resets the write-ahead log
  * (https://sqlite.org/wal.html#walresetbug). With such a library, as systems have that bring their own, nobody is asked.
@@ -17,8 +19,8 @@ import type { LogControl } from "./control.ts"
 import type { LogWriter } from "./log-file.ts"
 
 const safeVersion = [3, 51, 3] as const
-/** Of the bound at which the helper is asked. */
-const overdueFactor = 4
+/** Of the bound, where the helper is asked. */
+const askedShare = 0.5
 
 export class Checkpoints {
   private readonly log: LogWriter
@@ -36,17 +38,17 @@ export class Checkpoints {
   /** @returns whether a checkpoint was made here */
   run(): boolean {
     const { log, control } = this
-    if (!log.isCheckpointDue(1)) return false
-    if (this.asks && !log.isCheckpointDue(overdueFactor)) {
+    if (!log.isCheckpointDue(1)) {
+      if (!this.asks || !log.isCheckpointDue(askedShare)) return false
       if (this.asked === 0) {
         this.asked = control.askCheckpoint()
         return false
       }
       if (control.checkpointsHelped < this.asked) return false
     }
-    this.asked = 0
     const begun = performance.now()
-    log.checkpoint()
+    if (!log.checkpoint()) return false
+    this.asked = 0
     control.countCheckpoint((performance.now() - begun) * 1000)
     return true
   }

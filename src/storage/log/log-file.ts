@@ -65,16 +65,24 @@ export function openWal(
 
 /** @returns whether all of the write-ahead log is in the database now */
 export function checkpoint(database: SqlDatabase, mode: "PASSIVE" | "TRUNCATE"): boolean {
-  const row = queryOnce(database, `PRAGMA wal_checkpoint(${mode})`) as CheckpointRow
+  const row = runCheckpoint(database, mode)
   return row.busy === 0 && row.checkpointed === row.log
 }
 
-/** On a full disk the rest stays in the write-ahead log. */
-export function checkpointWhatFits(database: SqlDatabase): void {
+function runCheckpoint(database: SqlDatabase, mode: "PASSIVE" | "TRUNCATE"): CheckpointRow {
+  return queryOnce(database, `PRAGMA wal_checkpoint(${mode})`) as CheckpointRow
+}
+
+/**
+ * On a full disk the rest stays in the write-ahead log.
+ * @returns false if another connection is at it
+ */
+export function checkpointWhatFits(database: SqlDatabase): boolean {
   try {
-    checkpoint(database, "PASSIVE")
+    return runCheckpoint(database, "PASSIVE").busy === 0
   } catch (error) {
     if (resultOf(error) !== sqliteResult.full) throw error
+    return true
   }
 }
 
@@ -88,6 +96,8 @@ export class LogWriter {
   constructor(directory: string, sync: boolean) {
     this.path = join(directory, logName)
     this.database = openWal(this.path, sync, cacheKiB, logPageBytes)
+    // What it has grown to beside a slow helper is given back when it begins anew.
+    this.database.exec(`PRAGMA journal_size_limit = ${logCheckpointPages * logPageBytes}`)
     this.database.exec("CREATE TABLE IF NOT EXISTS log(number INTEGER PRIMARY KEY, batch BLOB NOT NULL)")
     this.insert = this.database.prepare("INSERT INTO log VALUES(?, ?)")
     this.cut = this.database.prepare("DELETE FROM log WHERE number BETWEEN ? AND ?")
@@ -117,15 +127,19 @@ export class LogWriter {
     this.pagesSinceCheckpoint += Math.ceil(batch.length / logPageBytes) + 3
   }
 
-  /** Whether `times` as much was written since the last checkpoint as calls for one. */
-  isCheckpointDue(times: number): boolean {
-    return this.pagesSinceCheckpoint >= times * logCheckpointPages
+  /** Whether so much of what calls for a checkpoint (1: all) was written since the last. */
+  isCheckpointDue(share: number): boolean {
+    return this.pagesSinceCheckpoint >= share * logCheckpointPages
   }
 
-  /** On a full disk what is not checkpointed stays in the write-ahead log, until there is room. */
-  checkpoint(): void {
+  /**
+   * On a full disk what is not checkpointed stays in the write-ahead log, until there is room.
+   * @returns false if another connection is at it: then it is still due
+   */
+  checkpoint(): boolean {
+    if (!checkpointWhatFits(this.database)) return false
     this.pagesSinceCheckpoint = 0
-    checkpointWhatFits(this.database)
+    return true
   }
 
   deleteRange(from: number, to: number): void {
