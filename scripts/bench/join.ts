@@ -3,7 +3,10 @@
  * users notice before, while slots move, and afterwards, and whether each node has its share in the end.
  */
 import { connect } from "../../src/client/client.ts"
+import { watchCluster } from "../../src/client/cluster-watch.ts"
+import { realRuntime } from "../../src/client/transport.ts"
 import type { ClusterStatus } from "../../src/wire/status.ts"
+import type { ValueMap } from "../../src/wire/writer.ts"
 import { connections, contentBytes } from "./cell.ts"
 import { memberCount } from "./cluster-server.ts"
 import type { LatencyHistogram } from "./load/histogram.ts"
@@ -74,13 +77,10 @@ async function join(
   const begun = performance.now()
   await cluster.join()
   await using watch = await connect({ daemons })
-  let status = (await watch.clusterStatus()) as ClusterStatus
   // Until the newcomer is in the view the cluster is as stable as before.
-  while (status.members.length === memberCount || status.state !== "stable") {
-    if (performance.now() - begun > stableMsMax) throw new Error(`join: ${status.reasons.join("; ")}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    status = (await watch.clusterStatus()) as ClusterStatus
-  }
+  const isDone = (status: ValueMap) =>
+    (status as ClusterStatus).members.length > memberCount && status["state"] === "stable"
+  const status = await watchCluster((asked) => watch.clusterStatus(asked), realRuntime(), isDone, stableMsMax)
   const joinSeconds = (performance.now() - begun) / 1000
   found.push(open.phase())
   await wait()
@@ -98,7 +98,7 @@ async function join(
     p999Ms: quantiles(0.999),
     requests: found.map((latencies) => latencies.count),
     failures: Object.fromEntries(open.failures),
-    shareError: shareErrorOf(status),
+    shareError: shareErrorOf(status as ClusterStatus),
   }
 }
 

@@ -1,7 +1,6 @@
 /**
  * One connection of the HTTP listener: requests without bodies, one after the other (RFC 9112, the little of it that pages need).
- * `Bun.serve` knows no bound for connections, and each takes a descriptor that a node needs for its clients and for other
- * nodes. So what is held for a connection is bounded here: the head of one request, one response, and a time for each of them.
+ * Why it is ours stands in `docs/dependencies.md`. What is held for a connection is bounded here: the head of one request, one response, and a time for each of them.
  */
 import type { Socket } from "bun"
 import { STATUS_CODES } from "node:http"
@@ -20,6 +19,7 @@ export class HttpConnection {
   private unsent: Uint8Array = new Uint8Array(0)
   private isAnswering = false
   private isLast = false
+  private isClosed = false
   private deadline: ReturnType<typeof setTimeout> | undefined
 
   constructor(socket: Socket<HttpConnection | undefined>, answer: Answer) {
@@ -36,6 +36,7 @@ export class HttpConnection {
 
   closed(): void {
     clearTimeout(this.deadline)
+    this.isClosed = true
     this.isLast = true
     this.received = ""
     this.unsent = new Uint8Array(0)
@@ -57,9 +58,10 @@ export class HttpConnection {
     const request = parseHead(this.received.slice(0, end))
     if (request === undefined) return this.refuse(400, "this is no request")
     const { headers } = request
-    const length = Number(headers.get("content-length") ?? 0)
-    if (!(length <= httpBodyBytesMax)) return this.refuse(413, "the request's body is too long")
-    const hasBody = length > 0 || headers.has("transfer-encoding")
+    const length = headers.get("content-length") ?? "0"
+    if (!/^[0-9]+$/.test(length)) return this.refuse(400, "the request's length is no number")
+    if (Number(length) > httpBodyBytesMax) return this.refuse(413, "the request's body is too long")
+    const hasBody = Number(length) > 0 || headers.has("transfer-encoding")
     this.isLast = hasBody || /\bclose\b/i.test(headers.get("connection") ?? "")
     this.received = this.isLast ? "" : this.received.slice(end + headEnd.length)
     this.isAnswering = true
@@ -75,6 +77,7 @@ export class HttpConnection {
 
   private async send(response: Response, method: string): Promise<void> {
     const body = new Uint8Array(await response.arrayBuffer())
+    if (this.isClosed) return
     const { status, headers } = response
     const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`]
     headers.forEach((value, name) => lines.push(`${name}: ${value}`))

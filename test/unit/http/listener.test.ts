@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net"
 import { gunzipSync } from "node:zlib"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import { httpConnectionsMax, httpIdleSeconds } from "../../../src/core/lib/limits.ts"
+import { HttpConnection } from "../../../src/http/connection.ts"
 import { HttpStartError, startHttp } from "../../../src/http/listener.ts"
 import type { HttpListener, HttpOptions } from "../../../src/http/listener.ts"
 
@@ -135,7 +136,10 @@ describe("the HTTP listener", () => {
     ["no path", "GET http://x/ HTTP/1.1\r\n\r\n", "400"],
     ["a folded header", "GET / HTTP/1.1\r\na: b\r\n c\r\n\r\n", "400"],
     ["a header without a name", "GET / HTTP/1.1\r\n: b\r\n\r\n", "400"],
-    ["a length that is none", "GET / HTTP/1.1\r\ncontent-length: x\r\n\r\n", "413"],
+    ["a length that is none", "GET / HTTP/1.1\r\ncontent-length: x\r\n\r\n", "400"],
+    ["a length below nothing", "GET / HTTP/1.1\r\ncontent-length: -5\r\n\r\n", "400"],
+    ["two lengths", "GET / HTTP/1.1\r\ncontent-length: 0\r\ncontent-length: 0\r\n\r\n", "400"],
+    ["a long body", "POST / HTTP/1.1\r\ncontent-length: 65537\r\n\r\n", "413"],
     ["headers without end", `GET / HTTP/1.1\r\na: ${"b".repeat(9_000)}`, "431"],
   ])("%s is refused, and the connection closed", async (_, text, status) => {
     const port = portOf(start())
@@ -160,6 +164,25 @@ describe("the HTTP listener", () => {
       expect(socket.closed).toBe(false)
       vi.advanceTimersByTime(1)
       await closed
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test("nothing is done for a connection that is gone when its answer comes", async () => {
+    const socket = { write: vi.fn(), end: vi.fn(), terminate: vi.fn() }
+    let give = (_: Response): void => undefined
+    const answered = new Promise<Response>((resolve) => (give = resolve))
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    try {
+      const connection = new HttpConnection(socket as never, () => answered)
+      connection.receive(Buffer.from("GET / HTTP/1.1\r\n\r\n"))
+      connection.closed()
+      const response = new Response(page)
+      give(response)
+      await vi.waitUntil(() => response.bodyUsed)
+      await new Promise((resolve) => setImmediate(resolve))
+      expect([vi.getTimerCount(), socket.write.mock.calls]).toEqual([0, []])
     } finally {
       vi.useRealTimers()
     }

@@ -1,9 +1,10 @@
 /** Who goes on with a slot that an operator gives up: never anybody before all who are up have said what they hold. */
 import { describe, expect, it } from "vitest"
 import type { Want } from "../../../src/core/member/event.ts"
-import { planNext, type Situation } from "../../../src/core/member/plan.ts"
+import { planNext } from "../../../src/core/member/plan.ts"
 import { freezeView, type View } from "../../../src/core/view/view.ts"
 import { smallView } from "../view/sample.ts"
+import { situationOf } from "./situation.ts"
 
 const slotCount = 3
 
@@ -23,29 +24,17 @@ type Offer = readonly [lastEpoch: number, sequence: number]
 /** @returns who is to have each slot in the next view, and what that view gives up */
 function planned(offers: Readonly<Record<string, readonly Offer[]>>, staleEpochs = 0) {
   const present = view()
-  const situation: Situation = {
-    now: { monotonicMs: 0, wallMs: 0 },
-    mayRepair: false,
-    mayEvict: () => false,
-    joiners: [],
-    orders: [{ kind: "recover", storageIds: ["s2"] }],
-    report: (storageId) => {
-      const member = present.members.find((other) => other.storageId === storageId)
+  const epoch = present.epoch - staleEpochs
+  const wantsOf = (own: readonly Offer[]) =>
+    own.map(([lastEpoch, sequence], slot): Want => ({ kind: "offer", epoch, slot, lastEpoch, sequence }))
+  const situation = situationOf(
+    present,
+    (storageId) => {
       const own = offers[storageId]
-      if (member === undefined || own === undefined) return undefined
-      const epoch = present.epoch - staleEpochs
-      const wants = own.map(([lastEpoch, sequence], slot): Want => ({
-        kind: "offer",
-        epoch,
-        slot,
-        lastEpoch,
-        sequence,
-      }))
-      const { nodeId, boot, address } = member
-      const identity = { nodeId, storageId, boot, address }
-      return { identity, epoch, standing: "up", unclean: false, wants, lagMs: 0, suspectAtMs: Infinity }
+      return own === undefined ? undefined : { epoch, wants: wantsOf(own) }
     },
-  }
+    [{ kind: "recover", storageIds: ["s2"] }],
+  )
   const delta = planNext(present, situation)?.proposal().delta
   const heirs = new Map(delta?.slots.map(({ slot, assignment }) => [slot, assignment.inSync]))
   return { heirs, loss: delta?.loss }

@@ -1,8 +1,9 @@
 /** What becomes of slots whose holders want to stop, before any of them has released anything. */
 import { describe, expect, it } from "vitest"
-import { planNext, type Situation } from "../../../src/core/member/plan.ts"
+import { planNext } from "../../../src/core/member/plan.ts"
 import { freezeView, type View } from "../../../src/core/view/view.ts"
 import { smallView } from "../view/sample.ts"
+import { situationOf } from "./situation.ts"
 
 const inSync = [
   ["s0", "s1"],
@@ -22,27 +23,9 @@ function view(): View {
 /** @returns the next view's slots where they change, and who is down in it */
 function planned(stopping: readonly string[]) {
   const present = view()
-  const situation: Situation = {
-    now: { monotonicMs: 0, wallMs: 0 },
-    mayRepair: false,
-    mayEvict: () => false,
-    joiners: [],
-    orders: [],
-    report(storageId) {
-      const member = present.members.find((other) => other.storageId === storageId)
-      if (member === undefined) return undefined
-      const { nodeId, boot, address } = member
-      return {
-        identity: { nodeId, storageId, boot, address },
-        epoch: present.epoch,
-        standing: stopping.includes(storageId) ? "down" : "up",
-        unclean: false,
-        wants: [],
-        lagMs: 0,
-        suspectAtMs: Infinity,
-      }
-    },
-  }
+  const situation = situationOf(present, (storageId) => ({
+    standing: stopping.includes(storageId) ? "down" : "up",
+  }))
   const plan = planNext(present, situation)
   const delta = plan?.proposal().delta
   return {

@@ -69,6 +69,15 @@ describe("checkpoints of the log", () => {
     expect(walBytes()).toBeLessThanOrEqual(logCheckpointPages * logPageBytes)
   })
 
+  test("stay due where another connection was at one", () => {
+    const { log, control, checkpoints, fill } = rig()
+    fill(1)
+    const busy = vi.spyOn(log, "checkpoint").mockReturnValueOnce(false)
+    expect([checkpoints.run(), control.checkpoints]).toEqual([false, 0])
+    expect([checkpoints.run(), control.checkpoints]).toEqual([true, 1])
+    expect(busy).toHaveBeenCalledTimes(2)
+  })
+
   test("are made beside a writer, who then begins the write-ahead log anew", async () => {
     const { log, control, checkpoints, fill, walBytes, count } = rig()
     const failed = vi.fn()
