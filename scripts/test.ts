@@ -1,6 +1,6 @@
 /**
  * `npm test`: types, every suite under Bun, the portable suites again under Node 24 and Deno. At most two processes at
- * once. The last lines are each skip with its reason and `N passed, N failed, N skipped`, summed over all runs; the exit
+ * once. The last lines are each skip and each failure with its reason and `N passed, N failed, N skipped`, summed over all runs; the exit
  * status is 0 only when nothing failed.
  *
  *   npm test -- [--list] [--all] [--runtime bun|node|deno] [NAME | PATH …]
@@ -93,7 +93,8 @@ function print(job: Job, result: JobResult): void {
     console.log(`${counter()} ok      ${line}`)
     return
   }
-  problems.push(`${job.name}${result.problem === undefined ? "" : `: ${result.problem}`}`)
+  for (const failure of result.failures) problems.push(`${job.name}: ${failure.name}: ${failure.reason}`)
+  if (result.problem !== undefined) problems.push(`${job.name}: ${result.problem}`)
   console.log(`${counter()} FAILED  ${line}${result.problem === undefined ? "" : `  (${result.problem})`}`)
   console.log(result.output.replace(/^/gm, "        "))
 }

@@ -45,7 +45,7 @@ export async function runJob(job: Job, root: string): Promise<JobResult> {
     const seconds = (performance.now() - started) / 1000
     if (!job.reports) {
       const failed = end.problem === undefined ? 0 : 1
-      return { passed: 1 - failed, failed, skipped: [], errors: 0, seconds, ...end }
+      return { passed: 1 - failed, failed, failures: [], skipped: [], errors: 0, seconds, ...end }
     }
     return { ...readReport(reportPath, end.problem), seconds, output: end.output }
   } finally {
@@ -56,7 +56,14 @@ export async function runJob(job: Job, root: string): Promise<JobResult> {
 /** A run that ended badly without a failed test to show for it still counts as one failure. */
 function readReport(path: string, problem: string | undefined): TestReport & { problem: string | undefined } {
   if (!existsSync(path)) {
-    return { passed: 0, failed: 1, skipped: [], errors: 1, problem: problem ?? "wrote no report" }
+    return {
+      passed: 0,
+      failed: 1,
+      failures: [],
+      skipped: [],
+      errors: 1,
+      problem: problem ?? "wrote no report",
+    }
   }
   const report = JSON.parse(readFileSync(path, "utf8")) as TestReport
   const unexplained = report.failed === 0 && (problem !== undefined || report.errors > 0)

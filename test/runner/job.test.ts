@@ -28,23 +28,26 @@ function isRunning(pid: number): boolean {
 
 describe("a job", () => {
   it("counts what its report says", async () => {
-    const code = report(`{ passed: 3, failed: 0, skipped: [{ name: "a", reason: "b" }], errors: 0 }`)
+    const code = report(
+      `{ passed: 3, failed: 1, failures: [{ name: "c", reason: "d" }], skipped: [{ name: "a", reason: "b" }], errors: 0 }`,
+    )
     const result = await runJob(script(code), projectRoot)
     expect(result).toMatchObject({
       passed: 3,
-      failed: 0,
+      failed: 1,
+      failures: [{ name: "c", reason: "d" }],
       skipped: [{ name: "a", reason: "b" }],
       problem: undefined,
     })
   })
 
   it("fails when it ends badly, though no test failed", async () => {
-    const good = report(`{ passed: 3, failed: 0, skipped: [], errors: 0 }`)
+    const good = report(`{ passed: 3, failed: 0, failures: [], skipped: [], errors: 0 }`)
     expect(await runJob(script(`${good}; process.exit(3)`), projectRoot)).toMatchObject({
       failed: 1,
       problem: "exit 3",
     })
-    const errors = report(`{ passed: 3, failed: 0, skipped: [], errors: 1 }`)
+    const errors = report(`{ passed: 3, failed: 0, failures: [], skipped: [], errors: 1 }`)
     expect(await runJob(script(errors), projectRoot)).toMatchObject({ failed: 1 })
   })
 

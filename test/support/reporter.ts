@@ -8,6 +8,8 @@ import type { Reporter, TestModule } from "vitest/node"
 export interface TestReport {
   readonly passed: number
   readonly failed: number
+  /** Full name of each failed test, and the first line of its first error. */
+  readonly failures: ReadonlyArray<{ readonly name: string; readonly reason: string }>
   /** Full name of each skipped test, and the reason its author gave. */
   readonly skipped: ReadonlyArray<{ readonly name: string; readonly reason: string }>
   /** Errors outside any test: a file that does not load, an unhandled rejection. */
@@ -23,7 +25,7 @@ export default class JsonReporter implements Reporter {
 
 function summarise(modules: ReadonlyArray<TestModule>, unhandledCount: number): TestReport {
   let passed = 0
-  let failed = 0
+  const failures: Array<{ name: string; reason: string }> = []
   let errors = unhandledCount
   const skipped: Array<{ name: string; reason: string }> = []
   for (const module of modules) {
@@ -31,14 +33,15 @@ function summarise(modules: ReadonlyArray<TestModule>, unhandledCount: number): 
     for (const suite of module.children.allSuites()) errors += suite.errors().length
     for (const test of module.children.allTests()) {
       const result = test.result()
+      const name = `${module.relativeModuleId} > ${test.fullName}`
       if (result.state === "passed") passed += 1
-      else if (result.state === "skipped") {
-        skipped.push({
-          name: `${module.relativeModuleId} > ${test.fullName}`,
-          reason: result.note ?? "no reason given",
-        })
-      } else failed += 1
+      else if (result.state === "skipped") skipped.push({ name, reason: result.note ?? "no reason given" })
+      else failures.push({ name, reason: firstLine(result.errors?.[0]?.message) })
     }
   }
-  return { passed, failed, skipped, errors }
+  return { passed, failed: failures.length, failures, skipped, errors }
+}
+
+function firstLine(message: string | undefined): string {
+  return message?.split("\n", 1)[0]?.slice(0, 300) ?? "no error given"
 }
