@@ -233,10 +233,10 @@ export const tailBytesMax = 1 * MiB
 /** Entries of one piece of a snapshot, bytes; a longer entry goes alone. */
 export const snapshotPieceBytesMax = 128 * 1024
 /**
- * Snapshots that one node sends at once, one piece of each under way. Most slots are small, and a copy of one takes three
- * round trips and two commits whatever its size: so many at once share them.
+ * Snapshots that one node sends at once, one piece of each under way. Most slots are small, and a copy of one waits for the
+ * table, a round trip and a commit whatever its size, a third of a second under full load: so many at once share them.
  */
-export const snapshotsMax = 32
+export const snapshotsMax = 128
 /** Records that wait to be committed and were copied out of the log's ring: some seconds of writing at full speed. */
 export const pinnedBytesMax = 64 * MiB
 /** The tail of a replica that was given up is carried on when it has held the table back for so long … */

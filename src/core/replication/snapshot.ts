@@ -8,7 +8,8 @@
  * showed. A learner that has applied the log up to the last piece's moment holds the true state, and only then can it
  * hold all that is committed, which is what a certificate says.
  *
- * One piece at a time is under way, and a bounded number of snapshots: a copy must not crowd out the service.
+ * One piece at a time is under way, and a bounded number of snapshots: a copy must not crowd out the service. Most slots are
+ * small and go in one piece, with the results of requests in front of the entries.
  */
 import { probeMs, snapshotPieceBytesMax, snapshotsMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
@@ -29,6 +30,8 @@ export interface Sending {
   entriesTaken: number
   /** Results that are still to be sent, the last first. */
   readonly results: SnapshotResult[]
+  /** Those that go in front of the entries that are being read. */
+  resultsInFront: readonly SnapshotResult[]
   /** The alias behind which the next piece begins. */
   after: Uint8Array | undefined
   /** Being read from storage. */
@@ -69,6 +72,7 @@ function start(replication: Replication, follower: Follower, now: Now): void {
     index: 0,
     entriesTaken: 0,
     results: resultsOf(replication, slot.slot),
+    resultsInFront: [],
     after: undefined,
     token: 0,
     piece: undefined,
@@ -93,19 +97,27 @@ function resultsOf(replication: Replication, slot: number): SnapshotResult[] {
 function sendNext(replication: Replication, follower: Follower, now: Now): void {
   const { slot, snapshot } = follower
   if (snapshot === undefined) return
+  const { results, bytes } = takeResults(snapshot)
   if (snapshot.results.length > 0) {
-    const results: SnapshotResult[] = []
-    let bytes = 0
-    while (snapshot.results.length > 0 && bytes < snapshotPieceBytesMax) {
-      const result = snapshot.results.pop() as SnapshotResult
-      bytes += resultBytes + (result.content?.length ?? 0)
-      results.push(result)
-    }
     send(replication, follower, snapshot, { entries: [], next: undefined }, results, false, now)
     return
   }
+  snapshot.resultsInFront = results
   snapshot.token = replication.takeToken()
-  replication.host?.readSlot(snapshot.token, slot.slot, snapshot.after, snapshotPieceBytesMax)
+  const bytesMax = Math.max(1, snapshotPieceBytesMax - bytes)
+  replication.host?.readSlot(snapshot.token, slot.slot, snapshot.after, bytesMax)
+}
+
+/** As many as one piece holds. */
+function takeResults(snapshot: Sending): { readonly results: SnapshotResult[]; readonly bytes: number } {
+  const results: SnapshotResult[] = []
+  let bytes = 0
+  while (snapshot.results.length > 0 && bytes < snapshotPieceBytesMax) {
+    const result = snapshot.results.pop() as SnapshotResult
+    bytes += resultBytes + (result.content?.length ?? 0)
+    results.push(result)
+  }
+  return { results, bytes }
 }
 
 /** Entries were read. */
@@ -125,7 +137,9 @@ export function onSlotPiece(
     return
   }
   snapshot.after = piece.next
-  send(replication, follower, snapshot, piece, [], piece.next === undefined, now)
+  const { resultsInFront } = snapshot
+  snapshot.resultsInFront = []
+  send(replication, follower, snapshot, piece, resultsInFront, piece.next === undefined, now)
 }
 
 function send(
