@@ -49,8 +49,12 @@ export interface ChaosReport {
 
 const founders = 3
 const usersCount = 8
-const operationsAtOnce = 16
-const contestedKeys = 96
+/**
+ * Of each user. As many as keep the rate up where a drawn delay or a cut is what each operation waits for: with 16, a network
+ * that is slow by half a second bounded the rate, and not the cluster.
+ */
+const operationsAtOnce = 64
+const contestedKeys = 256
 const leaseMs = 3_000
 const requestTimeoutMs = 60_000
 /** Stable within 20 s, the grace period, and copying time. */
