@@ -60,7 +60,8 @@ export async function measureCluster(programs: Programs, options: BenchOptions):
   }
 }
 
-function planOf(server: ClusterServer, cell: CellName, seconds: number, seed: number): LoadPlan {
+/** @returns what the load generator is told */
+export function planOf(server: ClusterServer, cell: CellName, seconds: number, seed: number): LoadPlan {
   const [first] = server.members
   if (first === undefined) throw new Error("a cluster has members")
   return {

@@ -12,6 +12,7 @@ export const partNames = [
   "hostile",
   "cluster",
   "join",
+  "lag",
 ] as const
 export type PartName = (typeof partNames)[number]
 

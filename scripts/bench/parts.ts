@@ -4,6 +4,7 @@ import { cellNames } from "./cell.ts"
 import { measureCluster } from "./cluster.ts"
 import { measureHostile } from "./hostile.ts"
 import { measureJoin } from "./join.ts"
+import { measureLag } from "./lag.ts"
 import { measureMemory } from "./memory.ts"
 import type { BenchOptions, PartName } from "./options.ts"
 import type { Programs } from "./programs.ts"
@@ -24,6 +25,7 @@ const comparisonSeconds = 5
 export function runPart(part: PartName, programs: Programs, options: BenchOptions): Promise<PartResult> {
   if (part === "cluster") return measureCluster(programs, options)
   if (part === "join") return measureJoin(programs, options)
+  if (part === "lag") return measureLag(programs, options)
   if (part === "compare") return runComparisons(programs, options)
   if (part === "sustained") return measureSustained(programs, options)
   if (part === "memory") return measureMemory(programs, options)

@@ -59,6 +59,8 @@ export interface EngineFigures extends ValueMap {
   readonly checkpoints: { readonly count: Integer64; readonly max_us: number }
   /** How late timers run. */
   readonly event_loop_lag: Quantiles
+  /** How often a lease had ended before the voters' next one came. */
+  readonly leases_lapsed: Integer64
   /** Writes in the log and not yet committed; requests that wait for an entry from disk. */
   readonly prepared: number
   readonly loading: number

@@ -72,7 +72,7 @@ describe("the command line", () => {
     })
     expect(full.cells).toEqual(["put1", "put16", "get1", "get16"])
     expect(parseOptions(["all"]).parts.join(" ")).toBe(
-      "compare sustained memory start sessions hostile cluster join",
+      "compare sustained memory start sessions hostile cluster join lag",
     )
     expect(() => parseOptions(["quick"])).toThrow("no part quick")
     expect(() => parseOptions(["--rounds", "0"])).toThrow("--rounds is a positive number")

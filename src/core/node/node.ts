@@ -87,6 +87,8 @@ export class Node implements NodeInput {
   /** For how long this node's own log has not moved although something waits for it, ms of time awake. */
   private stalledMs = 0
   private durableBefore = 0
+  /** How often a lease had ended before the next one came: for so long nothing was served that needs one. */
+  leasesLapsed = 0
   /** The end of the lease that answers rest on which have not yet left. */
   private answersUntilMs = Infinity
 
@@ -160,6 +162,8 @@ export class Node implements NodeInput {
       case "view":
         return this.adopt(effect.view, now)
       case "lease":
+        // Of the first one in a view nothing is known to have ended.
+        if (path.leaseUntilMs !== -Infinity && path.leaseUntilMs <= now.monotonicMs) this.leasesLapsed++
         path.leaseUntilMs = effect.endMs
         return
       case "released":

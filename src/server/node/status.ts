@@ -116,6 +116,7 @@ function engineOf(sources: StatusSources): EngineFigures {
     },
     checkpoints: { count: integer64(figures.checkpoints), max_us: figures.checkpointMicrosMax },
     event_loop_lag: quantilesOf(lag.histogram),
+    leases_lapsed: integer64(driver.node.leasesLapsed),
     prepared: data.preparedCount,
     loading: data.loadingCount,
     uncommitted_bytes: integer64(figures.uncommittedBytes),

@@ -76,8 +76,8 @@ export function runScale(options: ScaleOptions): ScaleReport {
   )
   let evictedAfterMs = 0
   phases.push(
-    phase(cluster, `${tenth} fail`, () => {
-      evictedAfterMs = failInWaves(cluster, tenth)
+    phase(cluster, `${tenth} fail`, (stages) => {
+      evictedAfterMs = failInWaves(cluster, tenth, stages)
       return nodes
     }),
   )
@@ -87,9 +87,10 @@ export function runScale(options: ScaleOptions): ScaleReport {
 /**
  * As many at a time as may fail without that all copies of a slot are gone. Until they are evicted, the slots that they led
  * are led by nobody.
+ * @param stages takes the view between one wave and the next
  * @returns the longest that an eviction took
  */
-function failInWaves(cluster: ScaleCluster, count: number): number {
+function failInWaves(cluster: ScaleCluster, count: number, stages: View[]): number {
   let longestMs = 0
   for (let left = count; left > 0;) {
     const view = cluster.newest as View
@@ -100,21 +101,28 @@ function failInWaves(cluster: ScaleCluster, count: number): number {
     const evictionMs = cluster.until("an eviction", 60_000, (now) => upOf(now).length === up)
     longestMs = Math.max(longestMs, evictionMs)
     left -= victims.size
-    if (left > 0) cluster.until("a repair", phaseMsMax, isSettled)
+    if (left === 0) break
+    cluster.until("a repair", phaseMsMax, isSettled)
+    stages.push(cluster.newest as View)
   }
   return longestMs
 }
 
-/** @param begin what changes; returns how many members are to be up in the end */
-function phase(cluster: ScaleCluster, what: string, begin: () => number): Phase {
+/**
+ * @param begin what changes; returns how many members are to be up in the end. Where it changes in stages it tells the views
+ *   between them: who fails in the second stage may have been given copies in the first, which nobody can know before
+ */
+function phase(cluster: ScaleCluster, what: string, begin: (stages: View[]) => number): Phase {
   const before = cluster.newest
   cluster.history.length = 0
   const startedMs = cluster.world.nowMs
-  const up = begin()
+  const between: View[] = []
+  const up = begin(between)
   cluster.until(what, phaseMsMax, (view) => upOf(view).length === up && isSettled(view))
   const views = before === undefined ? [...cluster.history] : [before, ...cluster.history]
   const first = views[0] as View
   const last = views[views.length - 1] as View
+  const stages = [...between, last]
   let copied = 0
   const deltas: number[] = []
   for (let i = 1; i < views.length; i++) {
@@ -130,7 +138,10 @@ function phase(cluster: ScaleCluster, what: string, begin: () => number): Phase 
     deltaBytesMean: deltas.reduce((sum, bytes) => sum + bytes, 0) / deltas.length,
     deltaBytesMax: Math.max(...deltas),
     copied,
-    copiedLeast: leastCopies(first, last),
+    copiedLeast: stages.reduce(
+      (sum, view, i) => sum + leastCopies(i === 0 ? first : (stages[i - 1] as View), view),
+      0,
+    ),
     planMs: timePlacement(first, last),
     replicas: shareOf(last, ({ inSync }) => inSync),
     primaries: shareOf(last, ({ inSync }) => inSync.slice(0, 1)),
