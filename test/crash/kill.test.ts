@@ -41,7 +41,7 @@ describe("a killed node", () => {
       expectation.add(steps, acknowledged)
       if (run % 2 === 1) expect(await checkDirectory(path, expectation)).toEqual([])
     }
-  })
+  }, 1_200_000)
 
   const calls = "pwrite64,fsync,fdatasync,ftruncate,unlink,rename"
   const rare = "fsync,fdatasync,ftruncate,unlink,rename"
@@ -126,5 +126,5 @@ describe("a killed node", () => {
       expect(await checkDirectory(path, expectation)).toEqual([])
     }
     expect(failed).toBeGreaterThan(2)
-  })
+  }, 1_200_000)
 })
