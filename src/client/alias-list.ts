@@ -37,19 +37,29 @@ export class AliasList implements AsyncIterable<string> {
 
   /** The aliases of one answer at a time. */
   async *pieces(): AsyncGenerator<readonly Uint8Array[]> {
-    let slot = 0
-    let after: Uint8Array = none
+    const cursor = new ListCursor()
     for (;;) {
-      const { aliases, cursor } = await this.fetchPiece(slot, after)
-      yield aliases
-      if (cursor === undefined) return
-      // A list that does not go on would never end.
-      if (cursor.slot < slot || (cursor.slot === slot && compareBytes(cursor.after, after) <= 0)) {
-        throw qdbError("protocol_error", { message: "A list does not go on behind its cursor." })
-      }
-      slot = cursor.slot
-      after = cursor.after
+      const piece = await this.fetchPiece(cursor.slot, cursor.after)
+      yield piece.aliases
+      if (!cursor.advance(piece)) return
     }
+  }
+}
+
+/** Where a list goes on. */
+export class ListCursor {
+  slot = 0
+  after: Uint8Array = none
+
+  /** @returns whether there is more behind this piece. @throws QdbError where it does not go on: it would never end */
+  advance({ cursor }: ListPiece): boolean {
+    if (cursor === undefined) return false
+    const { slot, after } = cursor
+    if (slot < this.slot || (slot === this.slot && compareBytes(after, this.after) <= 0))
+      throw qdbError("protocol_error", { message: "A list does not go on behind its cursor." })
+    this.slot = slot
+    this.after = after
+    return true
   }
 }
 

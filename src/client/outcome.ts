@@ -20,6 +20,11 @@ const evaluated: ReadonlySet<number> = new Set([
   code.unmatched_content,
 ])
 
+/** Whether the error is the operation's own outcome. */
+export function isEvaluated(error: QdbError): boolean {
+  return evaluated.has(error.code)
+}
+
 /** Errors that are worth another attempt before the caller hears of them. `disk_full` is not: it lasts, and is definite. */
 const retried: ReadonlySet<number> = new Set([
   code.unstable_cluster,
@@ -43,7 +48,7 @@ function leavesFateUnknown(error: QdbError): boolean {
  * @returns undefined: try again; else the error to tell the caller
  */
 export function judge(request: Pending, error: QdbError): QdbError | undefined {
-  if (evaluated.has(error.code)) return error
+  if (isEvaluated(error)) return error
   request.lastError = error
   if (request.mayHaveHadEffect && leavesFateUnknown(error)) request.fateUnknown = true
   if (request.onlyOnce) return request.fateUnknown ? inDoubt(request) : error

@@ -315,7 +315,7 @@ function nodeFacts(context: Context, driver: Driver) {
   return {
     status: () => nodeStatus(sources()),
     config: () => structuredClone(context.loaded.config) as never,
-    topology: () => nodeTopology(driver),
+    topology: () => nodeTopology(driver.view, driver.cluster.self),
     clusterStatus: () => clusterStatus(clusterSources(context, driver)),
     stop: (reason: string) => context.end({ kind: "stop", why: `stop_node: ${reason}` }),
     onError: (text: string) => context.logger.error("node", text),

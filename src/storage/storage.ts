@@ -206,4 +206,11 @@ export type OpenStorage = (
 /** An error of a data directory that an operator can act upon: one line that names the file and, where known, the place. */
 export class StorageError extends Error {
   override readonly name = "StorageError"
+  /** The slot that could not be read, where it concerns one. */
+  readonly slot: number | undefined
+
+  constructor(message: string, slot?: number) {
+    super(message)
+    this.slot = slot
+  }
 }

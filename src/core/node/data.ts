@@ -321,8 +321,16 @@ export class DataPath {
   private onDamaged(alias: string): void {
     const { replication } = this
     const bytes = Uint8Array.from(alias, (letter) => letter.charCodeAt(0))
-    const slot = replication.slot(this.slotOf(bytes, 0, bytes.length))
-    if (!slot.isIncomplete) markDamaged(replication, slot, "an entry does not match its checksum")
+    this.damaged(
+      replication.slot(this.slotOf(bytes, 0, bytes.length)),
+      "an entry does not match its checksum",
+    )
+  }
+
+  /** Something of this slot cannot be read. @returns whether another replica can serve it instead */
+  damaged(slot: SlotLog, text: string): boolean {
+    if (!slot.isIncomplete) markDamaged(this.replication, slot, text)
+    return successorOf(this.replication, slot) !== undefined
   }
 
   /** Another replica may hold what this one has lost: then it is asked for soon, under the same number. */
@@ -330,8 +338,8 @@ export class DataPath {
     const { replication } = this
     const slot = replication.slot(this.slotOf(request.bytes, request.aliasStart, request.aliasEnd))
     if (!this.mayServe(slot, now)) return this.turnAway(request, requester, slot, now)
-    const isLast = successorOf(replication, slot) === undefined
-    this.fail(request, requester, isLast ? code.data_corrupt : code.unstable_cluster)
+    const isElsewhere = successorOf(replication, slot) !== undefined
+    this.fail(request, requester, isElsewhere ? code.unstable_cluster : code.data_corrupt)
   }
 
   private find(bytes: Uint8Array, start: number, end: number): number {

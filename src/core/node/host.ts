@@ -43,6 +43,8 @@ export interface NodeInput {
   metaPersisted(token: number, now: Now): void
   /** See `Output.load`. `failed`: the entry's bytes do not match their checksum. */
   loaded(alias: string, found: boolean, failed: boolean, now: Now): void
+  /** Storage could not read something of this slot. @returns whether another replica can serve it instead */
+  damaged(slot: number): boolean
   /** The answer to `readSlot`; undefined: it could not be read. */
   slotPiece(token: number, piece: SlotPiece | undefined, now: Now): void
   /** The answer to `readTail`; undefined: it could not be read. */

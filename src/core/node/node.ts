@@ -303,6 +303,10 @@ export class Node implements NodeInput {
     this.restOnLease(now)
   }
 
+  damaged(slot: number): boolean {
+    return this.path.damaged(this.replication.slot(slot), "an entry cannot be read to be listed")
+  }
+
   slotPiece(token: number, piece: SlotPiece | undefined, now: Now): void {
     onSlotPiece(this.replication, token, piece, now)
   }

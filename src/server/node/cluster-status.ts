@@ -32,9 +32,11 @@ export interface ClusterSources {
   readonly now: Now
 }
 
-export function nodeTopology(driver: Driver): NodeTopology | undefined {
-  const { view } = driver
-  const { self } = driver.cluster
+/** @param self the node that says it */
+export function nodeTopology(
+  view: View | undefined,
+  self: { readonly nodeId: string; readonly address: string },
+): NodeTopology | undefined {
   if (view === undefined) return undefined
   const ring = view.members.map((member) => member.nodeId as NodeId)
   const references = view.members.map(referenceOf)

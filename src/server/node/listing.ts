@@ -7,31 +7,37 @@
  * the next. So an alias that is there all the time is listed exactly once, whatever moves between two pieces: slots hand
  * over their entries whole, and the cursor counts by slot and alias, not by node.
  */
-import { QdbError } from "../../client/error.ts"
 import type { SlotsPiece } from "../../client/options.ts"
 import { slotsPieceBytesMin } from "../../core/lib/limits.ts"
 import { slotOfDigest } from "../../core/ring/slot.ts"
 import { memberOf, type StorageId, type View } from "../../core/view/view.ts"
 import { sha3 } from "../../platform/digest.ts"
+import { type ScanPiece, StorageError } from "../../storage/storage.ts"
+import { code } from "../../wire/errors.ts"
 import type { ListPiece } from "../../wire/reply.ts"
 
-/** What a listing needs of its node. */
+/** What a listing needs of its node. It waits by being called back, so that a simulation can make it wait, too. */
 export interface ListingNode {
   readonly view: View | undefined
   readonly storageId: StorageId
-  /** `slots_list`, asked of another node. @throws QdbError */
-  ask(address: string, piece: SlotsPiece, timeoutMs: number): Promise<ListPiece>
+  /** `slots_list`, asked of another node; an error's code says why there is no answer. */
+  ask(
+    address: string,
+    piece: SlotsPiece,
+    timeoutMs: number,
+    done: (answer: ListPiece | { readonly code: number }) => void,
+  ): void
   /** Whether this node serves these slots now. */
   serves(slots: readonly number[]): boolean
+  /** Storage could not read something of this slot. @returns whether another replica can serve it instead */
+  damaged(slot: number): boolean
   scan(
     prefix: Uint8Array,
     from: { readonly slot: number; readonly after: Uint8Array } | undefined,
     bytesMax: number,
     slots: readonly number[],
-  ): Promise<{
-    readonly aliases: readonly Uint8Array[]
-    readonly next: { readonly slot: number; readonly after: Uint8Array } | undefined
-  }>
+    done: (found: ScanPiece | Error) => void,
+  ): void
 }
 
 export interface ListQuestion {
@@ -42,48 +48,69 @@ export interface ListQuestion {
   readonly timeLeftMs: number
 }
 
-/** Why there is no piece: the cluster is not as it was thought to be. */
+/** Why there is no piece: the cluster is not as it was thought to be, or nobody can read what is asked for any more. */
 export class ListingFailed extends Error {
-  readonly code: "unstable_cluster" | "wrong_node"
+  readonly code: "unstable_cluster" | "wrong_node" | "data_corrupt"
 
-  constructor(code: "unstable_cluster" | "wrong_node") {
-    super(code)
-    this.code = code
+  constructor(name: "unstable_cluster" | "wrong_node" | "data_corrupt", cause?: Error) {
+    super(name, { cause })
+    this.code = name
   }
 }
 
-/** A piece of the whole cluster. @throws ListingFailed */
-export async function listCluster(node: ListingNode, question: ListQuestion): Promise<ListPiece> {
+type Done = (outcome: ListPiece | ListingFailed) => void
+
+/** A piece of the whole cluster. */
+export function listCluster(node: ListingNode, question: ListQuestion, done: Done): void {
   const { view } = node
-  if (view === undefined) throw new ListingFailed("unstable_cluster")
-  const owners = ownersFrom(view, question.slot)
-  const bytesMax = Math.max(slotsPieceBytesMin, Math.floor(question.bytesMax / Math.max(1, owners.size)))
-  const pieces = await Promise.all(
-    [...owners].map(([owner, slots]) =>
-      owner === node.storageId
-        ? listOwn(node, view.epoch, { ...question, bytesMax }, slots)
-        : askOwner(node, view, owner, { ...question, bytesMax }),
-    ),
-  )
-  return merge(pieces, view.slots.length)
+  if (view === undefined) return done(new ListingFailed("unstable_cluster"))
+  const owners = [...ownersFrom(view, question.slot)]
+  if (owners.length === 0) return done({ aliases: [], cursor: undefined })
+  const bytesMax = Math.max(slotsPieceBytesMin, Math.floor(question.bytesMax / owners.length))
+  const pieces: ListPiece[] = []
+  let awaited = owners.length
+  const gathered = (place: number, outcome: ListPiece | ListingFailed) => {
+    if (awaited === 0) return
+    if (outcome instanceof ListingFailed) {
+      awaited = 0
+      return done(outcome)
+    }
+    pieces[place] = outcome
+    if (--awaited === 0) done(merge(pieces, view.slots.length))
+  }
+  owners.forEach(([owner, slots], place) => {
+    const own = { ...question, bytesMax }
+    if (owner !== node.storageId) askOwner(node, view, owner, own, (outcome) => gathered(place, outcome))
+    else listOwn(node, view.epoch, own, (outcome) => gathered(place, outcome), slots)
+  })
 }
 
-/** A piece of what this node serves itself in the view of this epoch. @throws ListingFailed */
-export async function listOwn(
+/** A piece of what this node serves itself in the view of this epoch. */
+export function listOwn(
   node: ListingNode,
   epoch: number,
   { prefix, slot, after, bytesMax }: ListQuestion,
+  done: Done,
   slots: readonly number[] = ownSlots(node, slot),
-): Promise<ListPiece> {
+): void {
   const isSame = () => node.view?.epoch === epoch
-  if (!isSame()) throw new ListingFailed("wrong_node")
-  if (!node.serves(slots)) throw new ListingFailed("unstable_cluster")
-  if (slots.length === 0) return { aliases: [], cursor: undefined }
+  if (!isSame()) return done(new ListingFailed("wrong_node"))
+  if (!node.serves(slots)) return done(new ListingFailed("unstable_cluster"))
+  if (slots.length === 0) return done({ aliases: [], cursor: undefined })
   const from = slot === 0 && after.length === 0 ? undefined : { slot, after }
-  const { aliases, next } = await node.scan(prefix, from, bytesMax, slots)
-  // What was read while a slot went elsewhere may lack what was written there since.
-  if (!isSame() || !node.serves(slots)) throw new ListingFailed("unstable_cluster")
-  return { aliases: [...aliases], cursor: next }
+  node.scan(prefix, from, bytesMax, slots, (found) => {
+    // What was read while a slot went elsewhere may lack what was written there since.
+    if (!isSame() || !node.serves(slots)) return done(new ListingFailed("unstable_cluster"))
+    if (found instanceof Error) return done(unreadable(node, found))
+    done({ aliases: [...found.aliases], cursor: found.next })
+  })
+}
+
+/** A slot that storage cannot read gives up its place, and is asked for again where another replica has it. */
+function unreadable(node: ListingNode, error: Error): ListingFailed {
+  const slot = error instanceof StorageError ? error.slot : undefined
+  const isElsewhere = slot !== undefined && node.damaged(slot)
+  return new ListingFailed(isElsewhere ? "unstable_cluster" : "data_corrupt", error)
 }
 
 function ownSlots(node: ListingNode, from: number): readonly number[] {
@@ -102,20 +129,20 @@ function ownersFrom(view: View, from: number): Map<StorageId, number[]> {
   return owners
 }
 
-async function askOwner(
+function askOwner(
   node: ListingNode,
   view: View,
   owner: StorageId,
   { prefix, slot, after, bytesMax, timeLeftMs }: ListQuestion,
-): Promise<ListPiece> {
+  done: Done,
+): void {
   const address = memberOf(view, owner)?.address
-  if (address === undefined) throw new ListingFailed("unstable_cluster")
-  try {
-    return await node.ask(address, { epoch: view.epoch, prefix, slot, after, bytesMax }, timeLeftMs)
-  } catch (error) {
-    if (error instanceof QdbError) throw new ListingFailed("unstable_cluster")
-    throw error
-  }
+  if (address === undefined) return done(new ListingFailed("unstable_cluster"))
+  node.ask(address, { epoch: view.epoch, prefix, slot, after, bytesMax }, timeLeftMs, (answer) => {
+    if (!("code" in answer)) return done(answer)
+    const isCorrupt = answer.code === code.data_corrupt
+    done(new ListingFailed(isCorrupt ? "data_corrupt" : "unstable_cluster"))
+  })
 }
 
 /** Puts pieces together up to where the first of them ends. */

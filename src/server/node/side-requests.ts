@@ -1,5 +1,6 @@
 /** The requests that are not one entry's affair: lists of aliases, and questions and orders to the node. */
 import { connect } from "../../client/client.ts"
+import { QdbError } from "../../client/error.ts"
 import { operation } from "../../core/entry/operation.ts"
 import type { Request } from "../../core/entry/request.ts"
 import { nodeScansMax } from "../../core/lib/limits.ts"
@@ -128,32 +129,28 @@ export class SideRequests {
     if (this.scans >= nodeScansMax) return this.refuse(request, session, code.overloaded)
     this.scans++
     const kept = request.copy()
-    this.pieceFor(kept).then(
-      (piece) => {
-        this.scans--
-        this.answerPiece(kept, session, piece)
-        this.answered(kept, performance.now() - kept.arrivedMs)
-      },
-      (error: unknown) => {
-        this.scans--
-        if (error instanceof ListingFailed) return this.refuse(kept, session, code[error.code])
-        this.facts.onError(`prefix_get failed: ${error instanceof Error ? error.message : String(error)}`)
-        this.refuse(kept, session, code.data_corrupt)
-      },
-    )
-  }
-
-  private pieceFor(request: Request): Promise<ListPiece> {
-    const { bytes, opcode, epoch, bytesMax, timeLeftMs } = request
+    const { bytes, opcode, epoch, bytesMax, timeLeftMs } = kept
     const question = {
-      prefix: bytes.subarray(request.aliasStart, request.aliasEnd),
-      slot: request.cursorSlot,
-      after: bytes.subarray(request.cursorStart, request.cursorEnd),
+      prefix: bytes.subarray(kept.aliasStart, kept.aliasEnd),
+      slot: kept.cursorSlot,
+      after: bytes.subarray(kept.cursorStart, kept.cursorEnd),
       bytesMax,
       timeLeftMs,
     }
-    if (opcode === operation.slots_list) return listOwn(this.listing, epoch, question)
-    return listCluster(this.listing, question)
+    const done = (outcome: ListPiece | ListingFailed) => this.listed(kept, session, outcome)
+    if (opcode === operation.slots_list) listOwn(this.listing, epoch, question, done)
+    else listCluster(this.listing, question, done)
+  }
+
+  private listed(request: Request, session: Session, outcome: ListPiece | ListingFailed): void {
+    this.scans--
+    if (!(outcome instanceof ListingFailed)) {
+      this.answerPiece(request, session, outcome)
+      return this.answered(request, performance.now() - request.arrivedMs)
+    }
+    const { cause } = outcome
+    if (cause instanceof Error) this.facts.onError(`prefix_get failed: ${cause.message}`)
+    this.refuse(request, session, code[outcome.code])
   }
 
   private answerPiece({ requestId }: Request, session: Session, { aliases, cursor }: ListPiece): void {
@@ -174,12 +171,21 @@ function listingOf(driver: Driver): ListingNode {
     get storageId() {
       return driver.storage.identity.storageId
     },
-    async ask(address, piece, timeoutMs) {
-      const options = { daemons: [address], timeoutMs: Math.max(1, timeoutMs), learnAddresses: false }
-      await using client = await connect({ ...options, softwareVersion: version })
-      return await client.slotsList(piece)
+    ask(address, piece, timeoutMs, done) {
+      const asked = async () => {
+        const options = { daemons: [address], timeoutMs: Math.max(1, timeoutMs), learnAddresses: false }
+        await using client = await connect({ ...options, softwareVersion: version })
+        return await client.slotsList(piece)
+      }
+      asked().then(done, (error: unknown) => {
+        if (!(error instanceof QdbError)) throw error
+        done(error)
+      })
     },
     serves: (slots) => driver.node.serves(slots, driver.clock.read()),
-    scan: (...args) => driver.storage.scan(...args),
+    damaged: (slot) => driver.node.damaged(slot),
+    scan(prefix, from, bytesMax, slots, done) {
+      driver.storage.scan(prefix, from, bytesMax, slots).then(done, done)
+    },
   }
 }

@@ -70,7 +70,7 @@ export type ReaderMessage =
   | { readonly kind: "expired"; readonly id: number; readonly entries: { slot: number; key: Uint8Array }[] }
   | { readonly kind: "entries"; readonly id: number; readonly piece: SlotPiece }
   | { readonly kind: "keys"; readonly id: number; readonly keys: Uint8Array[] }
-  | { readonly kind: "failed"; readonly id: number; readonly text: string }
+  | { readonly kind: "failed"; readonly id: number; readonly text: string; readonly slot: number | undefined }
   | { readonly kind: "closed" }
 
 const data = workerData as ReaderData
@@ -147,7 +147,7 @@ function scan(request: Extract<ReaderRequest, { kind: "scan" }>): void {
     }
     send({ kind: "scanned", id, aliases, slot, after })
   } catch (error) {
-    send({ kind: "failed", id, text: describe(error, slot) })
+    send({ kind: "failed", id, text: describe(error, slot), slot })
   }
 }
 
@@ -169,7 +169,7 @@ function expired(id: number, nowMs: number, limit: number): void {
     try {
       entries.push(...fileOf(index).expired(nowMs, Math.ceil(limit / partitionFiles)))
     } catch (error) {
-      return send({ kind: "failed", id, text: describe(error, index) })
+      return send({ kind: "failed", id, text: describe(error, index), slot: undefined })
     }
   }
   send({ kind: "expired", id, entries })
@@ -184,7 +184,7 @@ function entries(id: number, slot: number, after: Uint8Array, bytesMax: number):
     })
     send({ kind: "entries", id, piece })
   } catch (error) {
-    send({ kind: "failed", id, text: describe(error, slot) })
+    send({ kind: "failed", id, text: describe(error, slot), slot })
   }
 }
 
@@ -192,7 +192,7 @@ function keys(id: number, slot: number, after: Uint8Array, limit: number): void 
   try {
     send({ kind: "keys", id, keys: fileOf(slot).keys(slot, after, limit) })
   } catch (error) {
-    send({ kind: "failed", id, text: describe(error, slot) })
+    send({ kind: "failed", id, text: describe(error, slot), slot })
   }
 }
 

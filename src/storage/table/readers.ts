@@ -65,7 +65,7 @@ export class Readers {
     else {
       const call = this.calls.get(message.id)
       this.calls.delete(message.id)
-      if (message.kind === "failed") call?.reject(new StorageError(message.text))
+      if (message.kind === "failed") call?.reject(new StorageError(message.text, message.slot))
       else call?.resolve(message)
     }
   }

@@ -1,12 +1,13 @@
 /** Lists of a whole cluster: whatever moves between two pieces, what is there all the time is listed once. */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { qdbError } from "../../../src/client/error.ts"
 import { Prng } from "../../../src/core/lib/prng.ts"
 import { slotOfDigest } from "../../../src/core/ring/slot.ts"
 import type { View } from "../../../src/core/view/view.ts"
 import { sha3 } from "../../../src/platform/digest.ts"
 import { listCluster, ListingFailed, type ListingNode, listOwn } from "../../../src/server/node/listing.ts"
+import { type ScanPiece, StorageError } from "../../../src/storage/storage.ts"
+import { code } from "../../../src/wire/errors.ts"
 import type { ListPiece } from "../../../src/wire/reply.ts"
 
 const slotCount = 32
@@ -20,8 +21,11 @@ class Nodes {
   readonly entries = new Map<string, Uint8Array>()
   readonly views = new Map<string, View>()
   readonly unserved = new Set<number>()
-  /** Called in the middle of each scan. */
-  onScan: () => void = () => undefined
+  /** Called in the middle of each scan. @returns what it fails with, if it does */
+  onScan: () => Error | void = () => undefined
+  /** What was found damaged. */
+  readonly damaged: number[] = []
+  hasOtherReplicas = true
   view: View
 
   constructor(count: number) {
@@ -62,14 +66,16 @@ class Nodes {
       },
       storageId,
       serves: (slots) => slots.every((slot) => !this.unserved.has(slot)),
-      ask: async (address, piece, timeLeftMs) => {
-        try {
-          return await listOwn(this.node(address), piece.epoch, { ...piece, timeLeftMs })
-        } catch (error) {
-          throw error instanceof ListingFailed ? qdbError(error.code) : error
-        }
+      ask: (address, piece, timeLeftMs, done) => {
+        listOwn(this.node(address), piece.epoch, { ...piece, timeLeftMs }, (outcome) =>
+          done(outcome instanceof ListingFailed ? { code: code[outcome.code] } : outcome),
+        )
       },
-      scan: async (prefix, from, bytesMax, slots) => {
+      damaged: (slot) => {
+        this.damaged.push(slot)
+        return this.hasOtherReplicas
+      },
+      scan: (prefix, from, bytesMax, slots, done) => {
         const found = [...this.entries.values()]
           .filter((alias) => slots.includes(slotOf(alias)) && Buffer.from(alias).indexOf(prefix) === 0)
           .filter(
@@ -79,13 +85,7 @@ class Nodes {
               (slotOf(alias) === from.slot && Buffer.compare(alias, from.after) > 0),
           )
           .sort(order)
-        await Promise.resolve()
-        this.onScan()
-        let bytes = 0
-        const aliases = found.filter((alias) => (bytes += alias.length) <= bytesMax || bytes === alias.length)
-        const last = aliases.at(-1)
-        if (aliases.length === found.length || last === undefined) return { aliases, next: undefined }
-        return { aliases, next: { slot: slotOf(last), after: last } }
+        queueMicrotask(() => done(this.onScan() ?? pieceOf(found, bytesMax)))
       },
     }
   }
@@ -93,6 +93,21 @@ class Nodes {
   add(...names: string[]): void {
     for (const name of names) this.entries.set(name, encode(name))
   }
+}
+
+function pieceOf(found: readonly Uint8Array[], bytesMax: number): ScanPiece {
+  let bytes = 0
+  const aliases = found.filter((alias) => (bytes += alias.length) <= bytesMax || bytes === alias.length)
+  const last = aliases.at(-1)
+  if (aliases.length === found.length || last === undefined) return { aliases, next: undefined }
+  return { aliases, next: { slot: slotOf(last), after: last } }
+}
+
+/** Asks for a piece. @throws ListingFailed */
+function pieceFrom(ask: (done: (outcome: ListPiece | ListingFailed) => void) => void): Promise<ListPiece> {
+  return new Promise((resolve, reject) =>
+    ask((outcome) => (outcome instanceof ListingFailed ? reject(outcome) : resolve(outcome))),
+  )
 }
 
 const question = { prefix: none, slot: 0, after: none, bytesMax: 0, timeLeftMs: 1000 }
@@ -107,7 +122,8 @@ async function all(
   for (let count = 0; cursor !== undefined; count++) {
     const { slot, after }: NonNullable<ListPiece["cursor"]> = cursor
     const asked = nodes.node(`s${count % nodes.view.members.length}`)
-    const piece: ListPiece = await listCluster(asked, { ...question, prefix: encode(prefix), slot, after })
+    const wanted = { ...question, prefix: encode(prefix), slot, after }
+    const piece: ListPiece = await pieceFrom((done) => listCluster(asked, wanted, done))
     found.push(...piece.aliases.map((alias) => new TextDecoder().decode(alias)))
     cursor = piece.cursor
     between(count)
@@ -169,16 +185,31 @@ describe("a list of a cluster", () => {
     nodes.unserved.add(7)
     expect(await failure()).toBe("unstable_cluster")
     nodes.unserved.clear()
-    nodes.onScan = () => nodes.unserved.add(8)
+    nodes.onScan = () => void nodes.unserved.add(8)
     expect(await failure()).toBe("unstable_cluster")
     nodes.unserved.clear()
-    nodes.onScan = () => (nodes.view = nodes.viewOf(nodes.view.epoch + 1, 3, (slot) => slot % 3))
+    nodes.onScan = () => void (nodes.view = nodes.viewOf(nodes.view.epoch + 1, 3, (slot) => slot % 3))
     expect(await failure()).toBe("unstable_cluster")
   })
 
   it("of one's own slots is for one view only", async () => {
     const nodes = new Nodes(2)
-    const own = listOwn(nodes.node("s0"), 9, { ...question, bytesMax: 100 })
+    const own = pieceFrom((done) => listOwn(nodes.node("s0"), 9, { ...question, bytesMax: 100 }, done))
     await expect(own).rejects.toMatchObject({ code: "wrong_node" })
+  })
+
+  it("tells which slot cannot be read, and asks again where another replica has it", async () => {
+    const nodes = new Nodes(3)
+    nodes.add("a", "b", "c")
+    const failure = () => all(nodes).catch((error: ListingFailed) => error.code)
+    nodes.onScan = () => new StorageError("an entry does not match its checksum", 8)
+    expect(await failure()).toBe("unstable_cluster")
+    expect(new Set(nodes.damaged)).toEqual(new Set([8]))
+    nodes.hasOtherReplicas = false
+    expect(await failure()).toBe("data_corrupt")
+    nodes.damaged.length = 0
+    nodes.onScan = () => new StorageError("the storage is closed")
+    expect(await failure()).toBe("data_corrupt")
+    expect(nodes.damaged).toEqual([])
   })
 })

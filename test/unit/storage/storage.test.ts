@@ -1,7 +1,10 @@
 import { join } from "node:path"
+import { openDatabase } from "#sqlite"
 import { describe, expect, test } from "vitest"
+import { partitionFiles } from "../../../src/core/lib/limits.ts"
 import { Prng } from "../../../src/core/lib/prng.ts"
 import type { DiskStorage } from "../../../src/storage/disk-storage.ts"
+import { partitionPath } from "../../../src/storage/table/partition.ts"
 import { temporaryDirectory } from "./support/directory.ts"
 import { slotOf, TestNode } from "./support/node.ts"
 
@@ -125,6 +128,20 @@ describe("storage", () => {
     await node.put("key 400", "y")
     await node.remove("key 0")
     expect((await node.scan("key ")).sort()).toEqual([...all.slice(1), "key 400"].sort())
+    await node.storage.close()
+  })
+
+  test("a scan that meets a damaged entry tells whose slot that is", async () => {
+    const path = join(directory(), "data")
+    let node = await TestNode.open(path)
+    await fill(node, 50, () => "x")
+    await node.storage.close()
+    const slot = slotOf("key 7")
+    const database = openDatabase(partitionPath(path, slot % partitionFiles))
+    database.exec("UPDATE entry SET content = CAST('y' AS BLOB) WHERE key = CAST('key 7' AS BLOB)")
+    database.close()
+    node = await TestNode.open(path)
+    await expect(node.scan("key 7")).rejects.toMatchObject({ name: "StorageError", slot })
     await node.storage.close()
   })
 
