@@ -221,7 +221,7 @@ export const slotBugs: readonly SlotBug[] = [
   ),
   bug(
     "a log that reaches the snapshot's state is given up for it",
-    "slotMove",
+    "slotPieces",
     edit(
       "replication/install.ts",
       "return slot.sequence >= sequence && slot.epochs.at(sequence) === lastEpoch",

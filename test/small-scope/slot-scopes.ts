@@ -156,6 +156,15 @@ export const slotScopes = {
     viewsMax: 3,
     keepsLog: false,
   }),
+  slotPieces: scope("a slot is learnt by a snapshot of two pieces, which a late refusal asks for once more", {
+    inSync: [0],
+    learners: [1],
+    before: 2,
+    requests: [put("x", 1), put("v", 2, { alias: "b" }), put("y", 3, { node: 0 })],
+    aliases: ["a", "b"],
+    candidates: ["promote"],
+    keepsLog: false,
+  }),
   slotSwap: scope("a slot of two: a write, the primary changes places with its backup", {
     requests: [put("x", 1, { node: 0 })],
     candidates: ["swap"],
