@@ -72,6 +72,11 @@ export class HistoryRecorder<Input, Output> {
     operation.dropped = true
   }
 
+  /** A place of something else in the same order: whatever returned before comes before it. */
+  mark(): number {
+    return this.place++
+  }
+
   get length(): number {
     return this.operations.length
   }

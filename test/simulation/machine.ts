@@ -6,6 +6,7 @@ import type { Now } from "../../src/core/lib/clock.ts"
 import type { Prng } from "../../src/core/lib/prng.ts"
 import type { MachineClock } from "./clock.ts"
 import type { Disk, Write } from "./disk.ts"
+import type { StreamEvent, StreamHandle } from "./streams.ts"
 
 export type Input =
   | { readonly kind: "start" }
@@ -14,6 +15,8 @@ export type Input =
   | { readonly kind: "persisted"; readonly token: number }
   /** From an operator or a client on the spot. */
   | { readonly kind: "command"; readonly command: string }
+  /** Of a connection. */
+  | { readonly kind: "stream"; readonly end: StreamHandle; readonly event: StreamEvent }
 
 /** What a process may do; carried out after its step. */
 export interface Host<Contents> {
@@ -27,6 +30,12 @@ export interface Host<Contents> {
    * @param replace what is done to its directory in between
    */
   exit(reason: string, restartInMs: number | undefined, replace?: Write<Contents>): void
+  /** Begins to connect. @returns this side's end of the connection; events of it follow */
+  dial(address: string): StreamHandle
+  /** @param bytes must not be changed any more @param label what they are, for faults */
+  write(end: StreamHandle, bytes: Uint8Array, label: string): void
+  /** No event comes afterwards. */
+  close(end: StreamHandle): void
   /** For people. */
   note(text: string): void
 }
@@ -68,6 +77,14 @@ export type Trap = {
 export type Output<Contents> =
   | { readonly kind: "send"; readonly address: string; readonly message: unknown; readonly label: string }
   | { readonly kind: "persist"; readonly token: number; readonly write: Write<Contents> }
+  | { readonly kind: "dial"; readonly end: StreamHandle }
+  | { readonly kind: "close"; readonly end: StreamHandle }
+  | {
+      readonly kind: "write"
+      readonly end: StreamHandle
+      readonly bytes: Uint8Array
+      readonly label: string
+    }
   | {
       readonly kind: "exit"
       readonly reason: string
@@ -85,6 +102,8 @@ export class Machine<Contents> {
   /** Counts the processes that ran here; what was meant for an earlier one is dropped. */
   incarnation = 0
   paused = false
+  /** Without power: not even its kernel answers. */
+  isDark = false
   /** When the next step is done, the process is paused before its outputs are carried out. */
   pauseMidStep = false
   /** Comes back by itself after a kill. */

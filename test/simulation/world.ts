@@ -18,6 +18,7 @@ import type { DiskTiming, Write } from "./disk.ts"
 import { EventHeap } from "./heap.ts"
 import { Network } from "./network.ts"
 import type { LinkQuality } from "./network.ts"
+import { Streams } from "./streams.ts"
 import type { Trace } from "./trace.ts"
 import {
   type Input,
@@ -54,6 +55,7 @@ export class World<Contents> {
   nowMs = 0
   readonly machines: Machine<Contents>[] = []
   readonly network: Network
+  readonly streams: Streams<Contents>
   readonly trace: Trace
   readonly prng: Prng
   private readonly options: WorldOptions
@@ -76,6 +78,12 @@ export class World<Contents> {
     this.options = options
     this.prng = new Prng(options.seed)
     this.network = new Network(options.network, this.prng.uint32())
+    this.streams = new Streams<Contents>({
+      network: this.network,
+      now: () => this.nowMs,
+      at: (atMs, action) => this.at(atMs, action),
+      deliver: (machine, end, event) => this.deliver(machine, { kind: "stream", end, event }),
+    })
     this.factory = factory
     this.observer = observer
     this.trace = trace
@@ -141,12 +149,7 @@ export class World<Contents> {
   private step(machine: Machine<Contents>, input: Input): void {
     const { logic } = machine
     if (logic === undefined) return
-    this.trace.step(
-      this.nowMs,
-      machine.index,
-      input.kind === "message" ? input.label : input.kind,
-      input.kind === "message" ? () => JSON.stringify(input.message) : undefined,
-    )
+    this.trace.step(this.nowMs, machine.index, labelOf(input), describing(input))
     this.outbox = []
     logic.handle(input, machine.clock.read(this.nowMs))
     const outputs = this.outbox
@@ -167,7 +170,12 @@ export class World<Contents> {
       if (machine.incarnation !== incarnation || machine.logic === undefined) return
       if (output.kind === "send") this.send(machine, output.address, output.message, output.label)
       else if (output.kind === "persist") this.persist(machine, output.token, output.write)
-      else {
+      else if (output.kind === "dial") this.streams.dial(output.end)
+      else if (output.kind === "close") this.streams.close(output.end)
+      else if (output.kind === "write") {
+        this.streams.write(output.end, output.bytes)
+        this.springOnSend(machine, output.label)
+      } else {
         this.trace.step(this.nowMs, machine.index, "exit", () => output.reason)
         this.kill(machine, false, output.restartInMs)
         if (output.replace !== undefined) machine.disk.replace(output.replace(machine.disk.durable))
@@ -183,6 +191,10 @@ export class World<Contents> {
       this.arrive(this.network.arrivalMs, target, message, label)
       this.arrive(this.network.copyMs, target, message, label)
     }
+    this.springOnSend(machine, label)
+  }
+
+  private springOnSend(machine: Machine<Contents>, label: string): void {
     const { trap } = machine
     if (trap?.at === "send" && trap.label === label) this.spring(machine, trap, trap.power)
   }
@@ -256,6 +268,7 @@ export class World<Contents> {
   start(machine: Machine<Contents>): void {
     if (machine.logic !== undefined) return
     machine.incarnation++
+    machine.isDark = false
     machine.trap = undefined
     machine.paused = false
     machine.pauseMidStep = false
@@ -264,6 +277,15 @@ export class World<Contents> {
     const host: Host<Contents> = {
       send: (address, message, label) => this.outbox.push({ kind: "send", address, message, label }),
       persist: (token, write) => this.outbox.push({ kind: "persist", token, write }),
+      dial: (address) => {
+        const target = this.byAddress.get(address)
+        if (target === undefined) throw new Error(`nobody has the address ${address}`)
+        const end = this.streams.make(machine, target)
+        this.outbox.push({ kind: "dial", end })
+        return end
+      },
+      write: (end, bytes, label) => this.outbox.push({ kind: "write", end, bytes, label }),
+      close: (end) => this.outbox.push({ kind: "close", end }),
       exit: (reason, restartInMs, replace) =>
         this.outbox.push({ kind: "exit", reason, restartInMs, replace }),
       note: (text) => this.trace.step(this.nowMs, machine.index, "log", () => text),
@@ -280,6 +302,8 @@ export class World<Contents> {
     this.trace.step(this.nowMs, machine.index, power ? "power cut" : "kill")
     this.observer.dying(machine)
     machine.logic = undefined
+    machine.isDark = power
+    this.streams.died(machine, power)
     machine.incarnation++
     machine.trap = undefined
     machine.held = undefined
@@ -346,4 +370,19 @@ export class World<Contents> {
     if (machine.logic === undefined) return
     this.deliver(machine, { kind: "command", command })
   }
+}
+
+function labelOf(input: Input): string {
+  if (input.kind === "message") return input.label
+  return input.kind === "stream" ? input.event.what : input.kind
+}
+
+/** For people. */
+function describing(input: Input): (() => string) | undefined {
+  if (input.kind === "message") return () => JSON.stringify(input.message)
+  if (input.kind !== "stream") return undefined
+  const { end, event } = input
+  const detail =
+    event.what === "bytes" ? `${event.bytes.length} bytes` : event.what === "closed" ? event.reason : ""
+  return () => `n${end.farIndex} ${detail}`
 }

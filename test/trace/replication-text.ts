@@ -1,9 +1,12 @@
 /** What nodes and clients say to each other about entries, in words for the reader of a trace. */
+import { operation, type OperationName } from "../../src/core/entry/operation.ts"
 import { recordEffect, RecordView } from "../../src/core/entry/record.ts"
+import { Request } from "../../src/core/entry/request.ts"
 import type { Want } from "../../src/core/member/event.ts"
 import type { Append, Appended, DataMessage, SnapshotPiece } from "../../src/core/node/data-message.ts"
 import type { View } from "../../src/core/view/view.ts"
 import { errorOf } from "../../src/wire/errors.ts"
+import { decodeForwarded } from "../simulation/cluster/message.ts"
 import type { Ask, Reply } from "../simulation/data/message.ts"
 import { latin1 } from "../support/map-memory.ts"
 
@@ -50,7 +53,7 @@ export function dataText({ body }: DataMessage): string | undefined {
         ? "has nothing of this snapshot"
         : `has piece ${body.index} of the snapshot on disk`
     case "forward":
-      return `forwards: ${askText(askOf(body.frame))}`
+      return `forwards: ${forwardedText(body.frame)}`
     case "compare":
       return undefined
     default:
@@ -115,11 +118,22 @@ function pieceText({ index, isLast, sequence, lastEpoch, entries, results }: Sna
   return `snapshot of ${sequence}@${lastEpoch}, piece ${index}${isLast ? ", the last" : ""}: ${parts}`
 }
 
-function askOf(frame: Uint8Array): Ask {
-  return JSON.parse(latin1(frame, 0, frame.indexOf(0))) as Ask
+const operationNames = new Map(
+  Object.entries(operation).map(([name, opcode]) => [opcode as number, name as OperationName]),
+)
+
+function forwardedText(frame: Uint8Array): string {
+  const request = new Request()
+  decodeForwarded(frame, request, frame.length)
+  const { bytes, opcode, number, aliasStart, aliasEnd, contentStart, contentEnd } = request
+  const op = operationNames.get(opcode) as OperationName
+  const content = latin1(bytes, contentStart, contentEnd)
+  return askText({ op, alias: latin1(bytes, aliasStart, aliasEnd), content, number })
 }
 
-export function askText({ op, alias, content, number }: Ask): string {
+type Asked = Pick<Ask, "op" | "alias" | "content" | "number">
+
+export function askText({ op, alias, content, number }: Asked): string {
   return `${op} ${alias}${content === "" ? "" : `=${content}`}${number === 0 ? "" : ` (number ${number})`}`
 }
 

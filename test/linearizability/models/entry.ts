@@ -18,6 +18,9 @@ export type EntryInput =
   | { readonly op: "remove_if"; readonly comparand: string }
   | { readonly op: "expires_at"; readonly expiresAtMs: number }
 
+/** What befalls an entry: an operation, or an operator who has given up what was there, so that it is one of these states. */
+export type EntryEvent = EntryInput | { readonly op: "lost"; readonly states: readonly string[] }
+
 export interface EntryOutput {
   readonly error: "none" | "alias_not_found" | "alias_already_exists" | "unmatched_content"
   /** Of get, get_update, get_remove, and of a cas that found an entry: the content before. */
@@ -25,16 +28,17 @@ export interface EntryOutput {
   readonly expiresAtMs?: number
 }
 
-const absent = "-"
+export const absent = "-"
 /** The content comes last, so that it may hold anything. */
-const holding = (content: string, expiresAtMs: number) => `${expiresAtMs}=${content}`
+export const holding = (content: string, expiresAtMs: number) => `${expiresAtMs}=${content}`
 
 /** @param clockErrorMs how far any node's wall clock may be from the real one; `never` makes every expiry optional */
-export function entryModel(clockErrorMs: number): Model<EntryInput, EntryOutput> {
+export function entryModel(clockErrorMs: number): Model<EntryEvent, EntryOutput> {
   return {
     initial: absent,
     mayChange: (input) => input.op !== "get" && input.op !== "get_expiry",
     step(state, operation) {
+      if (operation.input.op === "lost") return operation.input.states
       if (state === absent) return perform(absent, operation)
       const expiresAtMs = Number(state.slice(0, state.indexOf("=")))
       const mayBeGone = expiresAtMs !== 0 && operation.returnedMs + clockErrorMs >= expiresAtMs
@@ -52,7 +56,8 @@ export function entryModel(clockErrorMs: number): Model<EntryInput, EntryOutput>
 }
 
 /** Without an expiry in play: one state, or none if the output says otherwise. */
-function perform(state: string, { input, output }: Operation<EntryInput, EntryOutput>): readonly string[] {
+function perform(state: string, { input, output }: Operation<EntryEvent, EntryOutput>): readonly string[] {
+  if (input.op === "lost") return input.states
   const exists = state !== absent
   const separator = state.indexOf("=")
   const content = exists ? state.slice(separator + 1) : undefined

@@ -3,14 +3,21 @@ import type { Now } from "../../../src/core/lib/clock.ts"
 import type { Prng } from "../../../src/core/lib/prng.ts"
 import type { DurableRecord, MemberOptions, PeerMessage } from "../../../src/core/member/event.ts"
 import type { DataMessage } from "../../../src/core/node/data-message.ts"
-import type { NodeHost } from "../../../src/core/node/host.ts"
+import type { NodeHost, NodeIdentity } from "../../../src/core/node/host.ts"
 import { Node } from "../../../src/core/node/node.ts"
 import type { FlushedSlot, TailWanted } from "../../../src/core/replication/transfer.ts"
-import { Request } from "../../../src/core/entry/request.ts"
+import { operation } from "../../../src/core/entry/operation.ts"
+import type { Request } from "../../../src/core/entry/request.ts"
 import type { View } from "../../../src/core/view/view.ts"
 import { sha3 } from "../../../src/platform/digest.ts"
+import { Answers } from "../../../src/server/net/answers.ts"
+import type { ListingNode } from "../../../src/server/node/listing.ts"
+import type { Session } from "../../../src/server/net/session.ts"
+import { AcceptedLink, type PeerRefusal } from "../../../src/server/link/accepted.ts"
+import type { ClusterSecret } from "../../../src/server/link/secret.ts"
+import { type Hello, wireVersionMax, wireVersionMin } from "../../../src/wire/hello.ts"
 import { latin1 } from "../../support/map-memory.ts"
-import { type Ask, bytesOf, type Reply } from "../data/message.ts"
+import { type Ask, bytesOf } from "../data/message.ts"
 import type { Host, Input, Logic, Machine } from "../machine.ts"
 import { written } from "../member/contents.ts"
 import { isVoid } from "../member/agent.ts"
@@ -18,7 +25,9 @@ import { labelOf, restartOf } from "../member/logic.ts"
 import type { Coverage } from "../violation.ts"
 import { emptyDirectory } from "./contents.ts"
 import type { ClusterContents } from "./contents.ts"
-import { decodeFrame, frameOf } from "./message.ts"
+import { decodeForwarded } from "./message.ts"
+import { Sessions, type SessionNode } from "./sessions.ts"
+import { type SideMessage, Sides } from "./sides.ts"
 import { SimulatedStorage } from "./storage.ts"
 
 export interface ClusterLogicOptions {
@@ -26,26 +35,30 @@ export interface ClusterLogicOptions {
   readonly tailBytes: number
   readonly coverage: Coverage
   readonly onStartOver: () => void
+  /** What nodes prove to each other where they greet. */
+  readonly secret?: ClusterSecret
 }
 
-interface Session {
-  readonly address: string
-}
+/** Of an entry's content, bytes. */
+const contentBytesMax = 1_000
 
-export class ClusterLogic implements Logic, NodeHost {
+export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNode {
   readonly storage: SimulatedStorage
   readonly node: Node
+  readonly identity: NodeIdentity
   /** A view, a lease or a role changed since the observer looked. */
   changed = false
   steppedMs = 0
+  private steppedAt: Now = { monotonicMs: 0, wallMs: 0 }
   private readonly machine: Machine<ClusterContents>
   private readonly host: Host<ClusterContents>
   private readonly options: ClusterLogicOptions
   private readonly unclean: boolean
-  private readonly sessions = new Map<string, Session>()
-  private readonly loading: string[] = []
+  readonly contentBytesMax = contentBytesMax
+  private readonly sessions: Sessions
+  private readonly sides: Sides
+  private readonly loading: string[]
   private readonly asked: ((now: Now) => void)[] = []
-  private replies: { readonly address: string; readonly reply: Reply }[] = []
   /** What becomes of a write to the disk, by its token. */
   private readonly writes = new Map<number, (now: Now) => void>()
   private lastToken = 0
@@ -58,31 +71,43 @@ export class ClusterLogic implements Logic, NodeHost {
     prng: Prng,
     options: ClusterLogicOptions,
   ) {
-    this.machine = machine
-    this.host = host
-    this.options = options
     const found = machine.disk.durable
-    this.unclean = !found.clean
     // The driver raises the boot durably before anything is sent.
     machine.disk.replace({ ...found, boot: found.boot + 1, clean: false })
     const contents = machine.disk.durable
-    this.storage = new SimulatedStorage(contents, options.tailBytes, prng.fork())
+    const storage = new SimulatedStorage(contents, options.tailBytes, prng.fork())
+    const loading: string[] = []
+    const dirty: Session[] = []
+    super(
+      storage.memory,
+      (_, alias) => loading.push(alias),
+      (session) => dirty.push(session),
+    )
+    this.machine = machine
+    this.host = host
+    this.options = options
+    this.unclean = !found.clean
+    this.storage = storage
+    this.loading = loading
+    this.sessions = new Sessions(host, this, dirty)
     const { nodeId, storageId, boot, view } = contents
+    this.identity = { nodeId, storageId, boot, address: machine.address }
     this.node = new Node({
-      identity: { nodeId, storageId, boot, address: machine.address },
+      identity: this.identity,
       member: options.member,
       memory: this.storage.memory,
       log: this.storage.log,
       host: this,
       digest: sha3,
       text: latin1,
-      decode: decodeFrame,
-      contentBytesMax: 1_000,
+      decode: (frame, request) => decodeForwarded(frame, request, contentBytesMax),
+      contentBytesMax,
       diskFull: () => false,
       draw: prng,
       slotCount: view?.settings.slotCount ?? options.member.settings.slotCount,
     })
     this.node.replication.seen = (what) => options.coverage.count(what)
+    this.sides = new Sides(this, host)
   }
 
   // What the observer asks
@@ -108,6 +133,7 @@ export class ClusterLogic implements Logic, NodeHost {
   }
 
   handle(input: Input, now: Now): void {
+    this.steppedAt = now
     this.steppedMs = now.monotonicMs
     const { node } = this
     switch (input.kind) {
@@ -116,8 +142,12 @@ export class ClusterLogic implements Logic, NodeHost {
         break
       case "message":
         if (input.label.startsWith("data ")) node.data(input.message as DataMessage, now)
-        else if (input.label === "request") this.request(input.message as Ask, now)
+        else if (input.label === "request") this.sessions.stray(input.message as Ask, now)
+        else if (input.label.startsWith("list")) this.sides.message(input.message as SideMessage, now)
         else node.control(input.message as PeerMessage, now)
+        break
+      case "stream":
+        this.sessions.event(input.end, input.event, now)
         break
       case "persisted": {
         const done = this.writes.get(input.token)
@@ -135,11 +165,7 @@ export class ClusterLogic implements Logic, NodeHost {
     if (this.over) return
     node.endTurn(now)
     this.handLog()
-    const { replies } = this
-    this.replies = []
-    if (node.answersHold(now))
-      for (const { address, reply } of replies) this.host.send(address, reply, "reply")
-    else this.options.coverage.count("answers thrown away")
+    if (this.sessions.flush(node.answersHold(now), now)) this.options.coverage.count("answers thrown away")
   }
 
   private start(now: Now): void {
@@ -150,23 +176,51 @@ export class ClusterLogic implements Logic, NodeHost {
     this.node.start({ view, acceptor, founding, unclean: this.unclean }, now)
   }
 
-  private request(ask: Ask, now: Now): void {
-    const { node } = this
-    const frame = frameOf(ask)
-    const request = new Request()
-    decodeFrame(frame, request)
-    let session = this.sessions.get(ask.from)
-    if (session === undefined) this.sessions.set(ask.from, (session = { address: ask.from }))
-    const before = node.path.counters.duplicates
-    node.request(request, session, now)
-    if (node.path.counters.duplicates > before)
-      this.options.coverage.count("duplicate request answered from memory")
+  // Clients
+
+  get ownView(): View | undefined {
+    return this.node.member?.view
+  }
+
+  hello({ wallMs }: Now): Hello {
+    const { nodeId, storageId, boot } = this.identity
+    return {
+      versionMin: wireVersionMin,
+      versionMax: wireVersionMax,
+      role: "node",
+      softwareVersion: "simulated",
+      clusterId: this.ownView?.clusterId ?? null,
+      node: { nodeId, storageId, boot },
+      auth: null,
+      clockMs: Math.round(wallMs),
+    }
+  }
+
+  greet(hello: Hello): AcceptedLink | PeerRefusal {
+    return AcceptedLink.greet(hello, {
+      identity: this.identity,
+      secret: this.options.secret,
+      onControl: (message) => this.node.control(message, this.steppedAt),
+      onData: (message) => this.node.data(message, this.steppedAt),
+    })
+  }
+
+  request(request: Request, session: Session, now: Now): void {
+    const { opcode } = request
+    if (opcode <= operation.ping || opcode > operation.get_expiry)
+      return this.sides.request(request, session, now)
+    const { counters } = this.node.path
+    const before = counters.duplicates
+    this.node.request(request, session, now)
+    if (counters.duplicates > before) this.options.coverage.count("duplicate request answered from memory")
   }
 
   private tick(now: Now): void {
     const { node, storage } = this
     node.tick(now)
     if (this.over) return
+    this.sessions.tick(now)
+    this.sides.tick(now)
     for (const ask of this.asked.splice(0)) ask(now)
     for (const alias of this.loading.splice(0)) {
       const isDamaged = storage.isDamaged(this.machine.disk.durable, alias)
@@ -232,6 +286,11 @@ export class ClusterLogic implements Logic, NodeHost {
       ),
     )
   }
+  scan(...[prefix, from, bytesMax, slots, done]: Parameters<ListingNode["scan"]>): void {
+    this.asked.push(() => {
+      done(this.storage.scan(this.machine.disk.durable, prefix, from, Math.min(40, bytesMax), slots))
+    })
+  }
   readTail(token: number, wanted: readonly TailWanted[], bytesMax: number): void {
     this.asked.push((now) => {
       const piece = this.storage.readTail(this.machine.disk.durable, wanted, Math.min(2_000, bytesMax))
@@ -251,9 +310,6 @@ export class ClusterLogic implements Logic, NodeHost {
   }
   log(_: string, text: string): void {
     this.host.note(text)
-  }
-  outdated(): void {
-    // The simulated clients know no view.
   }
 
   view(view: View): void {
@@ -279,49 +335,5 @@ export class ClusterLogic implements Logic, NodeHost {
       restartOf(this.machine, this.leaving, outcome, reason),
       outcome === "stopped" ? (contents) => ({ ...contents, clean: true }) : undefined,
     )
-  }
-
-  // Answers
-
-  private reply(
-    requester: object,
-    requestId: number,
-    code: number,
-    content?: string,
-    expiresAtMs?: number,
-  ): void {
-    const { address } = requester as Session
-    this.replies.push({ address, reply: { requestId, code, content, expiresAtMs } })
-  }
-  ok(requester: object, requestId: number): void {
-    this.reply(requester, requestId, 0)
-  }
-  resident(requester: object, requestId: number, handle: number): void {
-    const { memory } = this.storage
-    const content = new Uint8Array(memory.contentLength(handle))
-    memory.copyContent(handle, content, 0)
-    this.reply(requester, requestId, 0, latin1(content))
-  }
-  content(requester: object, requestId: number, bytes: Uint8Array, start: number, length: number): void {
-    this.reply(requester, requestId, 0, latin1(bytes, start, start + length))
-  }
-  expiry(requester: object, requestId: number, expiresAtMs: number): void {
-    this.reply(requester, requestId, 0, undefined, expiresAtMs)
-  }
-  error(requester: object, requestId: number, code: number): void {
-    this.reply(requester, requestId, code)
-  }
-  errorContent(
-    requester: object,
-    requestId: number,
-    code: number,
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    this.reply(requester, requestId, code, latin1(bytes, start, start + length))
-  }
-  load(_slot: number, alias: string): void {
-    this.loading.push(alias)
   }
 }

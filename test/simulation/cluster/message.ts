@@ -1,41 +1,60 @@
-/** A client's request as a frame that nodes can pass on: a head in JSON, and behind it the parts that the core reads in place. */
-import { operation } from "../../../src/core/entry/operation.ts"
+/** Datagrams as the frames of the product: a request in, replies out. */
+import { isWrite, operation } from "../../../src/core/entry/operation.ts"
 import type { Request } from "../../../src/core/entry/request.ts"
+import { frameBytesMax } from "../../../src/core/lib/limits.ts"
+import { FrameReader, frameState } from "../../../src/wire/frame.ts"
+import { decodeReply, Reply as WireReply, replyKind } from "../../../src/wire/reply.ts"
+import { decodeRequest } from "../../../src/wire/request.ts"
+import { RequestWriter } from "../../../src/wire/request-writer.ts"
 import { latin1 } from "../../support/map-memory.ts"
-import { bytesOf } from "../data/message.ts"
-import type { Ask } from "../data/message.ts"
+import { type Ask, bytesOf, type Reply } from "../data/message.ts"
 
+/** With its length in front. */
 export function frameOf(ask: Ask): Uint8Array {
-  const head = JSON.stringify(ask)
-  return bytesOf(`${head}\0${ask.client}${ask.alias}${ask.content}${ask.comparand}`)
+  const writer = new RequestWriter(256)
+  const { requestId, timeLeftMs, number, floor } = ask
+  const opcode = operation[ask.op]
+  const alias = bytesOf(ask.alias)
+  if (isWrite(opcode)) {
+    const [content, comparand] = [bytesOf(ask.content), bytesOf(ask.comparand)]
+    const client = bytesOf(ask.client)
+    const { expiresAtMs } = ask
+    writer.writeRequest(
+      opcode,
+      requestId,
+      0,
+      timeLeftMs,
+      client,
+      number,
+      floor,
+      alias,
+      content,
+      comparand,
+      expiresAtMs,
+    )
+  } else writer.aliasRequest(opcode, requestId, 0, timeLeftMs, alias)
+  return writer.bytes.slice(0, writer.position)
 }
 
-/** @returns 0: it can always be read */
-export function decodeFrame(frame: Uint8Array, request: Request): number {
-  const end = frame.indexOf(0)
-  const ask = JSON.parse(latin1(frame, 0, end)) as Ask
-  let at = end + 1
-  const part = (text: string) => {
-    at += text.length
-    return at
+/** A forwarded one, without its length. @returns 0, or why it cannot be read */
+export function decodeForwarded(frame: Uint8Array, request: Request, contentBytesMax: number): number {
+  const failed = decodeRequest(frame, 0, frame.length, request, contentBytesMax)
+  request.frameStart = 0
+  request.frameEnd = frame.length
+  return failed
+}
+
+export function repliesIn(bytes: Uint8Array): Reply[] {
+  const reader = new FrameReader(frameBytesMax)
+  const reply = new WireReply()
+  const found: Reply[] = []
+  reader.push(bytes)
+  while (reader.next() === frameState.whole) {
+    if (decodeReply(reader.bytes, reader.start, reader.end, reply) !== 0) throw new Error("no reply")
+    const { kind, requestId, contentStart, contentEnd, integer } = reply
+    const content = contentStart < 0 ? undefined : latin1(reply.bytes, contentStart, contentEnd)
+    const expiresAtMs = kind === replyKind.integer ? integer : undefined
+    found.push({ requestId, code: kind === replyKind.error ? reply.code : 0, content, expiresAtMs })
   }
-  Object.assign(request, {
-    bytes: frame,
-    frameStart: 0,
-    frameEnd: frame.length,
-    opcode: operation[ask.op],
-    requestId: ask.requestId,
-    timeLeftMs: ask.timeLeftMs,
-    clientStart: at,
-    number: ask.number,
-    floor: ask.floor,
-    aliasStart: part(ask.client),
-    aliasEnd: part(ask.alias),
-    contentStart: at,
-    contentEnd: part(ask.content),
-    comparandStart: at,
-    comparandEnd: part(ask.comparand),
-    expiresMs: ask.expiresAtMs,
-  })
-  return 0
+  return found
 }

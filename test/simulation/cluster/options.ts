@@ -5,8 +5,23 @@ import type { Fault } from "../faults.ts"
 import { drawOptions } from "../options.ts"
 import type { SimulationOptions } from "../options.ts"
 
-export interface ClusterOptions extends SimulationOptions {
+/** Clients of the library. */
+export interface ConnectedOptions {
   readonly clients: number
+  /** Operations that each of them has under way. */
+  readonly callers: number
+  readonly dialTimeoutMs: number
+  /** Of 1,000 things that a caller does so many are lists. */
+  readonly scanPerMille: number
+  /** Contents are made so long. */
+  readonly contentBytes: number
+}
+
+export interface ClusterOptions extends SimulationOptions {
+  /** Those whose requests are datagrams. */
+  readonly clients: number
+  /** Absent in seeds kept from before there were any. */
+  readonly connected?: ConnectedOptions
   /** How long an operation may take, and one attempt of it. */
   readonly timeoutMs: number
   readonly attemptMs: number
@@ -50,14 +65,25 @@ function drawData(prng: Prng, base: SimulationOptions): ClusterOptions {
     ].sort((a, b) => a.atMs - b.atMs),
     // The daemon's own where there are nodes enough to make up for it.
     tickMs: base.nodes < 5 ? 50 : 100,
-    clients: prng.between(2, 4),
+    clients: prng.pick([0, 1, 1, 2]),
+    connected: {
+      clients: prng.between(1, 3),
+      callers: prng.pick([1, 1, 2, 3]),
+      dialTimeoutMs: prng.pick([1_000, 5_000]),
+      scanPerMille: prng.pick([0, 10, 40]),
+      contentBytes: prng.pick([0, 0, 60, 600]),
+    },
     timeoutMs: prng.pick([5_000, 20_000]),
     attemptMs: prng.pick([500, 2_000]),
     workload: {
-      keys: prng.between(2, 8),
+      // One alone is hot.
+      keys: prng.pick([1, 2, 4, 8]),
       thinkMsMax: prng.pick([20, 100, 400]),
       expiryPerMille: prng.pick([0, 0, 300]),
       expiryMsMax: prng.pick([500, 5_000]),
+      keptKeys: prng.pick([0, 3]),
+      locks: prng.pick([0, 1]),
+      counters: prng.pick([0, 1]),
     },
     // The most is all of a short run, and not so much that long ones spend their time copying it.
     tailBytes: prng.pick([0, 500, 5_000, 200_000]),

@@ -4,17 +4,13 @@
  * the faults have stopped the cluster must become stable, and its replicas be the same.
  */
 import { AssertionError } from "../../../src/core/lib/assert.ts"
-import type { Prng } from "../../../src/core/lib/prng.ts"
 import type { MemberOptions } from "../../../src/core/member/event.ts"
 import { formatNodeId, randomNodeId } from "../../../src/core/ring/node-id.ts"
 import type { Settings, View } from "../../../src/core/view/view.ts"
 import { check } from "../../linearizability/check.ts"
-import { HistoryRecorder, never } from "../../linearizability/history.ts"
+import { never } from "../../linearizability/history.ts"
 import { entryModel } from "../../linearizability/models/entry.ts"
-import type { EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
 import { report } from "../../linearizability/report.ts"
-import { ClientLogic } from "../data/client.ts"
-import { Workload } from "../data/workload.ts"
 import type { Machine } from "../machine.ts"
 import type { RunResult } from "../member/run.ts"
 import { isBeyondHelp, missing } from "../member/stable.ts"
@@ -23,6 +19,7 @@ import { Checks, Coverage, Violation } from "../violation.ts"
 import { World } from "../world.ts"
 import { emptyDirectory, memberSide } from "./contents.ts"
 import type { ClusterContents } from "./contents.ts"
+import { Crowd } from "./crowd.ts"
 import { ClusterFaults } from "./faults.ts"
 import { ClusterLogic } from "./logic.ts"
 import { ClusterObserver } from "./observer.ts"
@@ -33,8 +30,6 @@ export interface ClusterRunResult extends RunResult {
   readonly operations: number
 }
 
-/** When the simulations take place: real time as people count it. */
-const calendarStartMs = 1.7e12
 /** Of so many seeds one ends with a replica that is corrupted. */
 const differsEvery = 4
 /** Flushes, the next comparison, two views, a copy. */
@@ -50,12 +45,11 @@ class ClusterRun {
   private readonly checks = new Checks()
   private readonly coverage = new Coverage()
   private readonly trace: Trace
-  private readonly recorder = new HistoryRecorder<EntryInput, EntryOutput>()
   private readonly observer: ClusterObserver
   private readonly world: World<ClusterContents>
   private readonly driver: ClusterFaults
   private readonly nodes: Machine<ClusterContents>[] = []
-  private readonly clients: Machine<ClusterContents>[] = []
+  private readonly crowd: Crowd
   /** Where clients ask. */
   private readonly addresses: string[] = []
   private readonly founders: string[] = []
@@ -63,12 +57,13 @@ class ClusterRun {
   constructor(options: ClusterOptions, print?: (line: string) => void) {
     this.options = options
     this.trace = new Trace(print)
+    this.crowd = new Crowd(options, this.checks, this.coverage, this.addresses)
     this.observer = new ClusterObserver(this.checks, this.coverage)
     this.world = new World<ClusterContents>(
       options,
       (machine, host, prng) =>
-        this.clients.includes(machine)
-          ? this.makeClient(machine, host, prng)
+        this.crowd.has(machine)
+          ? this.crowd.make(machine, host, prng)
           : new ClusterLogic(machine, host, prng, {
               member: this.memberOptions(machine),
               tailBytes: options.tailBytes,
@@ -97,11 +92,7 @@ class ClusterRun {
     let stableAfterMs: number | undefined
     try {
       for (let i = 0; i < options.nodes; i++) this.founders.push(this.addNode().address)
-      for (let i = 0; i < options.clients; i++) {
-        const client = world.addMachine(emptyDirectory("", world.machines.length, 0))
-        this.clients.push(client)
-        world.start(client)
-      }
+      this.crowd.join(world)
       for (const machine of this.nodes)
         world.at(world.prng.between(0, options.startSpreadMs), () => world.start(machine))
       this.driver.schedule()
@@ -125,7 +116,7 @@ class ClusterRun {
       faults: this.driver.carriedOut,
       messages: world.network.sent,
       epochs: this.observer.members.ledger.newest()?.epoch ?? 0,
-      operations: this.recorder.length,
+      operations: this.crowd.recorder.length,
       stableAfterMs,
       checks: this.checks.ran,
       coverage: this.coverage.seen,
@@ -166,16 +157,11 @@ class ClusterRun {
 
   /** No new operations; those under way come to their end. */
   private finish(): void {
-    const { world } = this
-    const clients = this.clients.map((machine) => machine.logic as ClientLogic)
-    for (const client of clients) client.stopped = true
+    const { world, crowd } = this
+    crowd.stop()
     const untilMs = world.nowMs + 40_000
-    while (world.nowMs < untilMs && !clients.every((client) => client.idle)) world.run(world.nowMs + 250)
-    this.checks.that(
-      "I22",
-      clients.every((client) => client.idle),
-      () => "an operation never ended",
-    )
+    while (world.nowMs < untilMs && !crowd.idle) world.run(world.nowMs + 250)
+    this.checks.that("I22", crowd.idle, () => "an operation never ended")
     world.run(world.nowMs + 1_000)
   }
 
@@ -184,9 +170,13 @@ class ClusterRun {
       (fault) => fault.kind === "wallJump" || fault.kind === "wallStrobe",
     )
     const model = entryModel(jumps ? never : this.options.wallErrorMs + 1)
-    const result = check(model, this.recorder.history(), checkerStepsMax)
+    const { recorder, scans } = this.crowd
+    const history = recorder.history()
+    const result = check(model, history, checkerStepsMax)
     const isLinearizable = result.verdict === "linearizable"
     this.checks.that("linearizability", isLinearizable, () => report(model, result))
+    for (const { sure, wrong } of scans.judge(history))
+      if (sure > 0 || wrong !== undefined) this.checks.that("I25", wrong === undefined, () => wrong ?? "")
     for (const invariant of this.toldByHistories(jumps))
       this.checks.that(invariant, isLinearizable, () => "the histories say otherwise")
     if (!isStable) return
@@ -251,30 +241,6 @@ class ClusterRun {
     this.nodes.push(machine)
     this.addresses.push(machine.address)
     return machine
-  }
-
-  private makeClient(
-    machine: Machine<ClusterContents>,
-    host: ConstructorParameters<typeof ClientLogic>[1],
-    prng: Prng,
-  ): ClientLogic {
-    const { options } = this
-    return new ClientLogic(
-      {
-        timeoutMs: options.timeoutMs,
-        attemptMs: options.attemptMs,
-        address: machine.address,
-        nodes: this.addresses,
-        index: machine.index,
-        calendarMs: () => calendarStartMs + this.world.nowMs,
-      },
-      host,
-      prng,
-      new Workload(options.workload, machine.index, prng.fork()),
-      this.recorder,
-      this.checks,
-      this.coverage,
-    )
   }
 
   private memberOptions(machine: Machine<ClusterContents>): MemberOptions {

@@ -14,7 +14,9 @@ import type {
   TailPiece,
   TailWanted,
 } from "../../../src/core/replication/transfer.ts"
+import { type ScanPiece, StorageError } from "../../../src/storage/storage.ts"
 import { ForgetfulMemory } from "../../support/data-rig.ts"
+import { latin1 } from "../../support/map-memory.ts"
 import { bytesOf } from "../data/message.ts"
 import type { ClusterContents, LogRecord } from "./contents.ts"
 import { flushed, live } from "./table.ts"
@@ -143,6 +145,32 @@ export class SimulatedStorage {
       bytes += alias.length + content.length
     }
     return { entries, next: entries.length < left.length ? entries.at(-1)?.alias : undefined }
+  }
+
+  /** In the order of slots and aliases; an error where something in them cannot be read. */
+  scan(
+    contents: ClusterContents,
+    prefix: Uint8Array,
+    from: { readonly slot: number; readonly after: Uint8Array } | undefined,
+    bytesMax: number,
+    slots: readonly number[],
+  ): ScanPiece | StorageError {
+    const begins = latin1(prefix)
+    const after = from === undefined ? undefined : latin1(from.after)
+    const aliases: Uint8Array[] = []
+    let bytes = 0
+    for (const slot of slots) {
+      if (from !== undefined && slot < from.slot) continue
+      for (const [alias] of this.memory.ofSlot(slot)) {
+        if (slot === from?.slot && after !== undefined && after !== "" && alias <= after) continue
+        if (this.isDamaged(contents, alias)) return new StorageError(`${alias} cannot be read`, slot)
+        if (!alias.startsWith(begins)) continue
+        aliases.push(bytesOf(alias))
+        bytes += alias.length
+        if (bytes >= bytesMax) return { aliases, next: { slot, after: bytesOf(alias) } }
+      }
+    }
+    return { aliases, next: undefined }
   }
 
   readTail(contents: ClusterContents, wanted: readonly TailWanted[], bytesMax: number): TailPiece {

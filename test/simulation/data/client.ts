@@ -14,6 +14,7 @@ import type { EntryInput, EntryOutput } from "../../linearizability/models/entry
 import type { Checks, Coverage } from "../violation.ts"
 import type { Host, Input, Logic } from "../machine.ts"
 import type { DataContents } from "./contents.ts"
+import { grown, shrunk } from "./growth.ts"
 import type { Ask, Reply } from "./message.ts"
 import type { Workload } from "./workload.ts"
 
@@ -25,6 +26,8 @@ export interface ClientOptions {
   readonly timeoutMs: number
   /** How long one attempt may. */
   readonly attemptMs: number
+  /** Contents are made so long. */
+  readonly contentBytes?: number
   /** Real time as people count it. */
   readonly calendarMs: () => number
 }
@@ -126,14 +129,15 @@ export class ClientLogic implements Logic {
   private attempt(running: Running, now: Now): void {
     const { input } = running
     const { options } = this
+    const { contentBytes = 0 } = options
     const ask: Ask = {
       from: options.address,
       requestId: running.requestId,
       client: `client-number-${String(options.index).padStart(2, "0")}`,
       op: input.op,
       alias: running.key,
-      content: "content" in input ? input.content : "",
-      comparand: "comparand" in input ? input.comparand : "",
+      content: grown("content" in input ? input.content : "", contentBytes),
+      comparand: grown("comparand" in input ? input.comparand : "", contentBytes),
       expiresAtMs: "expiresAtMs" in input ? input.expiresAtMs : 0,
       number: running.number,
       floor: running.number === 0 ? 0 : this.numbers.floor,
@@ -165,8 +169,9 @@ export class ClientLogic implements Logic {
       this.coverage.count(`error ${name}`)
       return this.end(running, now)
     }
-    if (reply.content !== undefined) this.workload.saw(running.key, reply.content)
-    this.recorder.returned(running.index, outputOf(reply), this.options.calendarMs())
+    const output = outputOf(reply)
+    if (output.content !== undefined) this.workload.saw(running.key, output.content)
+    this.recorder.returned(running.index, output, this.options.calendarMs())
     this.coverage.count("answered")
     this.end(running, now)
   }
@@ -191,7 +196,7 @@ function outputOf(reply: Reply): EntryOutput {
   const error = reply.code === 0 ? "none" : (errorOf(reply.code).name as EntryOutput["error"])
   return {
     error,
-    ...(reply.content === undefined ? {} : { content: reply.content }),
+    ...(reply.content === undefined ? {} : { content: shrunk(reply.content) }),
     ...(reply.expiresAtMs === undefined ? {} : { expiresAtMs: reply.expiresAtMs }),
   }
 }
