@@ -97,27 +97,35 @@ function resultsOf(replication: Replication, slot: number): SnapshotResult[] {
 function sendNext(replication: Replication, follower: Follower, now: Now): void {
   const { slot, snapshot } = follower
   if (snapshot === undefined) return
-  const { results, bytes } = takeResults(snapshot)
-  if (snapshot.results.length > 0) {
-    send(replication, follower, snapshot, { entries: [], next: undefined }, results, false, now)
-    return
-  }
+  const results = takeResults(snapshot)
+  if (snapshot.results.length > 0) return sendResults(replication, follower, snapshot, results, now)
   snapshot.resultsInFront = results
   snapshot.token = replication.takeToken()
-  const bytesMax = Math.max(1, snapshotPieceBytesMax - bytes)
-  replication.host?.readSlot(snapshot.token, slot.slot, snapshot.after, bytesMax)
+  replication.host?.readSlot(snapshot.token, slot.slot, snapshot.after, snapshotPieceBytesMax)
 }
 
-/** As many as one piece holds. */
-function takeResults(snapshot: Sending): { readonly results: SnapshotResult[]; readonly bytes: number } {
-  const results: SnapshotResult[] = []
+/** As many as one piece holds; a longer one goes alone. */
+function takeResults({ results }: Sending): SnapshotResult[] {
+  const taken: SnapshotResult[] = []
   let bytes = 0
-  while (snapshot.results.length > 0 && bytes < snapshotPieceBytesMax) {
-    const result = snapshot.results.pop() as SnapshotResult
-    bytes += resultBytes + (result.content?.length ?? 0)
-    results.push(result)
+  for (let next = results.at(-1); next !== undefined; next = results.at(-1)) {
+    bytes += resultBytes + (next.content?.length ?? 0)
+    if (bytes > snapshotPieceBytesMax && taken.length > 0) break
+    taken.push(next)
+    results.pop()
   }
-  return { results, bytes }
+  return taken
+}
+
+/** Without entries. */
+function sendResults(
+  replication: Replication,
+  follower: Follower,
+  snapshot: Sending,
+  results: readonly SnapshotResult[],
+  now: Now,
+): void {
+  send(replication, follower, snapshot, { entries: [], next: undefined }, results, false, now)
 }
 
 /** Entries were read. */
@@ -136,10 +144,18 @@ export function onSlotPiece(
     markDamaged(replication, follower.slot, "it cannot be read to be copied")
     return
   }
-  snapshot.after = piece.next
   const { resultsInFront } = snapshot
   snapshot.resultsInFront = []
+  // A frame holds the longest entry, or the longest result, and not both: then the entries are read once more.
+  if (resultsInFront.length > 0 && bytesOf(piece, resultsInFront) > 2 * snapshotPieceBytesMax)
+    return sendResults(replication, follower, snapshot, resultsInFront, now)
+  snapshot.after = piece.next
   send(replication, follower, snapshot, piece, resultsInFront, piece.next === undefined, now)
+}
+
+function bytesOf({ entries }: SlotPiece, results: readonly SnapshotResult[]): number {
+  const ofEntries = entries.reduce((sum, { alias, content }) => sum + alias.length + content.length, 0)
+  return results.reduce((sum, { content }) => sum + resultBytes + (content?.length ?? 0), ofEntries)
 }
 
 function send(
