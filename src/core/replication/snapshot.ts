@@ -145,7 +145,6 @@ export function onSlotPiece(
     return
   }
   const { resultsInFront } = snapshot
-  snapshot.resultsInFront = []
   // A frame holds the longest entry, or the longest result, and not both: then the entries are read once more.
   if (resultsInFront.length > 0 && bytesOf(piece, resultsInFront) > 2 * snapshotPieceBytesMax)
     return sendResults(replication, follower, snapshot, resultsInFront, now)
