@@ -45,6 +45,12 @@ const clusterGate = [
   "records copied out of the ring",
   "differing replica copied anew",
   "tail of a given-up copy carried",
+  "list complete",
+  "factor changed",
+  "member removed by an order",
+  "all copies lost",
+  "loss accepted",
+  "connections broken",
 ] as const
 
 /** Invariants that replication can break. */
@@ -55,12 +61,16 @@ const clusterInvariants = [
   "I9",
   "I10",
   "I11",
+  "I12",
   "I13",
   "I16",
   "I17",
   "I19",
   "I21",
   "I22",
+  "I23",
+  "I25",
+  "I26",
   "I27",
   "linearizability",
 ] as const

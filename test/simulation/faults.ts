@@ -119,6 +119,14 @@ export type FaultKind =
   | { readonly kind: "leave"; readonly target: Target }
   | { readonly kind: "join"; readonly count: number }
   | { readonly kind: "swapAddresses"; readonly a: Target; readonly b: Target; readonly downMs: number }
+  // an operator's
+  | { readonly kind: "setFactor"; readonly factor: number }
+  /** By an order given to a voter, and not to the node itself. */
+  | { readonly kind: "remove"; readonly target: Target }
+  /** All that have some slot in sync are gone for ever, and after a while an operator accepts the loss. */
+  | { readonly kind: "loseForGood"; readonly nth: number; readonly acceptedAfterMs: number }
+  /** Connections of clients break, in the middle of what is under way. */
+  | { readonly kind: "breakConnections"; readonly target: Target }
   /** Restarted with a list of peers that names a node of another cluster, where there is another. */
   | { readonly kind: "wrongPeer"; readonly target: Target; readonly peer: Target; readonly downMs: number }
 

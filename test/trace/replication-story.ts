@@ -133,6 +133,7 @@ export class ReplicationStory {
       tailBytes: this.tailBytes,
       coverage: new Cuts(() => this.say(machine, "cuts what it has behind the last entry that both share")),
       onStartOver() {},
+      onStranger() {},
     })
   }
 

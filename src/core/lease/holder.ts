@@ -57,15 +57,9 @@ export class Holder {
   /** @returns the instant at which the leases stop being a majority's; -Infinity where they never were */
   untilMs(voters: readonly StorageId[]): number {
     const { leaseUntilMs } = this.state
-    let latest = -Infinity
-    for (const voter of voters) {
-      const end = leaseUntilMs.get(voter) ?? -Infinity
-      if (end <= latest) continue
-      let count = 0
-      for (const other of voters) if ((leaseUntilMs.get(other) ?? -Infinity) >= end) count++
-      if (count >= majorityOf(voters)) latest = end
-    }
-    return latest
+    // As many as are a majority last until the end of the one among them that ends first.
+    const ends = voters.map((voter) => leaseUntilMs.get(voter) ?? -Infinity).sort((a, b) => b - a)
+    return ends[majorityOf(voters) - 1] ?? -Infinity
   }
 
   /** To be called with clocks read anew before a lease is relied upon. @returns whether the leases were dropped */

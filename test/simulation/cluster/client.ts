@@ -61,6 +61,7 @@ export class ClusterClient<Contents> implements Logic {
   private readonly checks: Checks
   private readonly coverage: Coverage
   private readonly callers: readonly Caller[]
+  private readonly orders: Pending[] = []
   private machine: Machine | undefined
   private isConnected = false
   private connectAtMs = 0
@@ -103,17 +104,17 @@ export class ClusterClient<Contents> implements Logic {
     else if (input.kind === "tick") {
       runtime.tick()
       if (!this.isConnected && this.machine === undefined && this.nowMs >= this.connectAtMs) this.connect()
+      for (const order of this.orders.splice(0)) if (this.isConnected) this.machine?.submit(order)
       for (const caller of this.callers) this.look(caller)
       this.tickedMs = this.nowMs
     }
     runtime.endTurn()
   }
 
-  /** Asks something that is no caller's affair: an operator's order. */
-  order(request: Pending): void {
-    if (this.machine === undefined || !this.isConnected) return
-    this.machine.submit(request)
-    this.runtime.endTurn()
+  /** Asks something that is no caller's affair, an operator's order, with the next tick. @returns whether it will be asked */
+  order(request: Pending): boolean {
+    if (this.isConnected) this.orders.push(request)
+    return this.isConnected
   }
 
   private connect(): void {

@@ -27,7 +27,7 @@ describe("a cluster under load and faults", () => {
 
   it("looked at the invariants of replication, and met what it must have met", () => {
     const invariants =
-      "I1 I2 I3 I4 I5 I6 I7 I8 I9 I10 I11 I13 I14 I15 I16 I18 I19 I20 I21 I22 I24 I27 I28 I29 I30 linearizability".split(
+      "I1 I2 I3 I4 I5 I6 I7 I8 I9 I10 I11 I12 I13 I14 I15 I16 I18 I19 I20 I21 I22 I23 I24 I25 I26 I27 I28 I29 I30 linearizability".split(
         " ",
       )
     expect(invariants.filter((invariant) => !checks.has(invariant))).toEqual([])
@@ -43,8 +43,24 @@ describe("a cluster under load and faults", () => {
       "replicas compared",
       "records copied out of the ring",
       "request forwarded",
+      "list complete",
+      "connections broken",
+      "factor changed",
     ]
     expect(needed.filter((what) => !coverage.has(what))).toEqual([])
+  })
+})
+
+describe("broken nodes are caught", () => {
+  it.each([
+    ["I26", { isOpen: true, stranger: true }],
+    ["I12", { isForgetful: true }],
+  ] as const)("by %s", (invariant, broken) => {
+    const caught = Array.from({ length: 10 }, (_, i) => i + 1).find((seed) => {
+      const result = runCluster({ ...drawClusterOptions(seed, 0.3), ...broken })
+      return result.violation?.invariant === invariant
+    })
+    expect(caught).toBeDefined()
   })
 })
 

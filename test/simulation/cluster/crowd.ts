@@ -3,9 +3,13 @@
  * the same number again when nothing came back in time; and an operator. All of them write into one history.
  */
 import type { Prng } from "../../../src/core/lib/prng.ts"
-import { HistoryRecorder } from "../../linearizability/history.ts"
-import type { EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
+import { slotOfDigest } from "../../../src/core/ring/slot.ts"
+import { sha3 } from "../../../src/platform/digest.ts"
+import { HistoryRecorder, never, type Operation, partitionByKey } from "../../linearizability/history.ts"
+import { absent, holding } from "../../linearizability/models/entry.ts"
+import type { EntryEvent, EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
 import { ClientLogic } from "../data/client.ts"
+import { bytesOf } from "../data/message.ts"
 import { Workload } from "../data/workload.ts"
 import type { Host, Logic, Machine } from "../machine.ts"
 import type { Checks, Coverage } from "../violation.ts"
@@ -15,11 +19,13 @@ import { emptyDirectory } from "./contents.ts"
 import type { ClusterContents } from "./contents.ts"
 import type { ClusterOptions, ConnectedOptions } from "./options.ts"
 import { Scans } from "./scans.ts"
+import { type Overheard, Stranger } from "./stranger.ts"
 
 /** When the simulations take place: real time as people count it. */
 const calendarStartMs = 1.7e12
 
 type ClientMachine = Machine<ClusterContents>
+type Kind = "stray" | "connected" | "operator" | "stranger"
 
 export class Crowd {
   readonly recorder = new HistoryRecorder<EntryInput, EntryOutput>()
@@ -29,7 +35,16 @@ export class Crowd {
   private readonly coverage: Coverage
   /** Where nodes are, as it becomes known. */
   private readonly addresses: readonly string[]
-  private readonly machines = new Map<ClientMachine, "stray" | "connected" | "operator">()
+  private readonly machines = new Map<ClientMachine, Kind>()
+  /** What strangers hear. */
+  readonly overheard: Overheard = { append: undefined, control: undefined, nodeId: "" }
+  /** Losses: of which slots, from when an operator has accepted them until a view said so. */
+  private readonly losses: {
+    readonly slots: readonly number[]
+    readonly fromAt: number
+    readonly untilAt: number
+  }[] = []
+  private lossOrderedAt: number | undefined
   private world: World<ClusterContents> | undefined
 
   constructor(options: ClusterOptions, checks: Checks, coverage: Coverage, addresses: readonly string[]) {
@@ -42,14 +57,15 @@ export class Crowd {
   /** All begin. */
   join(world: World<ClusterContents>): void {
     this.world = world
-    const { clients, connected } = this.options
+    const { clients, connected, stranger } = this.options
+    if (stranger === true) this.add(world, "stranger")
     for (let i = 0; i < clients; i++) this.add(world, "stray")
     if (connected === undefined) return
     for (let i = 0; i < connected.clients; i++) this.add(world, "connected")
     this.add(world, "operator")
   }
 
-  private add(world: World<ClusterContents>, kind: "stray" | "connected" | "operator"): void {
+  private add(world: World<ClusterContents>, kind: Kind): void {
     const machine = world.addMachine(emptyDirectory("", world.machines.length, 0))
     this.machines.set(machine, kind)
     world.start(machine)
@@ -65,6 +81,44 @@ export class Crowd {
     return undefined
   }
 
+  /** An operator accepts a loss. */
+  lossOrdered(): void {
+    this.lossOrderedAt ??= this.recorder.mark()
+  }
+
+  /** A view says that these slots begin anew. */
+  lost(slots: readonly number[]): void {
+    const untilAt = this.recorder.mark()
+    this.losses.push({ slots, fromAt: this.lossOrderedAt ?? untilAt, untilAt })
+  }
+
+  /** What clients saw, and what was given up of it. */
+  history(): Operation<EntryEvent, EntryOutput>[] {
+    const seen = this.recorder.history()
+    const { slotCount } = this.options
+    const lost = [...partitionByKey(seen)].flatMap(([key, operations]) => {
+      const slot = slotOfDigest(sha3(bytesOf(key)), slotCount)
+      return this.losses.flatMap(({ slots, fromAt, untilAt }) => {
+        if (!slots.includes(slot)) return []
+        const input = { op: "lost", states: statesOf(operations, untilAt) } as const
+        const [calledMs, returnedMs] = [0, never]
+        return [
+          {
+            process: -1,
+            key,
+            input,
+            output: { error: "none" } as const,
+            calledAt: fromAt,
+            returnedAt: untilAt,
+            calledMs,
+            returnedMs,
+          },
+        ]
+      })
+    })
+    return [...seen, ...lost]
+  }
+
   /** No new operations. */
   stop(): void {
     for (const client of this.clients()) client.stopped = true
@@ -75,7 +129,9 @@ export class Crowd {
   }
 
   private clients(): (ClientLogic | ClusterClient<ClusterContents>)[] {
-    return [...this.machines.keys()].map(({ logic }) => logic as ClientLogic | ClusterClient<ClusterContents>)
+    return [...this.machines]
+      .filter(([, kind]) => kind !== "stranger")
+      .map(([{ logic }]) => logic as ClientLogic | ClusterClient<ClusterContents>)
   }
 
   calendarMs(): number {
@@ -85,6 +141,7 @@ export class Crowd {
   make(machine: ClientMachine, host: Host<ClusterContents>, prng: Prng): Logic {
     const { connected } = this.options
     const kind = this.machines.get(machine)
+    if (kind === "stranger") return new Stranger(host, prng, this.addresses, this.overheard)
     if (kind === "stray" || connected === undefined) return this.makeStray(machine, host as never, prng)
     return this.makeConnected(machine, host, prng, connected, kind === "operator")
   }
@@ -143,4 +200,15 @@ export class Crowd {
       coverage,
     )
   }
+}
+
+/** All that the entry may have been before. */
+function statesOf(operations: readonly Operation<EntryEvent, EntryOutput>[], beforeAt: number): string[] {
+  const earlier = operations.filter(({ calledAt }) => calledAt < beforeAt)
+  const contents = new Set(earlier.flatMap(({ input }) => ("content" in input ? [input.content] : [])))
+  const expiries = new Set([
+    0,
+    ...earlier.flatMap(({ input }) => ("expiresAtMs" in input ? [input.expiresAtMs] : [])),
+  ])
+  return [absent, ...[...contents].flatMap((content) => [...expiries].map((ms) => holding(content, ms)))]
 }

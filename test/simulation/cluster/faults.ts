@@ -1,4 +1,5 @@
 /** Faults of a cluster: they befall nodes, and the links of everybody. Clients live through the whole history. */
+import type { SlotAssignment } from "../../../src/core/view/view.ts"
 import type { Fault, Target } from "../faults.ts"
 import type { Machine } from "../machine.ts"
 import { MemberFaults } from "../member/faults.ts"
@@ -8,9 +9,11 @@ import type { Coverage } from "../violation.ts"
 import type { World } from "../world.ts"
 import { memberSide } from "./contents.ts"
 import type { ClusterContents } from "./contents.ts"
+import type { Operator } from "./operator.ts"
 
 export class ClusterFaults extends MemberFaults {
   private readonly nodes: readonly Machine<ClusterContents>[]
+  private readonly operator: Operator
 
   constructor(
     world: World<ClusterContents>,
@@ -19,10 +22,12 @@ export class ClusterFaults extends MemberFaults {
     coverage: Coverage,
     join: () => Machine<ClusterContents>,
     nodes: readonly Machine<ClusterContents>[],
+    operator: Operator,
   ) {
     // What the faults of members write into a directory keeps all else that is in it.
     super(world as unknown as World<MemberContents>, observer, faults, coverage, join as never)
     this.nodes = nodes
+    this.operator = operator
   }
 
   protected override resolve(target: Target): Machine<MemberContents> {
@@ -41,8 +46,50 @@ export class ClusterFaults extends MemberFaults {
   }
 
   protected override applyOwn(fault: Fault): void {
-    if (fault.kind === "bitFlip") this.flip(this.resolve(fault.target), fault.nth)
-    else super.applyOwn(fault)
+    switch (fault.kind) {
+      case "bitFlip":
+        return this.flip(this.resolve(fault.target), fault.nth)
+      case "setFactor":
+        return this.operator.setFactor(fault.factor)
+      case "remove": {
+        const { address, disk } = this.resolve(fault.target)
+        if (disk.durable.view !== undefined) this.operator.remove(address)
+        return
+      }
+      case "breakConnections":
+        if (this.world.streams.breakAll(this.resolve(fault.target)) > 0)
+          this.coverage.count("connections broken")
+        return
+      case "loseForGood":
+        return this.loseForGood(fault.nth, fault.acceptedAfterMs)
+      default:
+        super.applyOwn(fault)
+    }
+  }
+
+  /** Where a majority of the voters is left, and somebody to go on with the slot. */
+  private loseForGood(nth: number, acceptedAfterMs: number): void {
+    const view = this.observer.ledger.newest()
+    if (view === undefined) return
+    for (let i = 0; i < view.slots.length; i++) {
+      const { inSync } = view.slots[(nth + i) % view.slots.length] as SlotAssignment
+      const holders = this.nodes.filter(({ disk }) => inSync.includes(disk.durable.storageId))
+      const left = this.nodes.filter((node) => node.running && !holders.includes(node))
+      const isUp = ({ disk }: Machine<ClusterContents>) =>
+        view.members.some((m) => m.storageId === disk.durable.storageId && m.standing === "up")
+      const voters = view.voters.filter((voter) => !inSync.includes(voter))
+      const isPossible = voters.length * 2 > view.voters.length && left.some(isUp)
+      if (!isPossible || holders.length < inSync.length) continue
+      if (holders.some(({ index }) => this.observer.oldCopies.has(index))) continue
+      for (const holder of holders) {
+        holder.restarts = false
+        this.world.kill(memberSide(holder), true, undefined)
+      }
+      this.coverage.count("all copies lost")
+      const addresses = holders.map(({ address }) => address)
+      this.after(acceptedAfterMs, () => this.operator.recover(inSync, addresses))
+      return
+    }
   }
 
   /** In fewer copies than there are: where no other in-sync replica holds the entry whole, nothing is flipped. */

@@ -37,6 +37,9 @@ export interface ClusterLogicOptions {
   readonly onStartOver: () => void
   /** What nodes prove to each other where they greet. */
   readonly secret?: ClusterSecret
+  readonly isForgetful?: boolean
+  /** Other nodes come by the network itself: whoever greets as one is none. */
+  readonly onStranger: (outcome: "heard" | "refused") => void
 }
 
 /** Of an entry's content, bytes. */
@@ -171,6 +174,7 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
   private start(now: Now): void {
     const contents = this.machine.disk.durable
     this.storage.recover(contents, this.node.recovery(now))
+    if (this.options.isForgetful === true) this.storage.loseOne()
     if (contents.records.length > 0) this.options.coverage.count("log replayed")
     const { view, acceptor, founding } = contents
     this.node.start({ view, acceptor, founding, unclean: this.unclean }, now)
@@ -197,12 +201,24 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
   }
 
   greet(hello: Hello): AcceptedLink | PeerRefusal {
-    return AcceptedLink.greet(hello, {
+    const link = AcceptedLink.greet(hello, {
       identity: this.identity,
       secret: this.options.secret,
-      onControl: (message) => this.node.control(message, this.steppedAt),
-      onData: (message) => this.node.data(message, this.steppedAt),
+      onControl: (message) => {
+        this.options.onStranger("heard")
+        this.node.control(message, this.steppedAt)
+      },
+      onData: (message) => {
+        this.options.onStranger("heard")
+        this.node.data(message, this.steppedAt)
+      },
     })
+    if (!(link instanceof AcceptedLink)) this.options.onStranger("refused")
+    return link
+  }
+
+  refusing(): void {
+    this.options.onStranger("refused")
   }
 
   request(request: Request, session: Session, now: Now): void {

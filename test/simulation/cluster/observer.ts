@@ -9,7 +9,7 @@
  * - whom a certificate is given for holds it, too (I14).
  */
 import { recordKind, RecordView } from "../../../src/core/entry/record.ts"
-import type { MessageBody, Want } from "../../../src/core/member/event.ts"
+import type { MessageBody, PeerMessage, Want } from "../../../src/core/member/event.ts"
 import type { View } from "../../../src/core/view/view.ts"
 import type { DataMessage } from "../../../src/core/node/data-message.ts"
 import type { Machine, Observer } from "../machine.ts"
@@ -18,6 +18,8 @@ import type { Checks, Coverage } from "../violation.ts"
 import { memberSide } from "./contents.ts"
 import type { ClusterContents, LogRecord } from "./contents.ts"
 import { ClusterLogic } from "./logic.ts"
+import { disagreement } from "./recovered.ts"
+import type { Overheard } from "./stranger.ts"
 
 type NodeMachine = Machine<ClusterContents>
 
@@ -32,6 +34,8 @@ export class ClusterObserver implements Observer<ClusterContents> {
   readonly members: MemberObserver
   private readonly checks: Checks
   private readonly coverage: Coverage
+  /** Where a stranger listens: what it hears. */
+  overheard: Overheard | undefined
   private machines: readonly NodeMachine[] = []
   private nowMs: () => number = () => 0
   /** Every record ever on a disk, by slot, slot epoch and sequence. */
@@ -55,6 +59,16 @@ export class ClusterObserver implements Observer<ClusterContents> {
     this.members = new MemberObserver(checks, coverage)
   }
 
+  /** These slots begin anew: what was committed of them holds no more, but what their heir has applied of it does. */
+  lost(slots: readonly number[], view: View): void {
+    for (const slot of slots) {
+      this.committed.delete(slot)
+      this.committedLast.delete(slot)
+      const heir = this.machineOf(view.slots[slot]?.inSync[0] ?? "")
+      if (heir?.logic instanceof ClusterLogic) this.onRecovered(heir, heir.logic.node.replication.slot(slot))
+    }
+  }
+
   attach(machines: readonly NodeMachine[], nowMs: () => number): void {
     this.machines = machines
     this.nowMs = nowMs
@@ -69,12 +83,21 @@ export class ClusterObserver implements Observer<ClusterContents> {
     if (!this.isNode(machine)) return
     const { body } = message as { readonly body?: { readonly kind: string } }
     if (body === undefined) return
+    if (this.overheard !== undefined) this.overhear(machine, message, this.overheard)
     if ("boot" in (message as DataMessage).from && !("nodeId" in (message as DataMessage).from)) {
       this.judgeData(machine, message as DataMessage)
       return
     }
     if (body.kind === "heartbeat") this.stated(machine, (body as HeartbeatBody).wants)
     this.members.sending(memberSide(machine), message)
+  }
+
+  private overhear({ disk }: NodeMachine, message: unknown, overheard: Overheard): void {
+    if ((message as DataMessage).body.kind === "append") overheard.append = message as DataMessage
+    else if (!("boot" in (message as DataMessage).from) || "nodeId" in (message as DataMessage).from) {
+      overheard.control = message as PeerMessage
+      overheard.nodeId = disk.durable.nodeId
+    }
   }
 
   private judgeData(machine: NodeMachine, message: DataMessage): void {
@@ -154,7 +177,10 @@ export class ClusterObserver implements Observer<ClusterContents> {
       this.stated(machine, member.state.handOvers)
     }
     let all = this.known.get(logic)
-    if (all === undefined) this.known.set(logic, (all = []))
+    if (all === undefined) {
+      this.known.set(logic, (all = []))
+      this.onStarted(machine, logic)
+    }
     // Who has no lease serves nothing, whatever it takes itself for.
     const mayServe = replication.servingCount > 0 && logic.holdsLease(machine.clock.read(this.nowMs()))
     for (const slot of replication.slots) {
@@ -170,6 +196,12 @@ export class ClusterObserver implements Observer<ClusterContents> {
       if (serving !== known.serving) this.onServing(machine, slot, serving)
       known.serving = serving
     }
+  }
+
+  private onStarted({ index, disk }: NodeMachine, logic: ClusterLogic): void {
+    if (disk.durable.records.length === 0) return
+    const { slots, wrong } = disagreement(disk.durable, logic)
+    if (slots > 0) this.checks.that("I12", wrong === undefined, () => `n${index} starts: ${wrong}`)
   }
 
   /** A primary gives evidence. */
@@ -204,6 +236,8 @@ export class ClusterObserver implements Observer<ClusterContents> {
 
   /** What a log says by itself was committed, though the process died before anybody saw it commit. */
   private onRecovered(machine: NodeMachine, slot: SlotState): void {
+    // Who was given up is nobody's past any more.
+    if (this.members.ledger.givenUp.has(machine.disk.durable.storageId)) return
     const committed = mapOf(this.committed, slot.slot)
     for (const [sequence, digest] of this.disks.get(machine.index)?.get(slot.slot)?.records ?? []) {
       if (sequence > slot.committedSequence) continue

@@ -22,6 +22,12 @@ export interface ClusterOptions extends SimulationOptions {
   readonly clients: number
   /** Absent in seeds kept from before there were any. */
   readonly connected?: ConnectedOptions
+  /** Somebody without the cluster's secret speaks to its nodes. */
+  readonly stranger?: boolean
+  /** Nodes ask for no secret: what they then believe is a test of the test. */
+  readonly isOpen?: boolean
+  /** Nodes start without an entry that their directory holds: another one. */
+  readonly isForgetful?: boolean
   /** How long an operation may take, and one attempt of it. */
   readonly timeoutMs: number
   readonly attemptMs: number
@@ -62,9 +68,10 @@ function drawData(prng: Prng, base: SimulationOptions): ClusterOptions {
     faults: [
       ...base.faults.filter(({ kind }) => kind !== "wrongPeer").map((fault) => aimAtData(prng, fault)),
       ...drawFlips(prng, base),
+      ...drawOrders(prng, base),
     ].sort((a, b) => a.atMs - b.atMs),
     // The daemon's own where there are nodes enough to make up for it.
-    tickMs: base.nodes < 5 ? 50 : 100,
+    tickMs: base.nodes < 4 ? 50 : 100,
     clients: prng.pick([0, 1, 1, 2]),
     connected: {
       clients: prng.between(1, 3),
@@ -73,6 +80,7 @@ function drawData(prng: Prng, base: SimulationOptions): ClusterOptions {
       scanPerMille: prng.pick([0, 10, 40]),
       contentBytes: prng.pick([0, 0, 60, 600]),
     },
+    stranger: prng.chance(1, 4),
     timeoutMs: prng.pick([5_000, 20_000]),
     attemptMs: prng.pick([500, 2_000]),
     workload: {
@@ -97,6 +105,33 @@ function drawFlips(prng: Prng, { nodes, virtualMs }: SimulationOptions): Fault[]
     nth: prng.below(100),
     atMs: prng.between(5_000, virtualMs - 1_000),
   }))
+}
+
+function drawOrders(prng: Prng, { nodes, virtualMs }: SimulationOptions): Fault[] {
+  const atMs = () => prng.between(10_000, Math.max(10_000, virtualMs - 1_000))
+  const faults: Fault[] = []
+  if (prng.chance(1, 2))
+    for (let i = prng.between(1, 3); i > 0; i--)
+      faults.push({ kind: "setFactor", factor: prng.between(1, 4), atMs: atMs() })
+  if (prng.chance(1, 4))
+    faults.push({ kind: "remove", target: { role: "index", index: prng.below(nodes) }, atMs: atMs() })
+  if (nodes > 3 && prng.chance(1, 4)) {
+    const acceptedAfterMs = prng.pick([5_000, 12_000])
+    const latestMs = Math.max(10_000, virtualMs - 40_000)
+    faults.push({
+      kind: "loseForGood",
+      nth: prng.below(8),
+      acceptedAfterMs,
+      atMs: prng.between(10_000, latestMs),
+    })
+  }
+  for (let i = prng.between(0, 3); i > 0; i--)
+    faults.push({
+      kind: "breakConnections",
+      target: { role: "index", index: prng.below(nodes) },
+      atMs: atMs(),
+    })
+  return faults
 }
 
 function aimAtData(prng: Prng, fault: Fault): Fault {

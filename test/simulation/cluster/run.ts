@@ -5,6 +5,7 @@
  */
 import { AssertionError } from "../../../src/core/lib/assert.ts"
 import type { MemberOptions } from "../../../src/core/member/event.ts"
+import { ClusterSecret } from "../../../src/server/link/secret.ts"
 import { formatNodeId, randomNodeId } from "../../../src/core/ring/node-id.ts"
 import type { Settings, View } from "../../../src/core/view/view.ts"
 import { check } from "../../linearizability/check.ts"
@@ -23,6 +24,7 @@ import { Crowd } from "./crowd.ts"
 import { ClusterFaults } from "./faults.ts"
 import { ClusterLogic } from "./logic.ts"
 import { ClusterObserver } from "./observer.ts"
+import { Operator } from "./operator.ts"
 import type { ClusterOptions } from "./options.ts"
 import { corruptBackup, differences, isUnreadable } from "./replicas.ts"
 
@@ -30,6 +32,7 @@ export interface ClusterRunResult extends RunResult {
   readonly operations: number
 }
 
+const secret = new ClusterSecret(Uint8Array.from({ length: 32 }, (_, i) => i * 7))
 /** Of so many seeds one ends with a replica that is corrupted. */
 const differsEvery = 4
 /** Flushes, the next comparison, two views, a copy. */
@@ -68,6 +71,9 @@ class ClusterRun {
               member: this.memberOptions(machine),
               tailBytes: options.tailBytes,
               coverage: this.coverage,
+              ...(options.isOpen === true ? {} : { secret }),
+              isForgetful: options.isForgetful === true,
+              onStranger: (outcome) => this.onStranger(outcome),
               onStartOver: () => this.observer.members.startingOver(memberSide(machine)),
             }),
       this.observer,
@@ -75,7 +81,14 @@ class ClusterRun {
       (machine) => emptyDirectory(machine.disk.durable.nodeId, machine.index, machine.incarnation),
     )
     this.observer.attach(this.nodes, () => this.world.nowMs)
+    if (options.stranger === true) this.observer.overheard = this.crowd.overheard
     this.observer.members.listFounds = options.bootstrap === "list"
+    const { ledger } = this.observer.members
+    ledger.onLoss = (view) => {
+      const { slots = [] } = view.losses.at(-1) ?? {}
+      this.observer.lost(slots, view)
+      this.crowd.lost(slots)
+    }
     this.driver = new ClusterFaults(
       this.world,
       this.observer.members,
@@ -83,6 +96,7 @@ class ClusterRun {
       this.coverage,
       () => this.addNode(),
       this.nodes,
+      new Operator(this.world, this.crowd, ledger, this.checks, this.coverage),
     )
   }
 
@@ -170,12 +184,11 @@ class ClusterRun {
       (fault) => fault.kind === "wallJump" || fault.kind === "wallStrobe",
     )
     const model = entryModel(jumps ? never : this.options.wallErrorMs + 1)
-    const { recorder, scans } = this.crowd
-    const history = recorder.history()
+    const history = this.crowd.history()
     const result = check(model, history, checkerStepsMax)
     const isLinearizable = result.verdict === "linearizable"
     this.checks.that("linearizability", isLinearizable, () => report(model, result))
-    for (const { sure, wrong } of scans.judge(history))
+    for (const { sure, wrong } of this.crowd.scans.judge(history))
       if (sure > 0 || wrong !== undefined) this.checks.that("I25", wrong === undefined, () => wrong ?? "")
     for (const invariant of this.toldByHistories(jumps))
       this.checks.that(invariant, isLinearizable, () => "the histories say otherwise")
@@ -230,6 +243,10 @@ class ClusterRun {
       () => `a corrupted replica was not mended:\n${wrong.join("\n")}`,
     )
     this.coverage.count("differing replica copied anew")
+  }
+
+  private onStranger(outcome: "heard" | "refused"): void {
+    this.checks.that("I26", outcome === "refused", () => "a node believes a stranger")
   }
 
   private addNode(): Machine<ClusterContents> {

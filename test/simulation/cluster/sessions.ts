@@ -25,6 +25,8 @@ export interface SessionNode {
   hello(now: Now): Hello
   /** Another process says that it is a node. */
   greet(hello: Hello): AcceptedLink | PeerRefusal
+  /** What it said afterwards was not believed. */
+  refusing(): void
   request(request: Request, session: Session, now: Now): void
   error(session: Session, requestId: number, errorCode: number): void
 }
@@ -132,8 +134,9 @@ export class Sessions {
     if (!session.greeted) return this.greet(session, bytes, start, end, now)
     if (session.peer !== undefined) {
       const refusal = session.peer.take(session, bytes, start, end)
-      if (refusal !== undefined) this.refuse(session, refusal.code)
-      return
+      if (refusal === undefined) return
+      this.node.refusing()
+      return this.refuse(session, refusal.code)
     }
     const { request, node } = this
     const failed = decodeRequest(bytes, start, end, request, node.contentBytesMax)

@@ -91,6 +91,14 @@ export class SimulatedStorage {
       if (end > table.position) recovery.record(view.at(bytes, offset), end)
   }
 
+  /** For a test of the test. */
+  loseOne(): void {
+    for (const alias of this.memory.entries.keys()) {
+      this.memory.entries.delete(alias)
+      return
+    }
+  }
+
   private load(alias: string, slot: number, content: Uint8Array, expiresAtMs: number): void {
     this.memory.entries.set(alias, { alias, slot, content, expiresAtMs, position: 0 })
     this.memory.onDisk.add(alias)

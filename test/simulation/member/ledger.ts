@@ -50,6 +50,10 @@ export class Ledger {
   readonly clusters = new Map<string, Map<number, View>>()
   readonly certificates = new Set<string>()
   readonly releases = new Set<string>()
+  /** Members that an operator has named as lost. */
+  readonly givenUp = new Set<StorageId>()
+  /** A view gives something up. */
+  onLoss: (view: View) => void = () => undefined
   private readonly instances = new Map<string, Instance>()
   private readonly checks: Checks
   private readonly coverage: Coverage
@@ -114,7 +118,9 @@ export class Ledger {
         const boot = of.members.find((member) => member.storageId === primary)?.boot ?? 0
         return this.certificates.has(statementKey(of.epoch, slot, primary, boot) + learner)
       },
+      givenUp: (storageId) => this.givenUp.has(storageId),
     })
+    if (next.losses.length > view.losses.length) this.onLoss(next)
     for (const invariant of ["I2", "I14", "I15"])
       this.checks.that(invariant, wrong?.[0] !== invariant, () => {
         return `${wrong?.[1]}\n${viewText(view)}\n${viewText(next)}`

@@ -8,6 +8,8 @@ import type { SlotAssignment, StorageId, View } from "../../../src/core/view/vie
 export interface Statements {
   /** Whether the primary of `view`, in its boot of `view`, certified the learner in that epoch. */
   certified(view: View, slot: number, learner: StorageId): boolean
+  /** Whether an operator has accepted that what only this member holds is lost. */
+  givenUp(storageId: StorageId): boolean
 }
 
 /** @returns what is wrong with `next` after `view`, with the invariant's number; undefined if nothing is */
@@ -33,14 +35,24 @@ export function wrongStep(
   if (next.voters.length === 0 || new Set(next.voters).size !== next.voters.length)
     return ["I2", `voters ${next.voters.join()}`]
   if (!next.voters.every((voter) => storages.has(voter))) return ["I2", "a voter that is no member"]
+  const loss = next.losses.length > view.losses.length ? next.losses.at(-1) : undefined
+  if (next.losses.length > view.losses.length + 1 || next.losses.length < view.losses.length)
+    return ["I15", `${view.losses.length} losses became ${next.losses.length}`]
+  const unordered = loss?.lost.find(({ storageId }) => !statements.givenUp(storageId))
+  if (unordered !== undefined) return ["I15", `gives up ${unordered.storageId}, which nobody has ordered`]
   for (let slot = 0; slot < view.slots.length; slot++) {
     const before = view.slots[slot] as SlotAssignment
     const after = next.slots[slot] as SlotAssignment
     const primary = after.inSync[0]
-    if (primary === undefined || !before.inSync.includes(primary))
+    // All that had the slot in sync are named, and one that has an older copy, or none, begins it anew.
+    const isLost =
+      loss?.slots.includes(slot) === true &&
+      after.inSync.length === 1 &&
+      before.inSync.every((storageId) => loss.lost.some((lost) => lost.storageId === storageId))
+    if (primary === undefined || (!before.inSync.includes(primary) && !isLost))
       return ["I15", `slot ${slot}: primary ${primary} was not in sync in ${view.epoch}`]
     for (const storageId of after.inSync) {
-      if (before.inSync.includes(storageId)) continue
+      if (before.inSync.includes(storageId) || isLost) continue
       if (!statements.certified(view, slot, storageId))
         return ["I14", `slot ${slot}: ${storageId} in sync without its primary's word in ${view.epoch}`]
     }
