@@ -1,16 +1,33 @@
 /** The data directory of a simulated node: what membership keeps, the log, and the table. */
+import { RecordView } from "../../../src/core/entry/record.ts"
 import type { MemberContents } from "../member/contents.ts"
 import { emptyContents } from "../member/contents.ts"
 import type { Machine } from "../machine.ts"
 import { emptyTable } from "./table.ts"
 import type { Table } from "./table.ts"
 
-export interface LogRecord {
+export class LogRecord {
   readonly bytes: Uint8Array
   /** Where the record begins in `bytes`. */
   readonly offset: number
   /** Where it ends in the log. */
   readonly end: number
+  private known: { readonly kind: number; readonly slot: number; readonly sequence: number } | undefined
+
+  constructor(bytes: Uint8Array, offset: number, end: number) {
+    this.bytes = bytes
+    this.offset = offset
+    this.end = end
+  }
+
+  /** What a log is searched by, again and again; good once the record has been written. */
+  get head(): { readonly kind: number; readonly slot: number; readonly sequence: number } {
+    if (this.known === undefined) {
+      const { kind, slot, sequence } = new RecordView().at(this.bytes, this.offset)
+      this.known = { kind, slot, sequence }
+    }
+    return this.known
+  }
 }
 
 export interface ClusterContents extends MemberContents {

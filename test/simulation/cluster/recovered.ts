@@ -3,7 +3,7 @@
  * the sequence that it counts as applied, no more and no less, wherever the one before it had died. The directory is replayed
  * here a second time, by the test's own table.
  */
-import { recordKind, RecordView } from "../../../src/core/entry/record.ts"
+import { recordKind } from "../../../src/core/entry/record.ts"
 import { latin1 } from "../../support/map-memory.ts"
 import type { ClusterContents } from "./contents.ts"
 import type { ClusterLogic } from "./logic.ts"
@@ -19,9 +19,8 @@ export function disagreement(
     const log = node.replication.slot(slot)
     return log.isIncomplete ? -1 : log.committedSequence
   }
-  const view = new RecordView()
-  const records = live(contents.records).filter(({ bytes, offset }) => {
-    const { kind, slot, sequence } = view.at(bytes, offset)
+  const records = live(contents.records).filter(({ head }) => {
+    const { kind, slot, sequence } = head
     return kind !== recordKind.entry || sequence <= applied(slot)
   })
   const table = flushed(contents.table, records, Infinity)

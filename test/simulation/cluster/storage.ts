@@ -18,7 +18,7 @@ import { type ScanPiece, StorageError } from "../../../src/storage/storage.ts"
 import { ForgetfulMemory } from "../../support/data-rig.ts"
 import { latin1 } from "../../support/map-memory.ts"
 import { bytesOf } from "../data/message.ts"
-import type { ClusterContents, LogRecord } from "./contents.ts"
+import { type ClusterContents, LogRecord } from "./contents.ts"
 import { flushed, live } from "./table.ts"
 import type { TableEntry } from "./table.ts"
 
@@ -39,7 +39,7 @@ export class SimulatedLog implements RecordSink {
     this.bytes = new Uint8Array(length + 8).fill(0xee)
     this.view = new DataView(this.bytes.buffer)
     this.position += length
-    this.fresh.push({ bytes: this.bytes, offset: 8, end: this.position })
+    this.fresh.push(new LogRecord(this.bytes, 8, this.position))
     return 8
   }
 
@@ -192,15 +192,15 @@ export class SimulatedStorage {
       let next = afterSequence + 1
       let seen = false
       for (const each of records) {
-        const record = view.at(each.bytes, each.offset)
-        if (record.slot !== slot || record.kind !== recordKind.entry || record.sequence < next) continue
-        if (record.sequence > next) break
+        const { kind, slot: of, sequence } = each.head
+        if (of !== slot || kind !== recordKind.entry || sequence < next) continue
+        if (sequence > next) break
         seen = true
         if (bytes >= bytesMax) {
           more = true
           break
         }
-        const { length } = record
+        const { length } = view.at(each.bytes, each.offset)
         found.push(each.bytes.slice(each.offset, each.offset + length))
         bytes += length
         next++
@@ -231,9 +231,10 @@ export class SimulatedStorage {
 
   /** Aliases whose expiry has passed by this clock, of these slots. */
   expired(now: Now, serves: (slot: number) => boolean): string[] {
-    return [...this.memory.entries]
-      .filter(([, { slot, expiresAtMs }]) => expiresAtMs !== 0 && expiresAtMs <= now.wallMs && serves(slot))
-      .map(([alias]) => alias)
+    const found: string[] = []
+    for (const [alias, { slot, expiresAtMs }] of this.memory.entries)
+      if (expiresAtMs !== 0 && expiresAtMs <= now.wallMs && serves(slot)) found.push(alias)
+    return found
   }
 }
 

@@ -49,18 +49,16 @@ export function live(records: readonly LogRecord[]): LogRecord[] {
   const reset = new Set<number>()
   for (let i = records.length - 1; i >= 0; i--) {
     const each = records[i] as LogRecord
-    const record = new RecordView().at(each.bytes, each.offset)
-    const { kind, slot } = record
+    const { kind, slot, sequence } = each.head
     if (kind === recordKind.forgetClients) kept.push(each)
     else if (reset.has(slot)) continue
     else if (kind === recordKind.reset) {
       reset.add(slot)
       kept.push(each)
     } else if (kind === recordKind.cut) {
-      cutBehind.set(slot, Math.min(record.sequence, cutBehind.get(slot) ?? Infinity))
+      cutBehind.set(slot, Math.min(sequence, cutBehind.get(slot) ?? Infinity))
       kept.push(each)
-    } else if (kind !== recordKind.entry || record.sequence <= (cutBehind.get(slot) ?? Infinity))
-      kept.push(each)
+    } else if (kind !== recordKind.entry || sequence <= (cutBehind.get(slot) ?? Infinity)) kept.push(each)
   }
   return kept.reverse()
 }
