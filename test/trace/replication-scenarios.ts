@@ -231,6 +231,21 @@ const stories: Readonly<Record<string, (story: ReplicationStory) => void>> = {
     story.until(() => !story.isWhole())
     story.until(() => story.isWhole())
   },
+  "slot-damaged-list": (story) => {
+    const { primary } = three(story)
+    story.spoil(primary, "a", "unreadable")
+    story.chapter(
+      "a list comes by an entry that does not match its checksum: the backup takes over, and has it",
+    )
+    story.list(primary)
+    story.answered()
+    story.until(() => story.isServed() && story.primary !== primary)
+    story.list(story.primary)
+    story.answered()
+    story.chapter("the damaged replica is copied anew")
+    story.until(() => !story.isWhole())
+    story.until(() => story.isWhole())
+  },
   "slot-factor": (story) => {
     const { primary } = three(story)
     story.chapter("an operator wants three replicas: the third node learns the slot and is promoted")

@@ -198,6 +198,11 @@ export class ReplicationStory {
     this.ask(to, { op: "get", alias, content: "", number: 0 })
   }
 
+  /** Of all aliases. */
+  list(to: NodeMachine): void {
+    this.ask(to, { op: "prefix_get", alias: "", content: "", number: 0 })
+  }
+
   private ask(to: NodeMachine, what: Asked): void {
     const ask: Ask = {
       ...what,

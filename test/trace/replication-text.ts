@@ -134,7 +134,7 @@ function forwardedText(frame: Uint8Array): string {
 type Asked = Pick<Ask, "op" | "alias" | "content" | "number">
 
 export function askText({ op, alias, content, number }: Asked): string {
-  return `${op} ${alias}${content === "" ? "" : `=${content}`}${number === 0 ? "" : ` (number ${number})`}`
+  return `${op}${alias === "" ? "" : ` ${alias}`}${content === "" ? "" : `=${content}`}${number === 0 ? "" : ` (number ${number})`}`
 }
 
 export function replyText({ code, content }: Reply): string {

@@ -1,9 +1,9 @@
 /** Datagrams as the frames of the product: a request in, replies out. */
 import { isWrite, operation } from "../../../src/core/entry/operation.ts"
 import type { Request } from "../../../src/core/entry/request.ts"
-import { frameBytesMax } from "../../../src/core/lib/limits.ts"
+import { frameBytesMax, listPieceBytesMax } from "../../../src/core/lib/limits.ts"
 import { FrameReader, frameState } from "../../../src/wire/frame.ts"
-import { decodeReply, Reply as WireReply, replyKind } from "../../../src/wire/reply.ts"
+import { decodeListPiece, decodeReply, Reply as WireReply, replyKind } from "../../../src/wire/reply.ts"
 import { decodeRequest } from "../../../src/wire/request.ts"
 import { RequestWriter } from "../../../src/wire/request-writer.ts"
 import { latin1 } from "../../support/map-memory.ts"
@@ -32,7 +32,9 @@ export function frameOf(ask: Ask): Uint8Array {
       comparand,
       expiresAtMs,
     )
-  } else writer.aliasRequest(opcode, requestId, 0, timeLeftMs, alias)
+  } else if (opcode === operation.prefix_get)
+    writer.prefixRequest(requestId, 0, timeLeftMs, alias, 0, new Uint8Array(0), listPieceBytesMax)
+  else writer.aliasRequest(opcode, requestId, 0, timeLeftMs, alias)
   return writer.bytes.slice(0, writer.position)
 }
 
@@ -52,7 +54,13 @@ export function repliesIn(bytes: Uint8Array): Reply[] {
   while (reader.next() === frameState.whole) {
     if (decodeReply(reader.bytes, reader.start, reader.end, reply) !== 0) throw new Error("no reply")
     const { kind, requestId, contentStart, contentEnd, integer } = reply
-    const content = contentStart < 0 ? undefined : latin1(reply.bytes, contentStart, contentEnd)
+    const isList = kind === replyKind.list
+    const aliases = isList
+      ? decodeListPiece(reply)
+          ?.aliases.map((alias) => latin1(alias))
+          .join(" ")
+      : undefined
+    const content = contentStart < 0 ? aliases : latin1(reply.bytes, contentStart, contentEnd)
     const expiresAtMs = kind === replyKind.integer ? integer : undefined
     found.push({ requestId, code: kind === replyKind.error ? reply.code : 0, content, expiresAtMs })
   }
