@@ -125,6 +125,18 @@ function drawOrders(prng: Prng, { nodes, virtualMs }: SimulationOptions): Fault[
       atMs: prng.between(10_000, latestMs),
     })
   }
+  // Heartbeats pass and replication does not, or the reverse.
+  if (prng.chance(1, 3))
+    faults.push({
+      kind: "loseAnswers",
+      target: { role: prng.pick(["primary", "backup"] as const), nth: prng.below(nodes) },
+      labels: prng.pick([
+        ["data append", "data appended", "data piece", "data taken"],
+        ["heartbeat", "heartbeatReply"],
+      ]),
+      durationMs: prng.between(500, 12_000),
+      atMs: atMs(),
+    })
   for (let i = prng.between(0, 3); i > 0; i--)
     faults.push({
       kind: "breakConnections",
