@@ -7,15 +7,14 @@ import type { Settings } from "../../src/core/view/view.ts"
 import { ClusterLogic } from "../simulation/cluster/logic.ts"
 import { emptyDirectory } from "../simulation/cluster/contents.ts"
 import type { ClusterContents } from "../simulation/cluster/contents.ts"
-import type { Ask, Reply } from "../simulation/data/message.ts"
+import type { Ask } from "../simulation/data/message.ts"
 import type { Host, Logic, Machine } from "../simulation/machine.ts"
 import { Trace } from "../simulation/trace.ts"
 import { Coverage } from "../simulation/violation.ts"
 import { World } from "../simulation/world.ts"
 import type { Prng } from "../../src/core/lib/prng.ts"
-import type { DataMessage } from "../../src/core/node/data-message.ts"
 import { ScriptedClient } from "./scripted-client.ts"
-import { askText, dataText, replyText, viewText, wantText } from "./replication-text.ts"
+import { textOf, viewText, wantText } from "./replication-text.ts"
 
 export type NodeMachine = Machine<ClusterContents>
 
@@ -52,12 +51,6 @@ class Cuts extends Coverage {
   override count(what: string): void {
     if (what === "cut-back of a log") this.onCut()
   }
-}
-
-function textOf(label: string, message: unknown): string | undefined {
-  if (label.startsWith("data ")) return dataText(message as DataMessage)
-  if (label === "request") return askText(message as Ask)
-  return label === "reply" ? replyText(message as Reply) : undefined
 }
 
 export class ReplicationStory {

@@ -27,6 +27,13 @@ export function viewText({ epoch, members, slots, voters }: View): string {
   return `view ${epoch}: members ${people.join(", ")}; voters ${voters.map(nameOf).join(" ")}; slot ${places.join(" ")}`
 }
 
+/** @returns what a message says, where it is about entries */
+export function textOf(label: string, message: unknown): string | undefined {
+  if (label.startsWith("data ")) return dataText(message as DataMessage)
+  if (label === "request") return askText(message as Ask)
+  return label === "reply" ? replyText(message as Reply) : undefined
+}
+
 /** What a primary wants of the view that follows this epoch. */
 export function wantText(want: Want, epoch: number): string | undefined {
   if (want.kind === "promote") {
@@ -40,7 +47,7 @@ export function wantText(want: Want, epoch: number): string | undefined {
 }
 
 /** Comparing goes on all the time, and is no part of any story. */
-export function dataText({ body }: DataMessage): string | undefined {
+function dataText({ body }: DataMessage): string | undefined {
   switch (body.kind) {
     case "append":
       return appendText(body)
@@ -133,11 +140,11 @@ function forwardedText(frame: Uint8Array): string {
 
 type Asked = Pick<Ask, "op" | "alias" | "content" | "number">
 
-export function askText({ op, alias, content, number }: Asked): string {
+function askText({ op, alias, content, number }: Asked): string {
   return `${op}${alias === "" ? "" : ` ${alias}`}${content === "" ? "" : `=${content}`}${number === 0 ? "" : ` (number ${number})`}`
 }
 
-export function replyText({ code, content }: Reply): string {
+function replyText({ code, content }: Reply): string {
   return answerText(code, content)
 }
 
