@@ -18,7 +18,7 @@ import { memberOf, type SlotAssignment, type StorageId, type View, type ViewMemb
 import { beginAnew, isForsaken } from "./forsaken.ts"
 import { Follower } from "./follower.ts"
 import type { Replication } from "./replication.ts"
-import type { Role, SlotLog } from "./slot-log.ts"
+import { nobody, type Role, type SlotLog } from "./slot-log.ts"
 import { stopSending } from "./snapshot.ts"
 
 export function adoptView(replication: Replication, view: View, now: Now): void {
@@ -90,7 +90,7 @@ function assign(replication: Replication, slot: SlotLog, assignment: SlotAssignm
   if (role !== "primary") {
     slot.serving = false
     slot.released = false
-    slot.followers = []
+    slot.followers = nobody
   } else {
     if (!wasPrimary) {
       slot.serving = false
@@ -119,8 +119,9 @@ function followersOf(
   slot: SlotLog,
   { inSync, learners }: SlotAssignment,
   before: readonly Follower[],
-): Follower[] {
+): readonly Follower[] {
   const others = [...inSync.slice(1), ...learners]
+  if (others.length === 0) return nobody
   return others.map((storageId) => {
     const boot = memberOf(replication.view, storageId)?.boot ?? 0
     const isLearner = learners.includes(storageId)

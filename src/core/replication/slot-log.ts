@@ -24,26 +24,34 @@ import type { Prepared } from "./prepared.ts"
 /** `none`: the view gives this node no place in the slot. */
 export type Role = "none" | "learner" | "backup" | "primary"
 
-const nobody: readonly Follower[] = Object.freeze([])
+/** One for all slots that have none: it is looked at for each record. */
+export const nobody: readonly Follower[] = Object.freeze([])
 
 export class SlotLog {
+  // What each request touches comes first and lies together: of four thousand slots none is in the cache when it is asked for.
   readonly slot: number
-  role: Role = "none"
   /** Of the slot's assignment in the present view. A primary numbers new records in it. */
   slotEpoch: number
-  /** Who the view says is primary. */
-  primary: StorageId = ""
+  /** Serves: is primary, its tail is committed, has not released the slot. */
+  serving = false
+  /** Of a primary. */
+  followers: readonly Follower[] = nobody
   /** The last entry of this node's log; -1 while the slot is incomplete (a snapshot has begun and not ended). */
   sequence = 0
   /** All up to here is durable in this node's log. */
   durableSequence = 0
   committedSequence = 0
-  readonly epochs = new EpochTable()
+  /** Of a primary: up to here records were written as ones that commit when they are durable here. */
+  soloSequence = 0
   /** The slot's clock: never goes back, so that what has expired stays so whoever is primary (cluster.md, "Expiry"). */
   clockMs = 0
   /** Entries behind `committedSequence`, oldest first. */
-  first: Prepared | undefined
-  last: Prepared | undefined
+  first: Prepared | undefined = undefined
+  last: Prepared | undefined = undefined
+  readonly epochs = new EpochTable()
+  role: Role = "none"
+  /** Who the view says is primary. */
+  primary: StorageId = ""
 
   /** What it holds of the slot cannot be trusted (`damage.ts`). */
   isDamaged = false
@@ -53,22 +61,17 @@ export class SlotLog {
   matchedSequence = 0
   /** The commit point that the primary told in this slot epoch. */
   toldSequence = 0
-  installing: Installing | undefined
+  installing: Installing | undefined = undefined
   /** Where the note of the last reset ends in the log: snapshots in front of it are void. */
   resetPosition = 0
   /** The message whose records are being taken, if they fit. */
   accepting = 0
 
   // Of a primary
-  followers: readonly Follower[] = nobody
   /** It serves nothing before all up to here, which its predecessor may have acknowledged, is committed. */
   takeoverSequence = 0
-  /** Up to here records were written as ones that commit when they are durable here. */
-  soloSequence = 0
   /** Handed over in this epoch: serves no more. */
   released = false
-  /** Serves: is primary, its tail is committed, has not released the slot. */
-  serving = false
 
   constructor(slot: number, slotEpoch: number) {
     this.slot = slot
