@@ -21,8 +21,8 @@
  * *this* node's log; 0: it commits when it is durable. A slot's records up to `sequence - uncommitted` of its last one are
  * committed. The field is each node's own; all else of an `entry` is the same on all replicas, byte for byte.
  *
- * The checksum is the batch's. `padding` fills the end of the log's ring; a reader skips it. The other kinds are notes of
- * the node's own and are not numbered:
+ * The checksum is the batch's. `padding` stands in the log's ring alone (`storage/log/ring.ts`). The other kinds are notes of the
+ * node's own and are not numbered:
  *
  * - `forgetClients`, of no slot: its alias holds the ids, 16 bytes each, of clients whose results are dropped.
  * - `cut`: of its slot, what stands earlier in this log with a higher sequence than the note's is void.

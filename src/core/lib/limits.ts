@@ -88,8 +88,10 @@ export const resultContentBytesMax = 256 * MiB
 
 /** Bytes appended to the log and not yet released by the core (the shared ring). */
 export const logRingBytes = 8 * MiB
-/** A record above this has a buffer of its own instead of a place in the ring. */
-export const logRingRecordBytesMax = 1 * MiB
+/** The ring's segments, of which as few as possible are in use: they are to stay in a processor's cache. A longer record has a buffer of its own. */
+export const logSegmentBytes = 128 * 1024
+/** The ring has room for so many bytes of records when an event is handed to the core, unless it is one longer record. */
+export const logRoomBytes = 1 * MiB
 /** Log batches are at most this long, so that one commit stays short. */
 export const logBatchBytesMax = 1 * MiB
 /** The log may hold this much before writers are slowed. */
@@ -244,7 +246,7 @@ export const tailHeldMs = 60_000
 /** … or for so long, if somebody waits for the table, … */
 export const tailAwaitedMs = 200
 /** … and all of them are no more than that; there is room for as much at each tick. */
-export const tailsCarriedBytesMax = logRingRecordBytesMax
+export const tailsCarriedBytesMax = logRoomBytes
 /** How often primaries tell their backups what they have flushed, to compare it: as often as they flush. */
 export const compareMs = 30_000
 /** A forwarded request without an answer for so long is given up: a write then is in doubt. */

@@ -14,7 +14,7 @@
  */
 import { operation } from "../../core/entry/operation.ts"
 import { Request } from "../../core/entry/request.ts"
-import { logRingRecordBytesMax } from "../../core/lib/limits.ts"
+import { logRoomBytes } from "../../core/lib/limits.ts"
 import type { PeerMessage } from "../../core/member/event.ts"
 import type { DataMessage } from "../../core/node/data-message.ts"
 import type { DataPath } from "../../core/node/data.ts"
@@ -194,7 +194,7 @@ export class Driver {
     // Asked for every frame: storage is asked once per turn, and again after what a turn usually appends.
     const { position } = this.storage.log
     if (position < this.roomUntil) return true
-    if (this.storage.hasRoom(logRingRecordBytesMax)) {
+    if (this.storage.hasRoom(logRoomBytes)) {
       this.roomUntil = position + roomGrantedBytes
       return true
     }
@@ -205,7 +205,7 @@ export class Driver {
 
   /** The same for a connection of another node on which records come, up to a mebibyte at once. */
   hasRoomForRecords(session: Session): boolean {
-    if (this.storage.hasRoom(logRingRecordBytesMax)) return true
+    if (this.storage.hasRoom(logRoomBytes)) return true
     session.paused |= pause.room
     this.waitingForRoom.add(session)
     return false
@@ -281,7 +281,7 @@ export class Driver {
     node.endTurn(now)
     storage.publish()
     this.flush()
-    if (this.waitingForRoom.size > 0 && storage.hasRoom(logRingRecordBytesMax)) this.releaseWaiting()
+    if (this.waitingForRoom.size > 0 && storage.hasRoom(logRoomBytes)) this.releaseWaiting()
     if (this.idle !== undefined && this.quiet) this.idle()
   }
 
@@ -316,7 +316,7 @@ export class Driver {
   expire(aliases: readonly { readonly alias: string }[]): void {
     const now = this.clock.read()
     for (const { alias } of aliases)
-      if (this.storage.hasRoom(logRingRecordBytesMax)) this.node.expire(alias, now)
+      if (this.storage.hasRoom(logRoomBytes)) this.node.expire(alias, now)
     this.schedule()
   }
 

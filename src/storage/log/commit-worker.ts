@@ -71,7 +71,9 @@ class Committer {
   private readonly own = new Map<number, SharedArrayBuffer>()
   private ownArrived: (() => void) | undefined
   private taken = 0
+  /** As the ring's head, and where in the ring that is. */
   private tail = 0
+  private place = 0
   private batch = 0
   private position = 0
   private checksum = 0
@@ -222,35 +224,33 @@ class Committer {
    * @returns their bytes
    */
   private async gather(head: number): Promise<number> {
-    const size = this.ring.length
     let length = 0
-    let runStart = this.tail % size
+    let runStart = this.place
     let runEnd = runStart
     let behindCut = false
     while (this.tail < head) {
-      const at = this.tail % size
+      const at = this.place
       const here = this.ringView.getUint32(at, true)
       const kind = this.ringView.getUint8(at + 4)
-      assert(here >= 8 && at + here <= size, "what the ring holds is a record, a stub or padding")
-      const plain = kind !== elsewhere && kind !== recordKind.padding
-      const record = kind === elsewhere ? this.ringView.getUint32(at + 12, true) : plain ? here : 0
-      if (length > 0 && length + record > logBatchBytesMax) break
-      if (kind !== recordKind.padding) {
-        if (behindCut && kind !== recordKind.cut) break
-        behindCut = kind === recordKind.cut
-      }
-      if (plain) runEnd = at + here
-      else {
+      assert(here >= 8 && at + here <= this.ring.length, "what the ring holds is a record, a stub or a link")
+      if (kind === recordKind.padding) {
         this.copyRun(runStart, runEnd, length)
-        if (kind === elsewhere) await this.copyOwn(this.ringView.getUint32(at + 8, true), record, length)
-        runStart = runEnd = (at + here) % size
+        runStart = runEnd = this.place = this.ringView.getUint32(at + 8, true)
+        continue
       }
+      const record = kind === elsewhere ? this.ringView.getUint32(at + 12, true) : here
+      if (length > 0 && length + record > logBatchBytesMax) break
+      if (behindCut && kind !== recordKind.cut) break
+      behindCut = kind === recordKind.cut
+      this.place = at + here
+      if (kind === elsewhere) {
+        this.copyRun(runStart, runEnd, length)
+        await this.copyOwn(this.ringView.getUint32(at + 8, true), record, length)
+        runStart = this.place
+      }
+      runEnd = this.place
       length += record
       this.tail += here
-      if (plain && runEnd === size) {
-        this.copyRun(runStart, runEnd, length)
-        runStart = runEnd = 0
-      }
     }
     this.copyRun(runStart, runEnd, length)
     return length

@@ -52,7 +52,7 @@ export class LogControl {
     Atomics.store(this.big, cell, BigInt(value))
   }
 
-  /** Bytes that have gone through the ring, its padding included; written by the appender. */
+  /** Bytes of records and stubs that have gone through the ring; written by the appender. */
   get head(): number {
     return this.get(big.head)
   }

@@ -3,22 +3,33 @@
  * memory, written in place by the core and read by the committer without a copy in between. `publish` hands over, once per
  * turn, whatever the turn appended.
  *
- * Each record is contiguous: where one does not fit before the ring's end, padding fills the rest. A record that is long,
- * or that finds no room, gets a buffer of its own, and a stub of 16 bytes in the ring keeps its place in the order:
- * `0 u32 16, 4 u8 kind 255, 8 u32 id, 12 u32 length`. So `reserve` never fails; `hasRoom` is asked before an event is
- * handed to the core, and keeps what overflows to what one event can cause.
+ * It is a ring of segments that need not follow one another: when one is full, the next is the one that was released last.
+ * A ring in the order of addresses writes to all of its megabytes in turn, of which none is in the processor's cache when
+ * its turn comes; here a load that has little under way stays within two or three segments, and they stay in the cache.
  *
- * Positions count the bytes of records alone. Padding and stubs exist in the ring only.
+ * Each record is contiguous: where one does not fit into a segment's rest, a *link* of 16 bytes stands there and tells where
+ * the next record is: `0 u32 16, 4 u8 kind 0 (padding), 8 u32 offset`. A record that is long, or that finds no room, gets a
+ * buffer of its own, and a *stub* of 16 bytes in the ring keeps its place in the order: `0 u32 16, 4 u8 kind 255, 8 u32 id,
+ * 12 u32 length`. So `reserve` never fails; `hasRoom` is asked before an event is handed to the core, and keeps what
+ * overflows to what one event can cause.
+ *
+ * Positions count the bytes of records alone. Links and stubs exist in the ring only.
  */
 import { recordKind } from "../../core/entry/record.ts"
 import { assert } from "../../core/lib/assert.ts"
-import { logOwnBuffersBytesMax, logRingRecordBytesMax } from "../../core/lib/limits.ts"
+import { logOwnBuffersBytesMax, logRoomBytes, logSegmentBytes } from "../../core/lib/limits.ts"
 import type { RecordSink } from "../../core/replication/sink.ts"
 
 export const elsewhere = 255
 export const stubBytes = 16
-/** Kept free for stubs: 4096 of them. */
-const stubReserveBytes = 64 * 1024
+const linkBytes = 16
+/** Kept free for stubs: thousands of them. */
+const stubSegments = 1
+
+interface Full {
+  readonly offset: number
+  readonly head: number
+}
 
 export class LogRing implements RecordSink {
   bytes: Uint8Array
@@ -26,23 +37,38 @@ export class LogRing implements RecordSink {
   /** Log position behind the last reserved record. */
   position: number
   readonly shared: SharedArrayBuffer
-  /** Bytes that have gone through the ring. */
+  /** Bytes of records and stubs that have gone through the ring. */
   head = 0
-  private tail = 0
-  private readonly size: number
+  private readonly segmentBytes: number
   private readonly ringBytes: Uint8Array
   private readonly ringView: DataView
   private readonly handOver: (id: number, buffer: SharedArrayBuffer) => void
+  /** Where the next record goes, and where its segment's link would stand. */
+  private place = 0
+  private placeEnd: number
+  /** Offsets of free segments; the last was released last. */
+  private readonly free: number[] = []
+  /** Segments that are full, oldest first, each with the head behind its last record. */
+  private readonly full: Full[] = []
   private nextId = 1
   private ownBytes = 0
   private ownBytesEver = 0
   /** Published places, oldest first: position, head, and bytes of own buffers up to there. */
   private readonly marks: { position: number; head: number; own: number }[] = []
   private firstMark = 0
+  private released = 0
 
-  /** @param handOver gives the committer a record's own buffer */
-  constructor(size: number, position: number, handOver: (id: number, buffer: SharedArrayBuffer) => void) {
-    this.size = size
+  /**
+   * @param size a multiple of `segmentBytes`
+   * @param handOver gives the committer a record's own buffer
+   */
+  constructor(
+    size: number,
+    position: number,
+    handOver: (id: number, buffer: SharedArrayBuffer) => void,
+    segmentBytes: number = logSegmentBytes,
+  ) {
+    this.segmentBytes = segmentBytes
     this.shared = new SharedArrayBuffer(size)
     this.ringBytes = new Uint8Array(this.shared)
     this.ringView = new DataView(this.shared)
@@ -50,37 +76,45 @@ export class LogRing implements RecordSink {
     this.view = this.ringView
     this.position = position
     this.handOver = handOver
+    this.placeEnd = segmentBytes - linkBytes
+    for (let offset = size - segmentBytes; offset > 0; offset -= segmentBytes) this.free.push(offset)
   }
 
   reserve(length: number): number {
     assert(length >= 8 && (length & 7) === 0, "a record's length is a multiple of 8")
-    const at = this.head % this.size
-    const padding = at + length > this.size ? this.size - at : 0
-    const free = this.size - (this.head - this.tail) - stubReserveBytes
-    if (length > logRingRecordBytesMax || padding + length > free) return this.reserveOwn(length)
-    if (padding > 0) this.pad(at, padding)
+    if (this.place + length > this.placeEnd) {
+      if (length > this.segmentBytes - linkBytes || this.free.length <= stubSegments)
+        return this.reserveOwn(length)
+      this.enterSegment()
+    }
     this.bytes = this.ringBytes
     this.view = this.ringView
-    const offset = this.head % this.size
-    this.head += length
     this.position += length
+    return this.take(length)
+  }
+
+  private take(length: number): number {
+    const offset = this.place
+    this.place = offset + length
+    this.head += length
     return offset
   }
 
-  private pad(at: number, length: number): void {
-    this.ringView.setUint32(at, length, true)
-    this.ringView.setUint8(at + 4, recordKind.padding)
-    this.head += length
+  private enterSegment(): void {
+    const next = this.free.pop()
+    assert(next !== undefined, "the ring has room for a stub")
+    const { place, ringView } = this
+    ringView.setUint32(place, linkBytes, true)
+    ringView.setUint8(place + 4, recordKind.padding)
+    ringView.setUint32(place + 8, next, true)
+    this.full.push({ offset: this.placeEnd + linkBytes - this.segmentBytes, head: this.head })
+    this.place = next
+    this.placeEnd = next + this.segmentBytes - linkBytes
   }
 
   private reserveOwn(length: number): number {
-    let at = this.head % this.size
-    if (at + stubBytes > this.size) {
-      this.pad(at, this.size - at)
-      at = 0
-    }
-    this.head += stubBytes
-    assert(this.head - this.tail <= this.size, "the ring has room for a stub")
+    if (this.place + stubBytes > this.placeEnd) this.enterSegment()
+    const at = this.take(stubBytes)
     const id = this.nextId++
     this.ringView.setUint32(at, stubBytes, true)
     this.ringView.setUint8(at + 4, elsewhere)
@@ -99,16 +133,16 @@ export class LogRing implements RecordSink {
   /** Notes where the turn ended. @returns whether it appended anything */
   mark(): boolean {
     const last = this.marks[this.marks.length - 1]
-    if (last === undefined ? this.head === this.tail : last.head === this.head) return false
+    if (this.head === (last === undefined ? this.released : last.head)) return false
     this.marks.push({ position: this.position, head: this.head, own: this.ownBytesEver })
     return true
   }
 
   release(position: number): void {
-    const { marks } = this
+    const { marks, full, free } = this
     let mark = marks[this.firstMark]
     while (mark !== undefined && mark.position <= position) {
-      this.tail = mark.head
+      this.released = mark.head
       this.ownBytes = this.ownBytesEver - mark.own
       mark = marks[++this.firstMark]
     }
@@ -116,12 +150,16 @@ export class LogRing implements RecordSink {
       marks.splice(0, this.firstMark)
       this.firstMark = 0
     }
+    while (full[0] !== undefined && full[0].head <= this.released) free.push((full.shift() as Full).offset)
   }
 
   /** Whether events that bring about `bytes` bytes of records may be handed to the core. */
   hasRoom(bytes: number): boolean {
     if (this.ownBytes > 0 && this.ownBytes + bytes > logOwnBuffersBytesMax) return false
-    const free = this.size - (this.head - this.tail) - stubReserveBytes - logRingRecordBytesMax
-    return bytes > logRingRecordBytesMax ? free > 0 : free >= bytes
+    const segments = this.free.length - stubSegments
+    // Of what is longer the ring holds a stub. Of two records that follow one another, the second may not fit behind the first:
+    // so at least half of a segment is used.
+    const inRing = bytes > logRoomBytes ? 0 : bytes
+    return segments > 0 && (segments * this.segmentBytes) / 2 >= inRing + this.segmentBytes
   }
 }
