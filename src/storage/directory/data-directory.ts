@@ -10,7 +10,7 @@ import { LogWriter } from "../log/log-file.ts"
 import { Witness } from "../log/witness.ts"
 import { type Identity, StorageError } from "../storage.ts"
 import { createPartitions } from "../table/partition.ts"
-import { readFormat, syncDirectory, writeComplete, writeCreating } from "./format.ts"
+import { readFormat, writeComplete, writeCreating } from "./format.ts"
 import { createIdentity, openIdentity, readMembership, renewIdentity } from "./identity.ts"
 import { DirectoryLock } from "./lock.ts"
 import { MetaStore } from "./meta.ts"
@@ -38,22 +38,30 @@ export function openDirectory(
   const lock = new DirectoryLock(directory)
   try {
     const fresh = !existsSync(join(directory, formatName)) || !readFormat(directory)
-    if (fresh) create(directory, nodeId, transient)
-    const meta = new MetaStore(directory)
-    try {
-      if ((meta.getText("transient") === "true") !== transient)
-        throw new StorageError(
-          `${directory}: was made with transient = ${!transient}; this cannot be changed`,
-        )
-      const membership = readMembership(meta)
-      const identity = openIdentity(meta, directory, nodeId)
-      return { directory, identity, lock, fresh, meta: new MetaWriter(directory, membership, events) }
-    } finally {
-      meta.close()
-    }
+    if (fresh) beginCreation(directory)
+    const { identity, membership } = openMeta(directory, nodeId, transient, fresh)
+    if (fresh) finishCreation(directory, transient)
+    return { directory, identity, lock, fresh, meta: new MetaWriter(directory, membership, events) }
   } catch (error) {
     lock.release()
     throw oneLine(directory, error)
+  }
+}
+
+/** What the node knows of itself. It has been opened once more from here on. */
+function openMeta(directory: string, nodeId: string | undefined, transient: boolean, fresh: boolean) {
+  const meta = new MetaStore(directory, fresh)
+  try {
+    if (fresh) {
+      createIdentity(meta, nodeId)
+      meta.put({ transient: String(transient) })
+    }
+    if ((meta.getText("transient") === "true") !== transient)
+      throw new StorageError(`${directory}: was made with transient = ${!transient}; this cannot be changed`)
+    const membership = readMembership(meta)
+    return { membership, identity: openIdentity(meta, directory, nodeId) }
+  } finally {
+    meta.close()
   }
 }
 
@@ -100,29 +108,22 @@ function prepare(directory: string): void {
     throw new StorageError(`${directory}: is not a data directory: it holds ${foreign[0]}`)
 }
 
-/** Makes everything; whatever an interrupted creation has left is thrown away, since nothing was acknowledged in it. */
-function create(directory: string, nodeId: string | undefined, transient: boolean): void {
+/** Whatever an interrupted creation has left is thrown away, since nothing was acknowledged in it. */
+function beginCreation(directory: string): void {
   for (const name of readdirSync(directory))
     if (isOurName(name) && !name.startsWith(lockName)) rmSync(join(directory, name))
   writeCreating(directory)
-  const meta = new MetaStore(directory)
-  try {
-    createIdentity(meta, nodeId)
-    meta.put({ transient: String(transient) })
-  } finally {
-    meta.close()
-  }
-  if (!transient) createTable(directory)
-  syncDirectory(directory)
-  writeComplete(directory)
 }
 
-function createTable(directory: string): void {
-  createPartitions(directory, partitionFiles)
-  const log = new LogWriter(directory, true)
-  log.close()
-  const witness = new Witness(directory, true)
-  witness.write(0, 0, true)
-  witness.sync()
-  witness.close()
+/** Makes what is there besides the identity, and all of it durable: only now may anybody hear of this boot. */
+function finishCreation(directory: string, transient: boolean): void {
+  if (!transient) {
+    createPartitions(directory, partitionFiles)
+    new LogWriter(directory, "OFF").close()
+    const witness = new Witness(directory, true)
+    witness.write(0, 0, true)
+    witness.close()
+  }
+  const made = readdirSync(directory).filter((name) => isOurName(name) && !name.startsWith(lockName))
+  writeComplete(directory, made)
 }

@@ -1,7 +1,7 @@
 /**
  * `FORMAT` says what kind of directory this is and in which format. It is written last when a directory is made, by a
  * rename: before that it says "creating", and a directory whose creation was interrupted holds nothing yet and is made
- * anew.
+ * anew. So its files are written without SQLite's own care for each, and synced once, before this says that they are there.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
 import { join } from "node:path"
@@ -33,7 +33,10 @@ export function writeCreating(directory: string): void {
   syncDirectory(directory)
 }
 
-export function writeComplete(directory: string): void {
+/** @param names of all files that were made */
+export function writeComplete(directory: string, names: readonly string[]): void {
+  for (const name of names) syncFile(join(directory, name))
+  syncDirectory(directory)
   const path = join(directory, formatName)
   write(path, `qdb data directory, format ${formatNumber}\n`)
   syncDirectory(directory)
@@ -49,8 +52,15 @@ function write(path: string, text: string): void {
   renameSync(beside, path)
 }
 
+function syncFile(path: string): void {
+  // Windows syncs no file that is open for reading alone.
+  const file = openSync(path, "r+")
+  fsyncSync(file)
+  closeSync(file)
+}
+
 /** Makes names in a directory durable. Windows has no such call, and needs none. */
-export function syncDirectory(directory: string): void {
+function syncDirectory(directory: string): void {
   if (process.platform === "win32") return
   const file = openSync(directory, "r")
   fsyncSync(file)

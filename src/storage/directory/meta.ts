@@ -1,6 +1,7 @@
 /**
  * `meta.db`: what a node knows of itself. A small durable key-value store: the identity and the boot counter, the view, the
- * acceptor's state and the founders' record. Every `put` is fsynced before it returns, whatever `sync` says.
+ * acceptor's state and the founders' record. Every `put` is fsynced before it returns, whatever `sync` says, but for those
+ * that make the directory.
  *
  * It has a rollback journal, not a write-ahead log: SQLite drops log frames silently from the first damaged one on, and a
  * vote that was given must not be forgotten so. Every row has a checksum, and one row holds the number and the sum of all
@@ -30,13 +31,17 @@ export class MetaStore {
   private values = new Map<string, MetaRow>()
   private sum = 0
 
-  /** Opens or creates it. @throws StorageError if anything in it is damaged */
-  constructor(directory: string) {
+  /**
+   * Opens or creates it.
+   * @param making it is one file of a directory that is being made, which is synced as a whole (`format.ts`)
+   * @throws StorageError if anything in it is damaged
+   */
+  constructor(directory: string, making = false) {
     this.path = join(directory, metaName)
     this.database = openDatabase(this.path)
     try {
-      this.database.exec("PRAGMA journal_mode = DELETE")
-      this.database.exec("PRAGMA synchronous = EXTRA")
+      this.database.exec(`PRAGMA journal_mode = ${making ? "MEMORY" : "DELETE"}`)
+      this.database.exec(`PRAGMA synchronous = ${making ? "OFF" : "EXTRA"}`)
       this.database.exec(
         "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB, checksum INTEGER) WITHOUT ROWID",
       )

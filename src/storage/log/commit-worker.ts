@@ -65,7 +65,7 @@ class Committer {
   private readonly control = new LogControl(data.control)
   private readonly ring = new Uint8Array(data.ring)
   private readonly ringView = new DataView(data.ring)
-  private readonly log = new LogWriter(data.directory, data.sync)
+  private readonly log = new LogWriter(data.directory, data.sync ? "FULL" : "NORMAL")
   private readonly checkpoints = new Checkpoints(this.log, this.control)
   private readonly witness = new Witness(data.directory, false)
   private readonly own = new Map<number, SharedArrayBuffer>()

@@ -46,7 +46,7 @@ const path = join(data.directory, logName)
 const control = new LogControl(data.control)
 
 class LogBatches implements Batches {
-  private readonly database = openWal(path, false, 2048)
+  private readonly database = openWal(path, "NORMAL", 2048)
   private readonly reader = new LogReader(this.database, path)
 
   first(): number {
@@ -96,7 +96,7 @@ let checkpointing: SqlDatabase | undefined
 function help(): void {
   const asked = control.checkpointsAsked
   try {
-    checkpointing ??= openWal(path, true, checkpointCacheKiB)
+    checkpointing ??= openWal(path, "FULL", checkpointCacheKiB)
     checkpointWhatFits(checkpointing)
     checkpointWhatFits(checkpointing)
     control.helped(asked)

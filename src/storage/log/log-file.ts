@@ -37,20 +37,23 @@ interface CheckpointRow {
   readonly checkpointed: number
 }
 
-/** Opens a database of ours with a write-ahead log. @param sync whether each commit is fsynced. @param page bytes of a page of a new file */
+/** When a database's file is fsynced: at each commit, at each checkpoint, or by its caller. */
+export type Synchronous = "FULL" | "NORMAL" | "OFF"
+
+/** Opens a database of ours with a write-ahead log. @param page bytes of a page of a new file */
 export function openWal(
   path: string,
-  sync: boolean,
+  synchronous: Synchronous,
   cacheKiB: number,
   page: number = pageBytes,
 ): SqlDatabase {
   const database = openDatabase(path)
   try {
+    database.exec(`PRAGMA synchronous = ${synchronous}`)
     database.exec(`PRAGMA page_size = ${page}`)
     database.exec("PRAGMA busy_timeout = 10000")
     const mode = queryOnce(database, "PRAGMA journal_mode = WAL") as { journal_mode: string }
     if (mode.journal_mode !== "wal") throw new Error(`the file system does not allow a write-ahead log`)
-    database.exec(`PRAGMA synchronous = ${sync ? "FULL" : "NORMAL"}`)
     database.exec("PRAGMA wal_autocheckpoint = 0")
     database.exec(`PRAGMA cache_size = -${cacheKiB}`)
     return database
@@ -93,9 +96,9 @@ export class LogWriter {
   private readonly cut: SqlStatement
   private pagesSinceCheckpoint = 0
 
-  constructor(directory: string, sync: boolean) {
+  constructor(directory: string, synchronous: Synchronous) {
     this.path = join(directory, logName)
-    this.database = openWal(this.path, sync, cacheKiB, logPageBytes)
+    this.database = openWal(this.path, synchronous, cacheKiB, logPageBytes)
     // What it has grown to beside a slow helper is given back when it begins anew.
     this.database.exec(`PRAGMA journal_size_limit = ${logCheckpointPages * logPageBytes}`)
     this.database.exec("CREATE TABLE IF NOT EXISTS log(number INTEGER PRIMARY KEY, batch BLOB NOT NULL)")

@@ -9,7 +9,7 @@
  * The file's row also says up to which batch of the log everything is in the file (`applied`). Entries may be newer than
  * that, never older: records hold effects, so applying them again does no harm.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { numbersChecksum, rowHash } from "../checksum.ts"
 import { partitionName } from "../directory/names.ts"
@@ -77,26 +77,18 @@ export function partitionPath(directory: string, file: number): string {
   return join(directory, partitionName(file))
 }
 
-/**
- * Makes the files of a new directory, durably. They are alike, so one is made by SQLite and the others are copies: eight
- * times its own care for a file would be most of the time that a first start takes.
- */
+/** Makes the files of a new directory, not durably yet. They are alike, so one is made by SQLite and the others are copies. */
 export function createPartitions(directory: string, files: number): void {
   createPartition(directory, 0)
   const bytes = readFileSync(partitionPath(directory, 0))
-  for (let file = 1; file < files; file++) {
-    const copy = openSync(partitionPath(directory, file), "wx", 0o644)
-    writeSync(copy, bytes)
-    fsyncSync(copy)
-    closeSync(copy)
-  }
+  for (let file = 1; file < files; file++)
+    writeFileSync(partitionPath(directory, file), bytes, { flag: "wx", mode: 0o644 })
 }
 
-/** Makes the schema in a new file. */
+/** Makes the schema in a new file, not durably yet. */
 export function createPartition(directory: string, file: number): void {
-  const database = openPartition(directory, file, 256)
+  const database = openWal(partitionPath(directory, file), "OFF", 256)
   try {
-    database.exec("PRAGMA synchronous = FULL")
     database.exec("BEGIN IMMEDIATE")
     database.exec(schema)
     const row: AppliedRow = { batch: 0, position: 0, slots: 0, slotsHash: 0, checksum: 0 }
@@ -108,7 +100,7 @@ export function createPartition(directory: string, file: number): void {
 }
 
 export function openPartition(directory: string, file: number, cacheKiB: number): SqlDatabase {
-  return openWal(partitionPath(directory, file), false, cacheKiB)
+  return openWal(partitionPath(directory, file), "NORMAL", cacheKiB)
 }
 
 /** @throws StorageError if it is missing or damaged */

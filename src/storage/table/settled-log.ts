@@ -32,7 +32,7 @@ export class SettledLog {
   constructor(directory: string, control: LogControl) {
     this.path = join(directory, logName)
     this.control = control
-    this.database = openWal(this.path, false, 2048)
+    this.database = openWal(this.path, "NORMAL", 2048)
     this.reader = new LogReader(this.database, this.path)
   }
 

@@ -13,7 +13,7 @@ const directory = temporaryDirectory()
 const batchBytes = 1024 * 1024
 
 function rig() {
-  const log = new LogWriter(directory(), true)
+  const log = new LogWriter(directory(), "FULL")
   const control = new LogControl()
   const checkpoints = new Checkpoints(log, control)
   let number = 0
@@ -56,7 +56,7 @@ describe("checkpoints of the log", () => {
   test("give back what the write-ahead log grows by while somebody reads", () => {
     const { log, control, checkpoints, fill, walBytes } = rig()
     fill(1)
-    const other = openWal(log.path, true, 64)
+    const other = openWal(log.path, "FULL", 64)
     other.exec("BEGIN; SELECT count(*) FROM log")
     expect([checkpoints.run(), control.checkpoints]).toEqual([true, 1])
     fill(1)

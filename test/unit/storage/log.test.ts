@@ -67,7 +67,7 @@ describe("the witness", () => {
 
 describe("reading the log back", () => {
   const writeLog = (count: number) => {
-    const log = new LogWriter(directory(), true)
+    const log = new LogWriter(directory(), "FULL")
     let previous = 0
     for (let number = 1; number <= count; number++) {
       const { bytes, checksum } = sealed(number, (number - 1) * 64, previous)
