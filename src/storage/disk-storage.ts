@@ -107,6 +107,7 @@ export class DiskStorage implements Storage {
     const roundBytes = Math.max(1024 * 1024, Math.min(logFlushBytes, Math.floor(memoryBytes / 8)))
     const stepBytes = Math.max(1024 * 1024, Math.min(flushRoundBytesMax, memoryBytes))
     control.keptBytes = this.tailBytes
+    this.commit.start(directory, options.sync)
     const { files, applied } = await this.flushers.open({
       directory,
       workers,
@@ -117,9 +118,7 @@ export class DiskStorage implements Storage {
     })
     const replay = new Replay(target, files)
     this.memory.flushedPosition = applied.position
-    const notice = await this.commit.recover(directory, options.sync, applied, (record, position) =>
-      replay.record(record, position),
-    )
+    const notice = await this.commit.recover(applied, (record, position) => replay.record(record, position))
     this.flushers.slots.recoveredTo(this.log.position)
     if (notice !== undefined) options.onNotice("warning", notice)
     this.flushers.follow()

@@ -28,7 +28,8 @@ export type Role = "none" | "learner" | "backup" | "primary"
 export const nobody: readonly Follower[] = Object.freeze([])
 
 export class SlotLog {
-  // What each request touches comes first and lies together: of four thousand slots none is in the cache when it is asked for.
+  // What each tick and each request touch comes first and lies together: of four thousand slots none is in the cache when it
+  // is asked for.
   readonly slot: number
   /** Of the slot's assignment in the present view. A primary numbers new records in it. */
   slotEpoch: number
@@ -36,6 +37,9 @@ export class SlotLog {
   serving = false
   /** Of a primary. */
   followers: readonly Follower[] = nobody
+  role: Role = "none"
+  /** What it holds of the slot cannot be trusted (`damage.ts`). */
+  isDamaged = false
   /** The last entry of this node's log; -1 while the slot is incomplete (a snapshot has begun and not ended). */
   sequence = 0
   /** All up to here is durable in this node's log. */
@@ -49,12 +53,8 @@ export class SlotLog {
   first: Prepared | undefined = undefined
   last: Prepared | undefined = undefined
   readonly epochs = new EpochTable()
-  role: Role = "none"
   /** Who the view says is primary. */
   primary: StorageId = ""
-
-  /** What it holds of the slot cannot be trusted (`damage.ts`). */
-  isDamaged = false
 
   // Of a backup or learner
   /** All up to here is the same in the log of the primary of this slot epoch. */

@@ -6,6 +6,7 @@ import { endWorker, startWorker, tell, type Worker } from "../../platform/worker
 import { StorageError } from "../storage.ts"
 import type { CommitData, CommitMessage, CommitRequest } from "./commit-worker.ts"
 import { LogControl } from "./control.ts"
+import type { LogPlace } from "./log-file.ts"
 import { LogRing } from "./ring.ts"
 
 export interface CommitEvents {
@@ -22,6 +23,8 @@ export class CommitClient {
   private readonly events: CommitEvents
   private worker: Worker | undefined
   private handlers: ((message: CommitMessage) => void) | undefined
+  private stopRecovery: ((error: Error) => void) | undefined
+  private failure: Error | undefined
   private closed = false
 
   constructor(events: CommitEvents) {
@@ -34,34 +37,33 @@ export class CommitClient {
     tell(this.worker, message)
   }
 
+  /** Starts the thread: it takes as long as to open the table's files, beside which it goes. */
+  start(directory: string, sync: boolean): void {
+    const data: CommitData = { directory, sync, ring: this.ring.shared, control: this.control.shared }
+    const worker = startWorker("storage/log/commit-worker.ts", data)
+    worker.on("error", (error: Error) => {
+      this.failure ??= error
+      this.stopRecovery?.(error)
+      this.fail(error)
+    })
+    worker.on("message", (message: CommitMessage) => this.handlers?.(message))
+    this.worker = worker
+  }
+
   /**
-   * Starts the worker and replays the log behind `applied`.
+   * Replays the log behind `applied`, once the thread is started.
    * @returns a notice for the log, if something was cut
    * @throws StorageError
    */
   async recover(
-    directory: string,
-    sync: boolean,
-    applied: { readonly batch: number; readonly position: number },
+    applied: LogPlace,
     visit: (record: RecordView, position: number) => void,
   ): Promise<string | undefined> {
-    const data: CommitData = {
-      directory,
-      sync,
-      ring: this.ring.shared,
-      control: this.control.shared,
-      applied,
-    }
-    const worker = startWorker("storage/log/commit-worker.ts", data)
-    this.worker = worker
     let notice: string | undefined
     await new Promise<void>((resolve, reject) => {
       const record = new RecordView()
-      worker.on("error", (error: Error) => {
-        reject(error)
-        this.fail(error)
-      })
-      worker.on("message", (message: CommitMessage) => this.handlers?.(message))
+      if (this.failure !== undefined) return reject(this.failure)
+      this.stopRecovery = reject
       this.handlers = (message) => {
         try {
           if (message.kind === "batch") {
@@ -76,6 +78,7 @@ export class CommitClient {
           reject(error)
         }
       }
+      this.post({ kind: "recover", applied })
     })
     this.handlers = (message) => {
       if (message.kind === "error") this.fail(new StorageError(message.text))

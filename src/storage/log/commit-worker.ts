@@ -19,7 +19,7 @@ import { logName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
 import { Checkpoints } from "./checkpoints.ts"
 import { LogControl } from "./control.ts"
-import { freeBytes, LogReader, LogWriter } from "./log-file.ts"
+import { freeBytes, type LogPlace, LogReader, LogWriter } from "./log-file.ts"
 import { readTail } from "./recover-log.ts"
 import { Retention } from "./retention.ts"
 import { elsewhere } from "./ring.ts"
@@ -31,7 +31,6 @@ export interface CommitData {
   readonly sync: boolean
   readonly ring: SharedArrayBuffer
   readonly control: SharedArrayBuffer
-  readonly applied: { readonly batch: number; readonly position: number }
 }
 
 /** What it tells by message; the rest goes through `LogControl`. */
@@ -47,8 +46,9 @@ export type CommitMessage =
   | { readonly kind: "error"; readonly text: string; readonly recovering: boolean }
   | { readonly kind: "closed" }
 
-/** What it is told by message: a record's own buffer, or that a recovered batch was taken over. */
+/** What it is told by message: from where on to read the log back, a record's own buffer, that a recovered batch was taken over. */
 export type CommitRequest =
+  | { readonly kind: "recover"; readonly applied: LogPlace }
   | { readonly kind: "own"; readonly id: number; readonly buffer: SharedArrayBuffer }
   | { readonly kind: "taken" }
 
@@ -60,6 +60,15 @@ const idleMs = 1000
 const data = workerData as CommitData
 const port = parentPort as NonNullable<typeof parentPort>
 const send = (message: CommitMessage, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+
+/** The thread starts beside those that open the table's files, and touches the log when they have told what they hold. */
+let hear: (message: CommitRequest) => void
+const begun = new Promise<LogPlace>((resolve) => {
+  hear = (message) => {
+    if (message.kind === "recover") resolve(message.applied)
+  }
+})
+listen((message: CommitRequest) => hear(message))
 
 class Committer {
   private readonly control = new LogControl(data.control)
@@ -82,11 +91,11 @@ class Committer {
   private staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
 
   constructor() {
-    listen((message: CommitRequest) => {
+    hear = (message) => {
       if (message.kind === "own") this.own.set(message.id, message.buffer)
-      else this.taken++
+      else if (message.kind === "taken") this.taken++
       this.ownArrived?.()
-    })
+    }
   }
 
   private async arrived(): Promise<void> {
@@ -95,14 +104,14 @@ class Committer {
     })
   }
 
-  async recover(): Promise<void> {
+  async recover(applied: LogPlace): Promise<void> {
     let sent = 0
     const waiting: number[] = []
     const reader = new LogReader(this.log.database, this.log.path)
     const tail = await readTail(
       this.log.path,
       reader,
-      data.applied,
+      applied,
       readWitness(data.directory),
       async (records, header) => {
         const copy = records.slice()
@@ -313,8 +322,9 @@ class Committer {
 
 let recovering = true
 try {
+  const applied = await begun
   const committer = new Committer()
-  await committer.recover()
+  await committer.recover(applied)
   recovering = false
   await committer.run()
 } catch (error) {
