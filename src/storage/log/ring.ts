@@ -150,7 +150,8 @@ export class LogRing implements RecordSink {
       marks.splice(0, this.firstMark)
       this.firstMark = 0
     }
-    while (full[0] !== undefined && full[0].head <= this.released) free.push((full.shift() as Full).offset)
+    // Only when something behind its link is released: before that the committer may not have followed the link.
+    while (full[0] !== undefined && full[0].head < this.released) free.push((full.shift() as Full).offset)
   }
 
   /** Whether events that bring about `bytes` bytes of records may be handed to the core. */
