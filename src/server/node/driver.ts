@@ -315,8 +315,7 @@ export class Driver {
   /** Storage believes that these entries (latin1) have expired. */
   expire(aliases: readonly { readonly alias: string }[]): void {
     const now = this.clock.read()
-    for (const { alias } of aliases)
-      if (this.storage.hasRoom(logRoomBytes)) this.node.expire(alias, now)
+    for (const { alias } of aliases) if (this.storage.hasRoom(logRoomBytes)) this.node.expire(alias, now)
     this.schedule()
   }
 
