@@ -104,7 +104,7 @@ export class Recovery {
     assert(sequence === slot.sequence + 1, "a slot's log has no gaps")
     slot.sequence = sequence
     slot.durableSequence = sequence
-    slot.epochs.append(record.slotEpoch, sequence)
+    slot.numbered(record.slotEpoch, sequence)
     slot.now(record.slotClockMs)
     if (uncommitted === 0 && slot.first === undefined) {
       slot.committedSequence = sequence

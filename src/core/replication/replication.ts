@@ -171,7 +171,7 @@ export class Replication {
     const row = record.number === 0 ? undefined : this.rowOf(record, now)
     const prepared = this.writer.copy(slot, row, record, sequence - known)
     slot.sequence = sequence
-    slot.epochs.append(record.slotEpoch, sequence)
+    slot.numbered(record.slotEpoch, sequence)
     slot.now(record.slotClockMs)
     slot.push(prepared)
     this.queue.push(prepared)

@@ -52,6 +52,8 @@ export class SlotLog {
   /** Entries behind `committedSequence`, oldest first. */
   first: Prepared | undefined = undefined
   last: Prepared | undefined = undefined
+  /** Of the last entry: as `epochs` has it, which need not be touched where it stays the same. */
+  private lastEpoch = 0
   readonly epochs = new EpochTable()
   /** Who the view says is primary. */
   primary: StorageId = ""
@@ -98,9 +100,16 @@ export class SlotLog {
   nextSequence(): number {
     assert(this.sequence >= 0, "a primary's slot is complete")
     const sequence = ++this.sequence
-    this.epochs.append(this.slotEpoch, sequence)
+    this.numbered(this.slotEpoch, sequence)
     if (this.followers.length === 0) this.soloSequence = sequence
     return sequence
+  }
+
+  /** The log goes on with the entry `sequence` of this slot epoch. */
+  numbered(slotEpoch: number, sequence: number): void {
+    if (slotEpoch === this.lastEpoch) return
+    this.epochs.append(slotEpoch, sequence)
+    this.lastEpoch = slotEpoch
   }
 
   /** An entry is in the log. */
@@ -137,6 +146,7 @@ export class SlotLog {
     this.durableSequence = Math.min(this.durableSequence, sequence)
     this.matchedSequence = Math.min(this.matchedSequence, sequence)
     this.epochs.cut(sequence)
+    this.lastEpoch = this.epochs.last
     return gone
   }
 
@@ -150,6 +160,7 @@ export class SlotLog {
     this.matchedSequence = Math.max(0, sequence)
     this.toldSequence = 0
     this.epochs.restart(slotEpoch, Math.max(0, sequence))
+    this.lastEpoch = this.epochs.last
   }
 
   /** The prepared write of a client under this number. Only a retry that overtakes the commit asks: a walk will do. */

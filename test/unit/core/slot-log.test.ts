@@ -1,0 +1,40 @@
+import { expect, test } from "vitest"
+import { SlotLog } from "../../../src/core/replication/slot-log.ts"
+
+/** Numbers entries up to `sequence` in a slot epoch, as a replica does. */
+function number(slot: SlotLog, slotEpoch: number, sequence: number): void {
+  while (slot.sequence < sequence) slot.numbered(slotEpoch, ++slot.sequence)
+}
+
+test("a log knows each entry's slot epoch, also where a tail was cut and another took its place", () => {
+  const slot = new SlotLog(0, 1)
+  number(slot, 1, 3)
+  number(slot, 2, 5)
+  slot.cut(3)
+  expect(slot.epochs.last).toBe(1)
+  number(slot, 2, 6)
+  expect([3, 4, 5, 6].map((sequence) => slot.epochs.at(sequence))).toEqual([1, 2, 2, 2])
+  slot.cut(0)
+  number(slot, 2, 1)
+  expect(slot.epochs.at(1)).toBe(2)
+})
+
+test("a log that begins anew behind a snapshot goes on in whichever slot epoch comes", () => {
+  const slot = new SlotLog(0, 1)
+  number(slot, 3, 4)
+  slot.restart(2, 9)
+  number(slot, 3, 10)
+  expect([9, 10].map((sequence) => slot.epochs.at(sequence))).toEqual([2, 3])
+  slot.restart(0, -1)
+  slot.restart(3, 0)
+  number(slot, 3, 1)
+  expect(slot.epochs.at(1)).toBe(3)
+})
+
+test("a primary numbers in its own slot epoch", () => {
+  const slot = new SlotLog(0, 1)
+  expect(slot.nextSequence()).toBe(1)
+  slot.slotEpoch = 4
+  expect(slot.nextSequence()).toBe(2)
+  expect([1, 2].map((sequence) => slot.epochs.at(sequence))).toEqual([1, 4])
+})
