@@ -88,9 +88,9 @@ export const resultContentBytesMax = 256 * MiB
 
 /** Bytes appended to the log and not yet released by the core (the shared ring). */
 export const logRingBytes = 8 * MiB
-/** The ring's segments, of which as few as possible are in use: they are to stay in a processor's cache. A longer record has a buffer of its own. */
+/** The ring's segments, of which as few as possible are in use: they are to stay in a processor's cache. */
 export const logSegmentBytes = 128 * 1024
-/** The ring has room for so many bytes of records when an event is handed to the core, unless it is one longer record. */
+/** The ring has room for so many bytes of records when an event is handed to the core; a longer record has a buffer of its own. */
 export const logRoomBytes = 1 * MiB
 /** Log batches are at most this long, so that one commit stays short. */
 export const logBatchBytesMax = 1 * MiB

@@ -8,8 +8,8 @@
  * its turn comes; here a load that has little under way stays within two or three segments, and they stay in the cache.
  *
  * Each record is contiguous: where one does not fit into a segment's rest, a *link* of 16 bytes stands there and tells where
- * the next record is: `0 u32 16, 4 u8 kind 0 (padding), 8 u32 offset`. A record that is long, or that finds no room, gets a
- * buffer of its own, and a *stub* of 16 bytes in the ring keeps its place in the order: `0 u32 16, 4 u8 kind 255, 8 u32 id,
+ * the next record is: `0 u32 16, 4 u8 kind 0 (padding), 8 u32 offset`. One that is longer than a segment takes neighbours. A
+ * record that is very long, or that finds no room, gets a buffer of its own, and a *stub* of 16 bytes in the ring keeps its place in the order: `0 u32 16, 4 u8 kind 255, 8 u32 id,
  * 12 u32 length`. So `reserve` never fails; `hasRoom` is asked before an event is handed to the core, and keeps what
  * overflows to what one event can cause.
  *
@@ -26,8 +26,12 @@ const linkBytes = 16
 /** Kept free for stubs: thousands of them. */
 const stubSegments = 1
 
-interface Full {
+/** Segments in use: one, or neighbours that a long record lies in. */
+interface Run {
   readonly offset: number
+  readonly count: number
+}
+interface FullRun extends Run {
   readonly head: number
 }
 
@@ -46,10 +50,11 @@ export class LogRing implements RecordSink {
   /** Where the next record goes, and where its segment's link would stand. */
   private place = 0
   private placeEnd: number
+  private run: Run = { offset: 0, count: 1 }
   /** Offsets of free segments; the last was released last. */
   private readonly free: number[] = []
   /** Segments that are full, oldest first, each with the head behind its last record. */
-  private readonly full: Full[] = []
+  private readonly full: FullRun[] = []
   private nextId = 1
   private ownBytes = 0
   private ownBytesEver = 0
@@ -82,11 +87,7 @@ export class LogRing implements RecordSink {
 
   reserve(length: number): number {
     assert(length >= 8 && (length & 7) === 0, "a record's length is a multiple of 8")
-    if (this.place + length > this.placeEnd) {
-      if (length > this.segmentBytes - linkBytes || this.free.length <= stubSegments)
-        return this.reserveOwn(length)
-      this.enterSegment()
-    }
+    if (this.place + length > this.placeEnd && !this.makeRoom(length)) return this.reserveOwn(length)
     this.bytes = this.ringBytes
     this.view = this.ringView
     this.position += length
@@ -100,20 +101,45 @@ export class LogRing implements RecordSink {
     return offset
   }
 
-  private enterSegment(): void {
-    const next = this.free.pop()
-    assert(next !== undefined, "the ring has room for a stub")
+  /** Goes on where a record of this length has room. @returns false if that is nowhere */
+  private makeRoom(length: number): boolean {
+    const count = Math.ceil((length + linkBytes) / this.segmentBytes)
+    if (length > logRoomBytes || this.free.length < count + stubSegments) return false
+    const offset = count === 1 ? this.free.pop() : this.takeNeighbours(count)
+    if (offset === undefined) return false
+    this.enter({ offset, count })
+    return true
+  }
+
+  private takeNeighbours(count: number): number | undefined {
+    const { free, segmentBytes } = this
+    const sorted = free.toSorted((a, b) => a - b)
+    const at = sorted.findIndex((offset, i) => sorted[i + count - 1] === offset + (count - 1) * segmentBytes)
+    const first = sorted[at]
+    if (first === undefined) return undefined
+    const end = first + count * segmentBytes
+    const rest = free.filter((offset) => offset < first || offset >= end)
+    free.splice(0, free.length, ...rest)
+    return first
+  }
+
+  private enter(run: Run): void {
     const { place, ringView } = this
     ringView.setUint32(place, linkBytes, true)
     ringView.setUint8(place + 4, recordKind.padding)
-    ringView.setUint32(place + 8, next, true)
-    this.full.push({ offset: this.placeEnd + linkBytes - this.segmentBytes, head: this.head })
-    this.place = next
-    this.placeEnd = next + this.segmentBytes - linkBytes
+    ringView.setUint32(place + 8, run.offset, true)
+    this.full.push({ ...this.run, head: this.head })
+    this.run = run
+    this.place = run.offset
+    this.placeEnd = run.offset + run.count * this.segmentBytes - linkBytes
   }
 
   private reserveOwn(length: number): number {
-    if (this.place + stubBytes > this.placeEnd) this.enterSegment()
+    if (this.place + stubBytes > this.placeEnd) {
+      const offset = this.free.pop()
+      assert(offset !== undefined, "the ring has room for a stub")
+      this.enter({ offset, count: 1 })
+    }
     const at = this.take(stubBytes)
     const id = this.nextId++
     this.ringView.setUint32(at, stubBytes, true)
@@ -151,15 +177,18 @@ export class LogRing implements RecordSink {
       this.firstMark = 0
     }
     // Only when something behind its link is released: before that the committer may not have followed the link.
-    while (full[0] !== undefined && full[0].head < this.released) free.push((full.shift() as Full).offset)
+    while (full[0] !== undefined && full[0].head < this.released) {
+      const { offset, count } = full.shift() as FullRun
+      for (let i = count - 1; i >= 0; i--) free.push(offset + i * this.segmentBytes)
+    }
   }
 
   /** Whether events that bring about `bytes` bytes of records may be handed to the core. */
   hasRoom(bytes: number): boolean {
     if (this.ownBytes > 0 && this.ownBytes + bytes > logOwnBuffersBytesMax) return false
     const segments = this.free.length - stubSegments
-    // Of what is longer the ring holds a stub. Of two records that follow one another, the second may not fit behind the first:
-    // so at least half of a segment is used.
+    // Of what is longer the ring holds a stub. A record takes at most one segment more than it fills; of two short ones that
+    // follow one another, the second may not fit behind the first: so at least half of all is used.
     const inRing = bytes > logRoomBytes ? 0 : bytes
     return segments > 0 && (segments * this.segmentBytes) / 2 >= inRing + this.segmentBytes
   }

@@ -203,6 +203,12 @@ describe("the ring", () => {
       {
         weight: 1,
         arbitrary: fc
+          .integer({ min: 4000, max: 16_000 })
+          .map((length) => ({ kind: "append" as const, length: length * 8 })),
+      },
+      {
+        weight: 1,
+        arbitrary: fc
           .integer({ min: 130_000, max: 200_000 })
           .map((length) => ({ kind: "append" as const, length: length * 8 })),
       },
@@ -273,6 +279,30 @@ describe("the ring", () => {
       ring.release(ring.position)
     }
     expect(consumer.segments.size).toBeLessThanOrEqual(3)
+  })
+
+  test("puts a record that is longer than a segment into neighbours, as long as there are any", () => {
+    const own: number[] = []
+    const ring = new LogRing(64 * 1024, 0, (id) => own.push(id), 4096)
+    const bytes = 3 * 4096 - 16
+    // The first segment is the present one, one is kept for stubs, and 14 are left.
+    const offsets = Array.from({ length: 4 }, () => ring.reserve(bytes))
+    expect(own).toEqual([])
+    expect(new Set(offsets.map((offset) => Math.floor(offset / 4096))).size).toBe(4)
+    ring.reserve(bytes)
+    expect(own.length).toBe(1)
+    ring.reserve(4000)
+    expect(own.length).toBe(1)
+    expect(ring.bytes.length).toBe(64 * 1024)
+    ring.mark()
+    ring.release(ring.position)
+    // All but the present one are free again, and one long record after the other finds room for ever.
+    for (let i = 0; i < 100; i++) {
+      ring.reserve(bytes)
+      ring.mark()
+      ring.release(ring.position)
+    }
+    expect(own.length).toBe(1)
   })
 
   test("says when there is no room, and has it again after release", () => {
