@@ -106,6 +106,7 @@ describe("a connection", () => {
     const { world, a, b, logicOf } = pair(1, slow)
     world.run(1_000)
     world.command(a, "0123456789")
+    world.command(a, "behind it")
     expect(world.streams.breakAll(a)).toBe(1)
     world.run(5_000)
     expect(logicOf(b).heard).toEqual(["accepted", "01234", "closed"])

@@ -30,8 +30,8 @@ class StreamEnd<Contents> implements StreamHandle {
   stalled = false
   stalls = 0
   lastArrivalMs = 0
-  /** Of what it wrote last and is still under way only a part arrives. */
-  isTorn = false
+  /** Of what is under way only the beginning arrives: `torn` once that was seen. */
+  state: "whole" | "tearing" | "torn" = "whole"
 
   constructor(id: number, machine: Machine<Contents>, incarnation: number) {
     this.id = id
@@ -129,7 +129,7 @@ export class Streams<Contents> {
     for (const end of broken) {
       for (const each of [end, end.other]) {
         each.queue.length = 0
-        each.isTorn = true
+        each.state = "tearing"
         this.send(each, { kind: "reset", bytes: none })
       }
     }
@@ -186,7 +186,11 @@ export class Streams<Contents> {
       return
     }
     if (kind === "bytes") {
-      const arrived = from.isTorn ? bytes.subarray(0, bytes.length >> 1) : bytes
+      // A stream has no holes: behind what was cut in two nothing arrives.
+      if (from.state === "torn") return
+      const isTearing = from.state === "tearing"
+      if (isTearing) from.state = "torn"
+      const arrived = isTearing ? bytes.subarray(0, bytes.length >> 1) : bytes
       return this.world.deliver(machine, end, { what: "bytes", bytes: arrived })
     }
     if (kind === "accept") return this.world.deliver(machine, end, { what: "opened" })

@@ -182,6 +182,8 @@ export class Crowd {
   ): ClusterClient<ClusterContents> {
     const { options, recorder, scans, checks, coverage } = this
     const { index } = machine
+    // Together they ask as often as one alone would.
+    const workload = { ...options.workload, thinkMsMax: options.workload.thinkMsMax * connected.callers }
     return new ClusterClient(
       {
         ...connected,
@@ -193,7 +195,7 @@ export class Crowd {
       },
       host,
       prng,
-      (caller) => new Workload(options.workload, index * 10 + caller, prng.fork()),
+      (caller) => new Workload(workload, index * 10 + caller, prng.fork()),
       recorder,
       scans,
       checks,
@@ -202,13 +204,12 @@ export class Crowd {
   }
 }
 
-/** All that the entry may have been before. */
+/** All that the entry may have been before: what was stored, as it was or with an expiry that was set later. */
 function statesOf(operations: readonly Operation<EntryEvent, EntryOutput>[], beforeAt: number): string[] {
-  const earlier = operations.filter(({ calledAt }) => calledAt < beforeAt)
-  const contents = new Set(earlier.flatMap(({ input }) => ("content" in input ? [input.content] : [])))
-  const expiries = new Set([
-    0,
-    ...earlier.flatMap(({ input }) => ("expiresAtMs" in input ? [input.expiresAtMs] : [])),
-  ])
-  return [absent, ...[...contents].flatMap((content) => [...expiries].map((ms) => holding(content, ms)))]
+  const earlier = operations.filter(({ calledAt }) => calledAt < beforeAt).map(({ input }) => input)
+  const set = earlier.flatMap((input) => (input.op === "expires_at" ? [input.expiresAtMs] : []))
+  const stored = earlier.flatMap((input) =>
+    "content" in input ? [input.expiresAtMs, ...set].map((ms) => holding(input.content, ms)) : [],
+  )
+  return [absent, ...new Set(stored)]
 }
