@@ -5,9 +5,13 @@
  * Who is gone keeps a place that would leave the slot without an in-sync replica: such a slot is unavailable until one
  * returns, which is better than empty. The primary of a member that merely stops keeps it until its release is here, so
  * that nobody waits for a lease.
+ *
+ * A learner that its primary gives up is a learner again in the view after the next at the earliest. If the view that drops it
+ * took it back, nothing would change but the epoch: the primary would go on with the same patience, which is at its end, and
+ * ask again, view after view, and no copy would ever get far.
  */
 import { learnersAtOnceMin, slotChangesPerViewMax, slotsPerLearner } from "../lib/limits.ts"
-import { memberOf, primaryOf, type StorageId } from "../view/view.ts"
+import { memberOf, primaryOf, type StorageId, type View } from "../view/view.ts"
 import type { Want } from "./event.ts"
 import { outlookOf } from "./outlook.ts"
 import type { Planning } from "./plan.ts"
@@ -113,6 +117,10 @@ function ledBy(
   return kept[0] === leader ? kept : [leader, ...kept.filter((storageId) => storageId !== leader)]
 }
 
+function isLearning(view: View, slot: number, storageId: StorageId): boolean {
+  return view.slots[slot]?.learners.includes(storageId) === true
+}
+
 /** Those who are fit, or all where nobody is. */
 function keepSome(
   list: readonly StorageId[],
@@ -153,6 +161,7 @@ function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
     const missing = wanted.find(
       (storageId) =>
         !inSync.includes(storageId) &&
+        !isLearning(view, slot, storageId) &&
         (inSync.length < wanted.length || !overfull.has(storageId)) &&
         !stopping.has(storageId) &&
         draft.member(storageId)?.standing === "up" &&
