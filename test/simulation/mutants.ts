@@ -20,6 +20,13 @@ const reachedInClusters: ReadonlySet<string> = new Set([
   "acknowledged before the own append",
   "a backup acknowledges before its own append",
   "certified learner ignored",
+  "commit point applied unmatched",
+  "cut to the last commit",
+  "served before the taken-over tail is committed",
+  "a prepared value is served",
+  "results dropped without a floor",
+  "a proposed removal counts as decided",
+  "the exactly-once table is forgotten in a snapshot",
 ])
 
 /** Of the bugs of membership, those that it need not come across: `test/small-scope/mutants.ts` does. */

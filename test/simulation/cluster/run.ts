@@ -56,6 +56,8 @@ class ClusterRun {
   /** Where clients ask. */
   private readonly addresses: string[] = []
   private readonly founders: string[] = []
+  /** By machine: where an operator has said that the others are. */
+  private readonly rewired = new Map<number, readonly string[]>()
 
   constructor(options: ClusterOptions, print?: (line: string) => void) {
     this.options = options
@@ -264,12 +266,21 @@ class ClusterRun {
     const { options, founders, nodes } = this
     const joined = !founders.includes(machine.address)
     const isFounded = nodes.some((other) => other.disk.durable.view !== undefined)
-    // Whoever starts again with nothing is told by its operator where the others are now.
+    // Whoever starts again with nothing is told by its operator where the others are now: the first list may name nobody any
+    // more who is in the cluster.
     const wiped = machine.incarnation > 1 && machine.disk.durable.view === undefined && isFounded
+    if (wiped) {
+      const { members = [] } = this.observer.members.ledger.newest() ?? {}
+      this.rewired.set(
+        machine.index,
+        members.map(({ address }) => address),
+      )
+    }
+    const rewired = this.rewired.get(machine.index)
     const place = nodes.indexOf(machine)
     const peers =
-      options.bootstrap === "list" || joined || wiped
-        ? founders
+      options.bootstrap === "list" || joined || rewired !== undefined
+        ? [...new Set([...founders, ...(rewired ?? [])])]
         : options.bootstrap === "first"
           ? founders.slice(0, place === 0 ? 0 : 1)
           : founders.slice(Math.max(0, place - 1), place)
