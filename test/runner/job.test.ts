@@ -1,10 +1,13 @@
 /** The test command's own parts: what it would hide if they were wrong is everybody else's failures. */
-import { readFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
 import { runJob, type Job } from "../../scripts/testing/job.ts"
 import { projectRoot } from "../../scripts/source/files.ts"
 import { bunPath } from "../../scripts/testing/runtime.ts"
 import { schedule } from "../../scripts/testing/schedule.ts"
+import JsonReporter from "../support/reporter.ts"
 
 const script = (code: string, change: Partial<Job> = {}): Job => ({
   name: "job",
@@ -107,5 +110,38 @@ describe("the schedule", () => {
     await expect(schedule([job("a", ["b"]), job("b", ["a"])], 2, run, () => {})).rejects.toThrow(
       "wait for each other",
     )
+  })
+})
+
+describe("the report", () => {
+  it("names what failed, with the first line of its error, and what was skipped", () => {
+    const folder = mkdtempSync(join(tmpdir(), "qdb-report-"))
+    const path = join(folder, "report.json")
+    const before = process.env["QDBTEST_REPORT"]
+    process.env["QDBTEST_REPORT"] = path
+    const test = (fullName: string, result: object) => ({ fullName, result: () => result })
+    const tests = [
+      test("a > works", { state: "passed" }),
+      test("a > fails", {
+        state: "failed",
+        errors: [{ message: "expected 1 to be 2\nand more" }, { message: "x" }],
+      }),
+      test("a > waits", { state: "skipped", note: "long" }),
+    ]
+    const children = { allSuites: () => [], allTests: () => tests }
+    try {
+      new JsonReporter().onTestRunEnd([{ relativeModuleId: "t.ts", errors: () => [], children }] as never, [])
+      expect(JSON.parse(readFileSync(path, "utf8"))).toEqual({
+        passed: 1,
+        failed: 1,
+        failures: [{ name: "t.ts > a > fails", reason: "expected 1 to be 2" }],
+        skipped: [{ name: "t.ts > a > waits", reason: "long" }],
+        errors: 0,
+      })
+    } finally {
+      if (before === undefined) delete process.env["QDBTEST_REPORT"]
+      else process.env["QDBTEST_REPORT"] = before
+      rmSync(folder, { recursive: true })
+    }
   })
 })
