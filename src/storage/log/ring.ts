@@ -9,9 +9,9 @@
  *
  * Each record is contiguous: where one does not fit into a segment's rest, a *link* of 16 bytes stands there and tells where
  * the next record is: `0 u32 16, 4 u8 kind 0 (padding), 8 u32 offset`. One that is longer than a segment takes neighbours. A
- * record that is very long, or that finds no room, gets a buffer of its own, and a *stub* of 16 bytes in the ring keeps its place in the order: `0 u32 16, 4 u8 kind 255, 8 u32 id,
- * 12 u32 length`. So `reserve` never fails; `hasRoom` is asked before an event is handed to the core, and keeps what
- * overflows to what one event can cause.
+ * record that is very long, or that finds no room, gets a buffer of its own, and a *stub* of 16 bytes in the ring keeps its
+ * place in the order: `0 u32 16, 4 u8 kind 255, 8 u32 id, 12 u32 length`. So `reserve` never fails; `hasRoom` is asked before
+ * an event is handed to the core, and keeps what overflows to what one event can cause.
  *
  * Positions count the bytes of records alone. Links and stubs exist in the ring only.
  */
