@@ -17,7 +17,7 @@ import { reserveName } from "./directory/names.ts"
 export class DiskReserve {
   private readonly path: string
   /** Whether the reserve lies on the disk. */
-  held = false
+  private held = false
 
   constructor(directory: string) {
     this.path = join(directory, reserveName)

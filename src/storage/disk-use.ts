@@ -131,7 +131,8 @@ export class DiskUse {
   private async mindReserve(): Promise<void> {
     const { directory, noRoom, onChange, onNotice } = this.options
     if (noRoom()) {
-      if (this.reserve.held) await this.reserve.giveUp()
+      // Also where it was not looked at yet: a node that was killed may have left it whole.
+      await this.reserve.giveUp()
       this.setDiskFull(true)
     } else if (await this.reserve.take()) {
       if (this.diskFull) {

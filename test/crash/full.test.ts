@@ -7,7 +7,8 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeS
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { flushAgeMs } from "../../src/core/lib/limits.ts"
+import { diskReserveBytes, flushAgeMs } from "../../src/core/lib/limits.ts"
+import { reserveName } from "../../src/storage/directory/names.ts"
 import type { MetaWriter } from "../../src/storage/directory/meta-writer.ts"
 import type { DiskStorage } from "../../src/storage/disk-storage.ts"
 import { TestNode } from "../unit/storage/support/node.ts"
@@ -109,6 +110,12 @@ describe("a full disk", () => {
     const seen = () => [...node.storage.meta.recovered.entries()].find(([key]) => key === "view")?.[1][0]
     write(1)
     await eventually("a written view", () => node.metaTokens.includes(1))
+    // A start does not wait for the reserve.
+    const reserve = join(path, reserveName)
+    await eventually(
+      "a reserve",
+      () => statSync(reserve, { throwIfNoEntry: false })?.size === diskReserveBytes,
+    )
     // Something else takes all the room that there is: the reserve makes some.
     fill(join(directory, "ballast 1"))
     write(2)
