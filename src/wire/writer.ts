@@ -151,6 +151,7 @@ export class Writer {
 
   string(value: string): void {
     this.ensure(5 + 3 * value.length)
+    if (value.length < 0x100 && this.ascii(value)) return
     const { bytes, position } = this
     // The header's width is known once the text is encoded: guess by its least length, and move if that was wrong.
     const guess = stringHeaderBytes(value.length)
@@ -165,6 +166,25 @@ export class Writer {
       else this.uint32(position + 1, length)
     }
     this.position = position + header + length
+  }
+
+  /** Ids and addresses: a loop is faster than the encoder is called. @returns false where `value` is no ASCII */
+  private ascii(value: string): boolean {
+    const { bytes, position } = this
+    const { length } = value
+    const start = position + stringHeaderBytes(length)
+    for (let i = 0; i < length; i++) {
+      const letter = value.charCodeAt(i)
+      if (letter >= 0x80) return false
+      bytes[start + i] = letter
+    }
+    if (length < 0x20) bytes[position] = 0xa0 | length
+    else {
+      bytes[position] = 0xd9
+      bytes[position + 1] = length
+    }
+    this.position = start + length
+    return true
   }
 
   /** Any value: a document, a hello's field. Not for the hot path. Members that are `undefined` are a programmer's error. */

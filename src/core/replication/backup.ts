@@ -32,22 +32,36 @@ export function slotFrom(
   slot: number,
   slotEpoch: number,
 ): SlotLog | undefined {
+  return isCurrent(replication, message) ? slotOf(replication, message, slot, slotEpoch) : undefined
+}
+
+/** Whether the sender is the process that this node's own view names. */
+function isCurrent({ view }: Replication, { from }: DataMessage): boolean {
+  return memberOf(view, from.storageId)?.boot === from.boot
+}
+
+function slotOf(
+  replication: Replication,
+  { from: { storageId } }: DataMessage,
+  slot: number,
+  slotEpoch: number,
+): SlotLog | undefined {
   const log = replication.slots[slot]
   if (log === undefined || log.slotEpoch !== slotEpoch) return undefined
   if (log.role !== "backup" && log.role !== "learner") return undefined
-  const { storageId, boot } = message.from
   if (log.primary !== storageId) return undefined
-  return memberOf(replication.view, storageId)?.boot === boot ? log : undefined
+  return log
 }
 
 export function onAppend(replication: Replication, message: DataMessage, append: Append, now: Now): void {
   const peer = replication.peer(message.from.storageId)
   peer.receivedNumber = Math.max(peer.receivedNumber, append.number)
   peer.owesReply = true
+  if (!isCurrent(replication, message)) return
   const accepted: SlotLog[] = []
   const serial = ++replication.appendSerial
   for (const segment of append.segments) {
-    const slot = slotFrom(replication, message, segment.slot, segment.slotEpoch)
+    const slot = slotOf(replication, message, segment.slot, segment.slotEpoch)
     if (slot === undefined) continue
     if (!fits(replication, slot, segment)) {
       refuse(peer, slot)
@@ -59,7 +73,7 @@ export function onAppend(replication: Replication, message: DataMessage, append:
   }
   takeRecords(replication, append.records, serial, peer, now)
   for (const slot of accepted) {
-    peer.unacknowledged.add(slot)
+    peer.acknowledge(slot)
     replication.advance(slot, now)
   }
 }
@@ -68,7 +82,7 @@ export function onAppend(replication: Replication, message: DataMessage, append:
 function fits(replication: Replication, slot: SlotLog, segment: Segment): boolean {
   const { previousSequence, previousEpoch } = segment
   if (slot.isIncomplete || previousSequence > slot.sequence) return false
-  const own = slot.epochs.at(previousSequence)
+  const own = slot.epochAt(previousSequence)
   if (previousSequence <= slot.matchedSequence) {
     if (own === previousEpoch || own === unknownEpoch || previousEpoch === unknownEpoch) return true
     // What was applied here is not what was committed: this copy is worth nothing.
@@ -121,7 +135,7 @@ function takeRecord(replication: Replication, slot: SlotLog, record: RecordView,
   if (sequence <= slot.matchedSequence) return true
   if (sequence !== slot.matchedSequence + 1) return false
   if (sequence <= slot.sequence) {
-    if (slot.epochs.at(sequence) === slotEpoch) {
+    if (slot.epochAt(sequence) === slotEpoch) {
       slot.matchedSequence = sequence
       return true
     }

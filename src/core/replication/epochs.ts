@@ -22,6 +22,11 @@ export class EpochTable {
   /** Slot epoch of the newest run; 0 of an empty log. */
   last = 0
 
+  /** The first entry of the newest run; `Infinity` of an empty log. */
+  get lastFirst(): number {
+    return this.firsts[this.firsts.length - 1] ?? Infinity
+  }
+
   /** The log goes on with the entry `sequence`. */
   append(slotEpoch: number, sequence: number): void {
     if (slotEpoch === this.last) return

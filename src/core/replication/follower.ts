@@ -21,6 +21,8 @@ export class Follower {
   ackedSequence = -1
   /** The view in which it last acknowledged something. */
   ackedEpoch = 0
+  /** The commit point has moved since it was told: it is in its peer's list. */
+  isUntold = false
   /** The commit point that it said it knows. */
   committedSequence = -1
   /** Refusals of appends before this one are outdated. */

@@ -31,8 +31,8 @@ export class Peer {
   private underWayBytes = 0
   /** Followers that were not sent all they lack, because too much is on its way. */
   readonly behind = new Set<Follower>()
-  /** Followers whose commit point has moved since they were told. */
-  readonly untold = new Set<Follower>()
+  /** Followers whose commit point has moved since they were told, and some that are none any more. */
+  untold: Follower[] = []
   /** Records sent since it was told all of those. */
   bytesSinceTold = 0
   /** A tail is being read for it. */
@@ -43,8 +43,8 @@ export class Peer {
   // As its replica
   receivedNumber = 0
   owesReply = false
-  /** Slots with something new to acknowledge. */
-  readonly unacknowledged = new Set<SlotLog>()
+  /** Slots with something new to acknowledge, and some that have another primary now. */
+  private unacknowledged: SlotLog[] = []
   refused: ReplicaState[] = []
 
   constructor(storageId: StorageId) {
@@ -81,7 +81,7 @@ export class Peer {
     const segment: OpenSegment = {
       slot: slot.slot,
       slotEpoch: slot.slotEpoch,
-      previousEpoch: slot.epochs.at(previousSequence),
+      previousEpoch: slot.epochAt(previousSequence),
       previousSequence,
       commitSequence: slot.committedSequence,
       count: 0,
@@ -136,17 +136,33 @@ export class Peer {
     if (count > 0) this.underWay.splice(0, count)
   }
 
+  /** The follower's commit point has moved. */
+  tell(follower: Follower): void {
+    if (follower.isUntold) return
+    follower.isUntold = true
+    this.untold.push(follower)
+  }
+
+  /** The slot, of which it is the primary, has something new to acknowledge. */
+  acknowledge(slot: SlotLog): void {
+    if (slot.owedTo === this) return
+    slot.owedTo = this
+    this.unacknowledged.push(slot)
+  }
+
   /** Takes the reply to its appends, if one is owed. */
   takeReply(): DataBody | undefined {
-    if (!this.owesReply && this.unacknowledged.size === 0) return undefined
+    const { unacknowledged } = this
+    if (!this.owesReply && unacknowledged.length === 0) return undefined
     const acknowledged: Acknowledgement[] = []
-    for (const slot of this.unacknowledged) {
+    for (const slot of unacknowledged) {
+      if (slot.owedTo === this) slot.owedTo = undefined
       if (slot.primary !== this.storageId || slot.isIncomplete) continue
       const sequence = Math.min(slot.matchedSequence, slot.durableSequence)
       const { slotEpoch, committedSequence } = slot
       acknowledged.push({ slot: slot.slot, slotEpoch, sequence, committedSequence })
     }
-    this.unacknowledged.clear()
+    if (unacknowledged.length > 0) this.unacknowledged = []
     const { receivedNumber, refused } = this
     this.refused = []
     this.owesReply = false

@@ -165,12 +165,14 @@ function rewind(replication: Replication, follower: Follower, state: ReplicaStat
 
 /** Tells the peer commit points that have moved since it was told. */
 export function tellCommitted(peer: Peer): void {
-  for (const follower of peer.untold) {
+  const { untold } = peer
+  peer.untold = []
+  for (const follower of untold) {
     const { slot } = follower
+    follower.isUntold = false
     if (!slot.followers.includes(follower)) continue
     peer.segmentOf(follower).commitSequence = slot.committedSequence
   }
-  peer.untold.clear()
   peer.bytesSinceTold = 0
 }
 

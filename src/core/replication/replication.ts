@@ -100,7 +100,7 @@ export class Replication {
   /** A cursor over what was received or is to be sent; good until the next call. */
   readonly received = new RecordView()
   private readonly record = new RecordView()
-  private readonly touched = new Set<SlotLog>()
+  private touched: SlotLog[] = []
 
   constructor(options: ReplicationOptions) {
     this.memory = options.memory
@@ -229,7 +229,7 @@ export class Replication {
 
   /** The log is durable up to `position`. */
   persisted(position: number, now: Now): void {
-    const { queue, touched } = this
+    const { queue } = this
     let prepared = queue.takeDurable(position)
     for (; prepared !== undefined; prepared = queue.takeDurable(position)) {
       const { slot } = prepared
@@ -237,19 +237,28 @@ export class Replication {
       else if (prepared.voidAt === 0) {
         if (prepared.sequence > slot.durableSequence) slot.durableSequence = prepared.sequence
         if (slot.serving && slot.followers.length === 0) this.commitUpTo(slot, prepared.sequence, now)
-        else touched.add(slot)
+        else this.touch(slot)
       }
     }
-    if (touched.size > 0) {
-      for (const slot of touched) {
-        this.advance(slot, now)
-        if (slot.role === "backup" || slot.role === "learner")
-          this.peer(slot.primary).unacknowledged.add(slot)
-      }
-      touched.clear()
-    }
+    if (this.touched.length > 0) this.advanceTouched(now)
     if (this.marks.length > 0) tellTaken(this, position)
     this.moveMarks()
+  }
+
+  private touch(slot: SlotLog): void {
+    if (slot.isTouched) return
+    slot.isTouched = true
+    this.touched.push(slot)
+  }
+
+  private advanceTouched(now: Now): void {
+    const { touched } = this
+    this.touched = []
+    for (const slot of touched) {
+      slot.isTouched = false
+      this.advance(slot, now)
+      if (slot.role === "backup" || slot.role === "learner") this.peer(slot.primary).acknowledge(slot)
+    }
   }
 
   private moveMarks(): void {
@@ -322,7 +331,7 @@ export class Replication {
   commitUpTo(slot: SlotLog, sequence: number, now: Now): void {
     if (slot.committedSequence >= sequence) return
     while (slot.committedSequence < sequence) this.commitNext(slot, now)
-    for (const follower of slot.followers) follower.peer.untold.add(follower)
+    for (const follower of slot.followers) follower.peer.tell(follower)
   }
 
   private commitNext(slot: SlotLog, now: Now): void {
@@ -348,7 +357,9 @@ export class Replication {
     const slot = this.slots[index]
     if (slot === undefined || slot.role !== "primary" || slot.slotEpoch !== slotEpoch) return undefined
     const { storageId, boot } = message.from
-    return slot.followers.find((other) => other.peer.storageId === storageId && other.boot === boot)
+    for (const follower of slot.followers)
+      if (follower.boot === boot && follower.peer.storageId === storageId) return follower
+    return undefined
   }
 
   send(peer: Peer, body: DataBody): void {

@@ -66,7 +66,7 @@ export function adoptView(replication: Replication, view: View, now: Now): void 
  * until the primary asks.
  */
 function stateAnew(replication: Replication, slot: SlotLog): void {
-  if (!slot.isIncomplete) replication.peer(slot.primary).unacknowledged.add(slot)
+  if (!slot.isIncomplete) replication.peer(slot.primary).acknowledge(slot)
 }
 
 function roleIn({ inSync, learners }: SlotAssignment, self: StorageId, isNamed: boolean): Role {
@@ -107,7 +107,6 @@ function assign(replication: Replication, slot: SlotLog, assignment: SlotAssignm
   for (const follower of before) {
     if (slot.followers.includes(follower)) continue
     follower.peer.behind.delete(follower)
-    follower.peer.untold.delete(follower)
     stopSending(replication, follower)
   }
   for (const follower of slot.followers)

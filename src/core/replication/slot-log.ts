@@ -19,6 +19,7 @@ import type { ClientRow } from "./client-row.ts"
 import { EpochTable } from "./epochs.ts"
 import type { Follower } from "./follower.ts"
 import type { Installing } from "./install.ts"
+import type { Peer } from "./peer.ts"
 import type { Prepared } from "./prepared.ts"
 
 /** `none`: the view gives this node no place in the slot. */
@@ -52,8 +53,9 @@ export class SlotLog {
   /** Entries behind `committedSequence`, oldest first. */
   first: Prepared | undefined = undefined
   last: Prepared | undefined = undefined
-  /** Of the last entry: as `epochs` has it, which need not be touched where it stays the same. */
+  /** The newest run of `epochs`, which need not be touched for it: what is asked for and what is added is of that one. */
   private lastEpoch = 0
+  private lastFirst = Infinity
   readonly epochs = new EpochTable()
   /** Who the view says is primary. */
   primary: StorageId = ""
@@ -68,6 +70,10 @@ export class SlotLog {
   resetPosition = 0
   /** The message whose records are being taken, if they fit. */
   accepting = 0
+  /** To whom this replica owes an acknowledgement: it is in that peer's list. */
+  owedTo: Peer | undefined = undefined
+  /** In the list of those that became durable just now. */
+  isTouched = false
 
   // Of a primary
   /** It serves nothing before all up to here, which its predecessor may have acknowledged, is committed. */
@@ -109,7 +115,17 @@ export class SlotLog {
   numbered(slotEpoch: number, sequence: number): void {
     if (slotEpoch === this.lastEpoch) return
     this.epochs.append(slotEpoch, sequence)
-    this.lastEpoch = slotEpoch
+    this.keepLastRun()
+  }
+
+  /** @returns what `epochs.at` does */
+  epochAt(sequence: number): number {
+    return sequence >= this.lastFirst ? this.lastEpoch : this.epochs.at(sequence)
+  }
+
+  private keepLastRun(): void {
+    this.lastEpoch = this.epochs.last
+    this.lastFirst = this.epochs.lastFirst
   }
 
   /** An entry is in the log. */
@@ -146,7 +162,7 @@ export class SlotLog {
     this.durableSequence = Math.min(this.durableSequence, sequence)
     this.matchedSequence = Math.min(this.matchedSequence, sequence)
     this.epochs.cut(sequence)
-    this.lastEpoch = this.epochs.last
+    this.keepLastRun()
     return gone
   }
 
@@ -160,7 +176,7 @@ export class SlotLog {
     this.matchedSequence = Math.max(0, sequence)
     this.toldSequence = 0
     this.epochs.restart(slotEpoch, Math.max(0, sequence))
-    this.lastEpoch = this.epochs.last
+    this.keepLastRun()
   }
 
   /** The prepared write of a client under this number. Only a retry that overtakes the commit asks: a walk will do. */

@@ -32,7 +32,7 @@ export function tickReplication(replication: Replication, awakeMs: number, now: 
   for (const peer of replication.peers.values()) {
     // What nobody has told of for so long is lost.
     if (now.monotonicMs - peer.heardAtMs > progressMs / 2) peer.forgetUnderWay()
-    if (peer.untold.size > 0) tellCommitted(peer)
+    if (peer.untold.length > 0) tellCommitted(peer)
     pumpBehind(replication, peer)
   }
 }

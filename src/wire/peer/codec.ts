@@ -68,6 +68,47 @@ export function text(bytesMax: number, bytesMin = 0): Codec<string> {
   }
 }
 
+const recurringKept = 64
+
+/**
+ * The same few texts come with every message: one that was read of late is not decoded again, and is the same string.
+ * @param codec `text` of at most `bytesMax`
+ */
+export function recurring(codec: Codec<string>, bytesMax: number): Codec<string> {
+  const encoded = Array.from({ length: recurringKept }, () => new Uint8Array(0))
+  const texts = new Array<string>(recurringKept).fill("")
+  return {
+    write: codec.write,
+    read: (reader) => {
+      const { position } = reader
+      if (!reader.readBytes(0, bytesMax)) reader.failed = true
+      if (reader.failed) return ""
+      const { bytes, rangeStart, rangeEnd } = reader
+      const place = placeOf(bytes, rangeStart, rangeEnd)
+      if (isSame(encoded[place] as Uint8Array, bytes, rangeStart, rangeEnd)) return texts[place] as string
+      reader.position = position
+      const text = codec.read(reader)
+      if (reader.failed) return text
+      encoded[place] = bytes.slice(rangeStart, rangeEnd)
+      texts[place] = text
+      return text
+    },
+  }
+}
+
+/** Ids and addresses differ towards their ends. */
+function placeOf(bytes: Uint8Array, start: number, end: number): number {
+  let sum = end - start
+  for (let at = Math.max(start, end - 8); at < end; at++) sum = (sum * 31 + (bytes[at] as number)) | 0
+  return sum & (recurringKept - 1)
+}
+
+function isSame(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (known.length !== end - start) return false
+  for (let at = start; at < end; at++) if (known[at - start] !== bytes[at]) return false
+  return true
+}
+
 /** One of a list of words, by its place: the list only grows. */
 export function word<W extends string>(words: readonly [W, ...W[]]): Codec<W> {
   return {
@@ -148,7 +189,21 @@ export function extended<T extends object, K extends keyof T>(
 
 /** The kinds of a union: each with its number, which is never used for another, and its fields besides `kind`. */
 type Kinds<T extends { readonly kind: string }> = {
-  readonly [K in T["kind"]]: readonly [number: number, fields: Fields<Omit<Extract<T, { kind: K }>, "kind">>]
+  readonly [K in T["kind"]]: readonly [
+    number: number,
+    fields: Fields<Omit<Extract<T, { kind: K }>, "kind">> | ByHand<Extract<T, { kind: K }>>,
+  ]
+}
+
+/** The fields of a kind in one piece: so many values, which it writes and reads by itself. */
+interface ByHand<T> extends Codec<T> {
+  readonly [handwritten]: true
+  readonly length: number
+}
+const handwritten = Symbol("handwritten")
+
+export function byHand<T>(fields: Omit<ByHand<T>, typeof handwritten>): ByHand<T> {
+  return { ...fields, [handwritten]: true }
 }
 
 /** An object told by its `kind`, as an array of the kind's number and the fields in their order. */
@@ -156,7 +211,7 @@ export function union<T extends { readonly kind: string }>(kinds: Kinds<T>): Cod
   const byName = new Map<string, Kind>()
   const byNumber = new Map<number, Kind>()
   for (const [name, [number, fields]] of Object.entries(kinds) as [string, Kinds<T>[T["kind"]]][]) {
-    const kind = { name, number, entries: Object.entries(fields) as [string, Codec<unknown>][] }
+    const kind = { number, fields: handwritten in fields ? fields : fieldsOf(name, fields) } as Kind
     byName.set(name, kind)
     byNumber.set(number, kind)
   }
@@ -164,31 +219,40 @@ export function union<T extends { readonly kind: string }>(kinds: Kinds<T>): Cod
   return {
     write: (writer, value) => {
       const kind = byName.get(value.kind) as Kind
-      writer.arrayHeader(1 + kind.entries.length)
+      writer.arrayHeader(1 + kind.fields.length)
       writer.unsigned(kind.number)
-      writeFields(writer, kind.entries, value)
+      kind.fields.write(writer, value)
     },
     read: (reader) => {
       const count = reader.readArrayHeader()
       const found = byNumber.get(reader.readUnsigned(0xff))
-      if (found === undefined || count !== 1 + found.entries.length) reader.failed = true
-      const { name, entries } = found ?? (first as Kind)
-      return readFields(reader, entries, { kind: name }) as unknown as T
+      if (found === undefined || count !== 1 + found.fields.length) reader.failed = true
+      return (found ?? (first as Kind)).fields.read(reader) as T
     },
   }
 }
 
 interface Kind {
-  readonly name: string
   readonly number: number
-  readonly entries: readonly [string, Codec<unknown>][]
+  readonly fields: Omit<ByHand<unknown>, typeof handwritten>
 }
 
-function writeFields(writer: Writer, entries: Kind["entries"], value: object): void {
+function fieldsOf(kind: string, fields: object): Kind["fields"] {
+  const entries = Object.entries(fields) as Entries
+  return {
+    length: entries.length,
+    write: (writer, value) => writeFields(writer, entries, value as object),
+    read: (reader) => readFields(reader, entries, { kind }),
+  }
+}
+
+type Entries = readonly [string, Codec<unknown>][]
+
+function writeFields(writer: Writer, entries: Entries, value: object): void {
   for (const [name, codec] of entries) codec.write(writer, (value as Record<string, unknown>)[name])
 }
 
-function readFields(reader: MessageReader, entries: Kind["entries"], into: Record<string, unknown>): object {
+function readFields(reader: MessageReader, entries: Entries, into: Record<string, unknown>): object {
   for (const [name, codec] of entries) into[name] = codec.read(reader)
   return Object.freeze(into)
 }

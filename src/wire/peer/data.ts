@@ -12,48 +12,12 @@ import {
   requestTimeoutMsMax,
   slotsMax,
   snapshotPieceBytesMax,
-  unknownEpoch,
 } from "../../core/lib/limits.ts"
-import type {
-  Acknowledgement,
-  DataBody,
-  DataMessage,
-  ReplicaState,
-  Segment,
-  SlotHash,
-  SnapshotResult,
-} from "../../core/node/data-message.ts"
-import type { EpochStart } from "../../core/replication/epochs.ts"
+import type { DataBody, DataMessage, SlotHash, SnapshotResult } from "../../core/node/data-message.ts"
 import type { SlotEntry } from "../../core/replication/transfer.ts"
 import { type Codec, flag, list, optional, struct, union, whole } from "./codec.ts"
-import { count, name, slotNumber } from "./fields.ts"
-
-/** A byte string, as a view of the frame. */
-function bytes(bytesMax: number): Codec<Uint8Array> {
-  return {
-    write: (writer, value) => writer.byteString(value),
-    read: (reader) => {
-      if (!reader.readBytes(0, bytesMax)) reader.failed = true
-      return reader.failed ? nothing : reader.bytes.subarray(reader.rangeStart, reader.rangeEnd)
-    },
-  }
-}
-const nothing = new Uint8Array(0)
-
-/** A whole number from -1 on, as the next one. */
-const fromMinusOne: Codec<number> = {
-  write: (writer, value) => writer.unsigned(value + 1),
-  read: (reader) => Math.max(0, reader.readUnsigned(Number.MAX_SAFE_INTEGER)) - 1,
-}
-
-/** A slot epoch, or nil where the table of them does not reach back so far. */
-const epochIfKnown: Codec<number> = {
-  write: (writer, value) => {
-    if (value === unknownEpoch) writer.nil()
-    else writer.unsigned(value)
-  },
-  read: (reader) => (reader.readNil() ? unknownEpoch : reader.readUnsigned(Number.MAX_SAFE_INTEGER)),
-}
+import { append, appended } from "./append.ts"
+import { bytes, count, fromMinusOne, name, slotNumber } from "./fields.ts"
 
 const clientIdBytes = 16
 /** 16 bytes, in the program one letter each. */
@@ -73,40 +37,9 @@ const alias = bytes(aliasBytesMax)
 const content = bytes(contentBytesMax)
 const errorCode = whole(0xffff)
 
-const segment: Codec<Segment> = struct<Segment>({
-  slot: slotNumber,
-  slotEpoch: count,
-  previousEpoch: epochIfKnown,
-  previousSequence: fromMinusOne,
-  commitSequence: fromMinusOne,
-  count,
-})
-
-const acknowledgement: Codec<Acknowledgement> = struct<Acknowledgement>({
-  slot: slotNumber,
-  slotEpoch: count,
-  sequence: fromMinusOne,
-  committedSequence: fromMinusOne,
-})
-
-const replicaState: Codec<ReplicaState> = struct<ReplicaState>({
-  slot: slotNumber,
-  slotEpoch: count,
-  sequence: fromMinusOne,
-  committedSequence: fromMinusOne,
-  epochs: list(struct<EpochStart>({ slotEpoch: count, firstSequence: fromMinusOne }), slotsMax),
-})
-
 const body: Codec<DataBody> = union<DataBody>({
-  append: [1, { number: count, segments: list(segment, slotsMax), records: bytes(frameBytesMax) }],
-  appended: [
-    2,
-    {
-      number: count,
-      acknowledged: list(acknowledgement, slotsMax),
-      refused: list(replicaState, slotsMax),
-    },
-  ],
+  append: [1, append],
+  appended: [2, appended],
   piece: [
     3,
     {
@@ -168,11 +101,28 @@ const body: Codec<DataBody> = union<DataBody>({
   ],
 })
 
-/** What follows the kind in a data frame. */
-export const dataMessage: Codec<DataMessage> = struct<DataMessage>({
-  clusterId: name,
-  from: struct<DataMessage["from"]>({ storageId: name, boot: count }),
-  to: name,
-  epoch: count,
-  body,
-})
+/** What follows the kind in a data frame: `[clusterId, [storageId, boot], to, epoch, body]`, by hand as `append` is. */
+export const dataMessage: Codec<DataMessage> = {
+  write: (writer, message) => {
+    writer.arrayHeader(5)
+    name.write(writer, message.clusterId)
+    writer.arrayHeader(2)
+    name.write(writer, message.from.storageId)
+    writer.unsigned(message.from.boot)
+    name.write(writer, message.to)
+    writer.unsigned(message.epoch)
+    body.write(writer, message.body)
+  },
+  read: (reader) => {
+    if (reader.readArrayHeader() !== 5) reader.failed = true
+    const clusterId = name.read(reader)
+    if (reader.readArrayHeader() !== 2) reader.failed = true
+    return {
+      clusterId,
+      from: { storageId: name.read(reader), boot: count.read(reader) },
+      to: name.read(reader),
+      epoch: count.read(reader),
+      body: body.read(reader),
+    }
+  },
+}
