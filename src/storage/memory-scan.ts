@@ -87,7 +87,7 @@ async function collect(
   return smallest
 }
 
-/** Keeps the smallest entries that together have `bytesMax` bytes. */
+/** Keeps the smallest entries that together have at most `bytesMax` bytes; a longer one is kept alone. */
 class Smallest {
   private readonly bytesMax: number
   private found: Found[] = []
@@ -110,8 +110,11 @@ class Smallest {
     this.found.sort(compare)
     let bytes = 0
     let count = 0
-    for (; count < this.found.length && bytes < this.bytesMax; count++)
-      bytes += sizeOf(this.found[count] as Found)
+    for (; count < this.found.length; count++) {
+      const size = sizeOf(this.found[count] as Found)
+      if (count > 0 && bytes + size > this.bytesMax) break
+      bytes += size
+    }
     if (count < this.found.length) this.bound = this.found[count - 1]
     this.found.length = count
     this.bytes = bytes

@@ -71,6 +71,11 @@ export class Peer {
     return this.used >= appendBytesMax
   }
 
+  /** Whether the append in the making can take so long a record; one that is longer than an append goes alone, to fit a frame. */
+  fits(length: number): boolean {
+    return this.segments.length === 0 || this.used + length <= appendBytesMax
+  }
+
   /** The follower's segment of this append, begun if need be in front of `nextSequence`. */
   segmentOf(follower: Follower): OpenSegment {
     const { slot } = follower

@@ -56,8 +56,7 @@ function isCopying(follower: Follower): boolean {
 
 function add(replication: Replication, follower: Follower, { bytes, offset }: Prepared): void {
   const { length } = replication.received.at(bytes, offset)
-  follower.peer.add(follower, bytes, offset, length)
-  if (follower.peer.isFull) replication.sendAppend(follower.peer)
+  replication.sendRecord(follower, bytes, offset, length)
 }
 
 /** Sends the follower all that it lacks, as far as there is room. */

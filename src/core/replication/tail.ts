@@ -49,7 +49,7 @@ export function onTailPiece(replication: Replication, token: number, piece: Tail
     peer.behind.delete(follower)
     follower.needsSnapshot = true
   }
-  if (piece !== undefined) sendTail(replication, peer, followers, piece)
+  if (piece !== undefined) sendTail(replication, followers, piece)
   for (const follower of followers.values()) if (isCurrent(follower)) pump(replication, follower)
 }
 
@@ -59,7 +59,6 @@ function isCurrent(follower: Follower): boolean {
 
 function sendTail(
   replication: Replication,
-  peer: Peer,
   followers: ReadonlyMap<number, Follower>,
   { records: bytes, more }: TailPiece,
 ): void {
@@ -70,8 +69,7 @@ function sendTail(
     const { length, slot, sequence } = received.at(bytes, at)
     const follower = followers.get(slot)
     if (follower?.nextSequence === sequence && isCurrent(follower) && follower.snapshot === undefined) {
-      if (sequence <= follower.slot.committedSequence) peer.add(follower, bytes, at, length)
-      if (peer.isFull) replication.sendAppend(peer)
+      if (sequence <= follower.slot.committedSequence) replication.sendRecord(follower, bytes, at, length)
     }
     at += length
   }

@@ -106,8 +106,11 @@ export class PartitionReader {
     const sizes = this.sizes.all(slot, after, entriesPerPiece + 1) as { bytes: number }[]
     let bytes = 0
     let count = 0
-    for (; count < Math.min(sizes.length, entriesPerPiece) && bytes < bytesMax; count++)
-      bytes += (sizes[count] as { bytes: number }).bytes
+    for (; count < Math.min(sizes.length, entriesPerPiece); count++) {
+      const size = (sizes[count] as { bytes: number }).bytes
+      if (count > 0 && bytes + size > bytesMax) break
+      bytes += size
+    }
     const rows = this.range.all(slot, after, count) as EntryRow[]
     const entries = rows.map((row) => {
       this.verifyRow(row)

@@ -147,10 +147,11 @@ export class SimulatedStorage {
     const entries: SlotEntry[] = []
     let bytes = 0
     for (const [alias, { content, expiresAtMs }] of left) {
-      if (bytes >= bytesMax) break
+      const size = alias.length + content.length
+      if (entries.length > 0 && bytes + size > bytesMax) break
       if (this.isDamaged(contents, alias)) return undefined
       entries.push({ alias: bytesOf(alias), content, expiresAtMs })
-      bytes += alias.length + content.length
+      bytes += size
     }
     return { entries, next: entries.length < left.length ? entries.at(-1)?.alias : undefined }
   }
@@ -196,11 +197,11 @@ export class SimulatedStorage {
         if (of !== slot || kind !== recordKind.entry || sequence < next) continue
         if (sequence > next) break
         seen = true
-        if (bytes >= bytesMax) {
+        const { length } = view.at(each.bytes, each.offset)
+        if (bytes > 0 && bytes + length > bytesMax) {
           more = true
           break
         }
-        const { length } = view.at(each.bytes, each.offset)
         found.push(each.bytes.slice(each.offset, each.offset + length))
         bytes += length
         next++

@@ -334,6 +334,8 @@ export class Replica {
     const entries = new Map<string, string>()
     for (let after: Uint8Array | undefined, first = true; first || after !== undefined; first = false) {
       const piece = await this.storage.readSlot(slot, after, bytesMax)
+      const bytes = piece.entries.reduce((sum, { alias, content }) => sum + alias.length + content.length, 0)
+      if (piece.entries.length > 1 && bytes > bytesMax) throw new Error(`a piece of ${bytes} bytes`)
       for (const { alias, content } of piece.entries)
         entries.set(Buffer.from(alias).toString("latin1"), Buffer.from(content).toString("latin1"))
       after = piece.next
