@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest"
 import { Prng } from "../../src/core/lib/prng.ts"
 import { walk } from "./explore.ts"
 import { mutants, tryMutant } from "./mutants.ts"
+import { mutants as simulated } from "../simulation/seeded-bugs.ts"
+import { staleEdits } from "../support/patched-core.ts"
 import { requireAll } from "../support/peer.ts"
 import { explorations, run, summary } from "./run.ts"
 
@@ -52,6 +54,12 @@ describe("random walks", () => {
 })
 
 describe("seeded bugs", () => {
+  it("are patches that apply to the core", () => {
+    const all = [...mutants, ...simulated]
+    expect(all.flatMap((mutant) => staleEdits(mutant))).toEqual([])
+    expect(all.length).toBeGreaterThan(60)
+  })
+
   for (const mutant of mutants) {
     it(mutant.name, { timeout: 180_000 }, (context) => {
       if (!shortMutants.has(mutant.name)) requireAll(context, "explores a broken copy of the core")

@@ -91,11 +91,7 @@ export const slotBugs: readonly SlotBug[] = [
       'return isNamed ? "primary" : "backup"',
       'return isNamed ? "primary" : "primary"',
     ),
-    edit(
-      "replication/backup.ts",
-      "?.boot === boot ? log : undefined",
-      "?.boot !== undefined ? log : undefined",
-    ),
+    edit("replication/backup.ts", "?.boot === from.boot", "?.boot !== undefined"),
   ),
   bug(
     "cut to the last commit",

@@ -42,15 +42,30 @@ export function withPatchedCore<Result>(
       cpSync(join(root, part), join(directory, part), { recursive: true })
     for (const { file, find, replace } of edits) {
       const path = join(directory, "src/core", file)
-      const text = readFileSync(path, "utf8")
-      if (!text.includes(find)) throw new StalePatch(`the patch of ${file} no longer applies: ${find}`)
-      writeFileSync(
-        path,
-        text.replaceAll(find, () => replace),
-      )
+      writeFileSync(path, patched(readFileSync(path, "utf8"), { file, find, replace }))
     }
     return use(directory)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+function patched(text: string, { file, find, replace }: Edit): string {
+  if (!text.includes(find)) throw new StalePatch(`the patch of ${file} no longer applies: ${find}`)
+  return text.replaceAll(find, () => replace)
+}
+
+/** @returns why an edit does not apply to the core as it is, of each that does not */
+export function staleEdits({ edits }: Mutant): readonly string[] {
+  // Edits of one file follow one another.
+  const texts = new Map<string, string>()
+  return edits.flatMap((edit) => {
+    const text = texts.get(edit.file) ?? readFileSync(join(root, "src/core", edit.file), "utf8")
+    try {
+      texts.set(edit.file, patched(text, edit))
+      return []
+    } catch (error) {
+      return [(error as Error).message]
+    }
+  })
 }
