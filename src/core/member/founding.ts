@@ -93,7 +93,7 @@ function stepToRecord(self: FounderSelf, answers: ReadonlyMap<Address, Answer>):
   })
   return reasons.length > 0
     ? { kind: "wait", reasons }
-    : { kind: "record", record: Object.freeze({ founders: Object.freeze(founders), settings }) }
+    : { kind: "record", record: Object.freeze({ founders, settings }) }
 }
 
 function stepToDecide(

@@ -136,8 +136,8 @@ export class Draft {
     const lost = [...this.lost.values()].sort((a, b) => compareNodeIds(a.nodeId, b.nodeId))
     return Object.freeze({
       epoch,
-      lost: Object.freeze(lost.map(({ storageId, address }) => Object.freeze({ storageId, address }))),
-      slots: Object.freeze([...this.lostSlots].sort((a, b) => a - b)),
+      lost: lost.map(({ storageId, address }) => Object.freeze({ storageId, address })),
+      slots: [...this.lostSlots].sort((a, b) => a - b),
     })
   }
 
@@ -153,7 +153,5 @@ export class Draft {
 
 function freezeAssignment(assignment: SlotAssignment): SlotAssignment {
   assert(primaryOf(assignment) !== "", "a primary has a name")
-  Object.freeze(assignment.inSync)
-  Object.freeze(assignment.learners)
   return Object.freeze(assignment)
 }

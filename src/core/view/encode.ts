@@ -117,7 +117,7 @@ function readView(source: Source): View {
     if (found === undefined) throw new Malformed("a place of no member")
     return found
   }
-  const list = (length: number) => Object.freeze(Array.from({ length }, storage))
+  const list = (length: number) => Array.from({ length }, storage)
   const voters = list(source.count(members.length))
   const slotCount = source.count(65536)
   const slots: SlotAssignment[] = []
@@ -142,7 +142,7 @@ function readLosses(source: Source, slotCount: number): Loss[] {
       Object.freeze({ storageId: source.text(), address: source.text() }),
     )
     const slots = Array.from({ length: source.count(slotCount) }, () => source.varint())
-    return Object.freeze({ epoch, lost: Object.freeze(lost), slots: Object.freeze(slots) })
+    return Object.freeze({ epoch, lost, slots })
   })
 }
 

@@ -28,6 +28,6 @@ export interface Evidence {
 }
 
 export const noEvidence: Evidence = Object.freeze({
-  certificates: Object.freeze([]),
-  releases: Object.freeze([]),
+  certificates: [],
+  releases: [],
 })

@@ -87,7 +87,7 @@ function firstSlots(zero: View): SlotAssignment[] {
   }))
   const nobody = Array.from({ length: zero.settings.slotCount }, () => [])
   return planPlacement(members, nobody, zero.settings.replicationFactor).map((holders) =>
-    Object.freeze({ inSync: Object.freeze(holders), learners: Object.freeze([]), slotEpoch: 1 }),
+    Object.freeze({ inSync: holders, learners: [], slotEpoch: 1 }),
   )
 }
 

@@ -128,7 +128,7 @@ export function optional<T>(codec: Codec<T>): Codec<T | undefined> {
   }
 }
 
-/** At most `max` values, frozen. */
+/** At most `max` values; not frozen, which would make each look at one slow (`freezeView`). */
 export function list<T>(codec: Codec<T>, max: number): Codec<readonly T[]> {
   return {
     write: (writer, values) => {
@@ -140,7 +140,7 @@ export function list<T>(codec: Codec<T>, max: number): Codec<readonly T[]> {
       if (count > max) reader.failed = true
       const values: T[] = []
       for (let i = 0; i < count && !reader.failed; i++) values.push(codec.read(reader))
-      return Object.freeze(values)
+      return values
     },
   }
 }

@@ -19,7 +19,7 @@ const places = list(slotNumber, membersMax)
 /** `[storages, [slot, slotEpoch, in sync, learners] …]`, slots ascending. */
 const slotChanges: Codec<SlotChanges> = {
   write: writeSlots,
-  read: (reader) => Object.freeze(readSlots(reader)),
+  read: readSlots,
 }
 
 export const delta: Codec<ViewDelta> = extended<ViewDelta, "loss">(
@@ -72,7 +72,7 @@ function readSlots(reader: MessageReader): { slot: number; assignment: SlotAssig
   const named = (): readonly string[] => {
     const holders = places.read(reader).map((at) => known[at])
     if (holders.includes(undefined) || new Set(holders).size !== holders.length) reader.failed = true
-    return Object.freeze(reader.failed ? [] : (holders as string[]))
+    return reader.failed ? [] : (holders as string[])
   }
   if (items < 1 || items > 1 + slotsMax) reader.failed = true
   let last = -1
