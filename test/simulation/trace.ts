@@ -10,6 +10,11 @@ export class Trace {
   private readonly words = new Uint32Array(this.scratch.buffer)
   private readonly print: ((line: string) => void) | undefined
 
+  /** Whether anybody reads it. */
+  get isPrinted(): boolean {
+    return this.print !== undefined
+  }
+
   /** @param print receives each step as a line; absent = only the hash is kept */
   constructor(print?: (line: string) => void) {
     this.print = print

@@ -10,11 +10,17 @@ export class Violation extends Error {
 
 /** Counts how often each invariant was looked at, so that a test can tell that none slept. */
 export class Checks {
-  readonly ran = new Map<string, number>()
+  private readonly counts = new Map<string, { count: number }>()
+
+  get ran(): ReadonlyMap<string, number> {
+    return new Map([...this.counts].map(([invariant, { count }]) => [invariant, count]))
+  }
 
   /** @param text is called only if the invariant is broken */
   that(invariant: string, holds: boolean, text: () => string): void {
-    this.ran.set(invariant, (this.ran.get(invariant) ?? 0) + 1)
+    const known = this.counts.get(invariant)
+    if (known === undefined) this.counts.set(invariant, { count: 1 })
+    else known.count++
     if (!holds) throw new Violation(invariant, text())
   }
 }

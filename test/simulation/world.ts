@@ -149,7 +149,8 @@ export class World<Contents> {
   private step(machine: Machine<Contents>, input: Input): void {
     const { logic } = machine
     if (logic === undefined) return
-    this.trace.step(this.nowMs, machine.index, labelOf(input), describing(input))
+    const { trace } = this
+    trace.step(this.nowMs, machine.index, labelOf(input), trace.isPrinted ? describing(input) : undefined)
     this.outbox = []
     logic.handle(input, machine.clock.read(this.nowMs))
     const outputs = this.outbox

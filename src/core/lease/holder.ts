@@ -57,9 +57,18 @@ export class Holder {
   /** @returns the instant at which the leases stop being a majority's; -Infinity where they never were */
   untilMs(voters: readonly StorageId[]): number {
     const { leaseUntilMs } = this.state
-    // As many as are a majority last until the end of the one among them that ends first.
-    const ends = voters.map((voter) => leaseUntilMs.get(voter) ?? -Infinity).sort((a, b) => b - a)
-    return ends[majorityOf(voters) - 1] ?? -Infinity
+    const majority = majorityOf(voters)
+    // As many as are a majority last until the end of the one among them that ends first: the latest end that so many reach.
+    // Asked several times in every step, so it sorts nothing.
+    let latestMs = -Infinity
+    for (const voter of voters) {
+      const endMs = leaseUntilMs.get(voter)
+      if (endMs === undefined || endMs <= latestMs) continue
+      let reach = 0
+      for (const other of voters) if ((leaseUntilMs.get(other) ?? -Infinity) >= endMs) reach++
+      if (reach >= majority) latestMs = endMs
+    }
+    return latestMs
   }
 
   /** To be called with clocks read anew before a lease is relied upon. @returns whether the leases were dropped */

@@ -46,10 +46,12 @@ export class Prng {
   /** @returns an integer in [0, bound), for 0 < bound ≤ 2^32; unbiased by rejection */
   below(bound: number): number {
     assert(bound > 0 && bound <= 2 ** 32, "a draw is below a bound of 1 to 2^32")
-    const limit = 2 ** 32 - (2 ** 32 % bound)
     for (;;) {
       const draw = this.uint32()
-      if (draw < limit) return draw % bound
+      // The remainder of a division by hand, which is exact below 2^53: engines call a function for `%` above 2^31.
+      const remainder = draw - Math.floor(draw / bound) * bound
+      // Draws of the last, incomplete run of remainders count for nothing.
+      if (draw - remainder <= 2 ** 32 - bound) return remainder
     }
   }
 

@@ -99,8 +99,10 @@ function handOver(member: Member, seat: Seat, now: Now): void {
  * to found a cluster of its own.
  */
 function callSilent(member: Member, seat: Seat, now: Now): void {
+  const silent = member.roll.silent(seat.view, member.self.storageId, now)
+  if (silent.length === 0) return
   const voters = seat.view.voters.flatMap((voter) => memberOf(seat.view, voter)?.address ?? [])
-  for (const { storageId, address } of member.roll.silent(seat.view, member.self.storageId, now)) {
+  for (const { storageId, address } of silent) {
     const nodeId = memberOf(seat.view, storageId)?.nodeId ?? ""
     seat.sendTo(address, "", { kind: "call", nodeId, storageId, voters }, now)
   }

@@ -154,15 +154,15 @@ function situationOf(
     mayEvict: (storageId) =>
       roll.isSuspect(storageId, now) && poll.isPassed(storageId, seat.view.voters, now),
     orders: orders.present(seat.view, now),
-    joiners: [...roll.state.joiners.values()].filter((joiner) => now.monotonicMs < joiner.forgetAtMs),
+    joiners: roll.joiners(now),
   }
 }
 
 /** Takes the vote that must precede an eviction. */
 function askAboutSuspects(seat: Seat, roll: Roll, poll: Poll, now: Now): void {
-  const suspects: StorageId[] = seat.view.members
-    .filter((member) => member.standing !== "down" && roll.isSuspect(member.storageId, now))
-    .map((member) => member.storageId)
+  const suspects: StorageId[] = []
+  for (const { standing, storageId } of seat.view.members)
+    if (standing !== "down" && roll.isSuspect(storageId, now)) suspects.push(storageId)
   for (const { subject, number } of poll.tick(suspects, seat.self.storageId, now)) {
     for (const voter of seat.view.voters) {
       if (voter !== seat.self.storageId) seat.sendToMember(voter, { kind: "poll", subject, number }, now)

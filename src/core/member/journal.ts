@@ -64,7 +64,10 @@ export class Journal {
 
   /** @returns the highest epoch on its way to the disk, 0 if none is */
   adoptingEpoch(): number {
-    return this.state.pending.reduce((epoch, write) => Math.max(epoch, write.adoption?.view.epoch ?? 0), 0)
+    let epoch = 0
+    for (const { adoption } of this.state.pending)
+      if (adoption !== undefined && adoption.view.epoch > epoch) epoch = adoption.view.epoch
+    return epoch
   }
 
   /** @returns what waited for it; undefined for a write of a seat that this node has given up since */

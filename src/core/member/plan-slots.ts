@@ -21,9 +21,9 @@ export function planSlots(planning: Planning): void {
   for (const member of draft.view.members) {
     const report = situation.report(member.storageId)
     if (report === undefined || report.epoch !== draft.view.epoch) continue
-    for (const want of report.wants.slice(0, slotChangesPerViewMax)) {
-      planWant(planning, member.storageId, report.identity.boot, want)
-    }
+    const { wants } = report
+    for (let i = 0; i < wants.length && i < slotChangesPerViewMax; i++)
+      planWant(planning, member.storageId, report.identity.boot, wants[i] as Want)
   }
   const gone = new Set<StorageId>()
   for (const member of draft.view.members) {

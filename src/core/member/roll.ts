@@ -40,6 +40,8 @@ export interface RollState {
   joiners: Map<StorageId, Joiner>
 }
 
+const none: readonly Joiner[] = []
+
 /** A joiner that stopped asking is forgotten after this, ms. */
 const joinerForgottenMs = 3_000
 
@@ -95,6 +97,12 @@ export class Roll {
     return report.identity.boot >= (memberOf(view, storageId)?.boot ?? 0) ? report : undefined
   }
 
+  /** Those who still ask. */
+  joiners(now: Now): readonly Joiner[] {
+    const { joiners } = this.state
+    return joiners.size === 0 ? none : [...joiners.values()].filter((j) => now.monotonicMs < j.forgetAtMs)
+  }
+
   hasHeard(storageId: StorageId, now: Now): boolean {
     const report = this.state.reports.get(storageId)
     return report !== undefined && now.monotonicMs < report.suspectAtMs
@@ -131,8 +139,9 @@ export class Roll {
 
   /** @returns addresses of members that have not been heard from, for the cluster to call them */
   silent(view: View, self: StorageId, now: Now): { storageId: StorageId; address: Address }[] {
-    return view.members
-      .filter((member) => member.storageId !== self && this.isSuspect(member.storageId, now))
-      .map(({ storageId, address }) => ({ storageId, address }))
+    const found: { storageId: StorageId; address: Address }[] = []
+    for (const { storageId, address } of view.members)
+      if (storageId !== self && this.isSuspect(storageId, now)) found.push({ storageId, address })
+    return found
   }
 }

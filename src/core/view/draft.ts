@@ -8,6 +8,7 @@ import type { Loss } from "./loss.ts"
 import {
   compareNodeIds,
   freezeView,
+  memberOf,
   primaryOf,
   type Settings,
   type SlotAssignment,
@@ -18,19 +19,17 @@ import {
 
 export class Draft {
   readonly view: View
-  private readonly members: Map<StorageId, ViewMember>
+  /** All of them, once one differs from the view's. */
+  private members: Map<StorageId, ViewMember> | undefined
   private readonly slots = new Map<number, { inSync: readonly StorageId[]; learners: readonly StorageId[] }>()
   private voters: readonly StorageId[]
   private settings: Settings
   private readonly lost = new Map<StorageId, ViewMember>()
   private readonly lostSlots = new Set<number>()
   private changed = false
-  private membersChanged = false
 
   constructor(view: View) {
     this.view = view
-    this.members = new Map()
-    for (const member of view.members) this.members.set(member.storageId, member)
     this.voters = view.voters
     this.settings = view.settings
   }
@@ -41,24 +40,28 @@ export class Draft {
   }
 
   member(storageId: StorageId): ViewMember | undefined {
-    return this.members.get(storageId)
+    return this.members === undefined ? memberOf(this.view, storageId) : this.members.get(storageId)
   }
 
   memberList(): readonly ViewMember[] {
-    if (!this.membersChanged) return this.view.members
+    if (this.members === undefined) return this.view.members
     return [...this.members.values()].sort((a, b) => compareNodeIds(a.nodeId, b.nodeId))
   }
 
   setMember(member: ViewMember): void {
-    this.members.set(member.storageId, Object.freeze(member))
-    this.membersChanged = true
+    this.ownMembers().set(member.storageId, Object.freeze(member))
     this.changed = true
   }
 
   removeMember(storageId: StorageId): void {
-    if (!this.members.delete(storageId)) return
-    this.membersChanged = true
+    if (this.member(storageId) === undefined) return
+    this.ownMembers().delete(storageId)
     this.changed = true
+  }
+
+  private ownMembers(): Map<StorageId, ViewMember> {
+    this.members ??= new Map(this.view.members.map((member) => [member.storageId, member]))
+    return this.members
   }
 
   voterList(): readonly StorageId[] {
@@ -143,6 +146,7 @@ export class Draft {
 
   private bootedStorages(): Set<StorageId> {
     const booted = new Set<StorageId>()
+    if (this.members === undefined) return booted
     for (const before of this.view.members) {
       const after = this.members.get(before.storageId)
       if (after !== undefined && after.boot !== before.boot) booted.add(before.storageId)

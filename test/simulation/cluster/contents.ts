@@ -6,6 +6,8 @@ import type { Machine } from "../machine.ts"
 import { emptyTable } from "./table.ts"
 import type { Table } from "./table.ts"
 
+const view = new RecordView()
+
 export class LogRecord {
   readonly bytes: Uint8Array
   /** Where the record begins in `bytes`. */
@@ -23,7 +25,7 @@ export class LogRecord {
   /** What a log is searched by, again and again; good once the record has been written. */
   get head(): { readonly kind: number; readonly slot: number; readonly sequence: number } {
     if (this.known === undefined) {
-      const { kind, slot, sequence } = new RecordView().at(this.bytes, this.offset)
+      const { kind, slot, sequence } = view.at(this.bytes, this.offset)
       this.known = { kind, slot, sequence }
     }
     return this.known

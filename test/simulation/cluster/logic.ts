@@ -52,6 +52,17 @@ function digestOf(bytes: Uint8Array): Uint8Array {
   return digest
 }
 
+/** What faults and traces call the data path's messages. */
+const dataLabels: { readonly [K in DataMessage["body"]["kind"]]: string } = {
+  append: "data append",
+  appended: "data appended",
+  piece: "data piece",
+  taken: "data taken",
+  compare: "data compare",
+  forward: "data forward",
+  forwarded: "data forwarded",
+}
+
 /** Of an entry's content, bytes. */
 const contentBytesMax = 1_000
 
@@ -273,9 +284,9 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
   /** The turn's records, in one write. */
   private handLog(): void {
     const { log } = this.storage
-    const { fresh, position } = log
-    if (fresh.length === 0) return
-    log.fresh = []
+    if (log.fresh.length === 0) return
+    const fresh = log.take()
+    const { position } = log
     this.write(
       (contents) => ({ ...contents, records: [...contents.records, ...fresh] }),
       (now) => this.node.persisted(position, now),
@@ -295,7 +306,7 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
   }
   sendData(address: string, message: DataMessage): void {
     if (message.body.kind === "forward") this.options.coverage.count("request forwarded")
-    this.host.send(address, message, `data ${message.body.kind}`)
+    this.host.send(address, message, dataLabels[message.body.kind])
   }
   persistMeta(token: number, records: readonly DurableRecord[]): void {
     this.write(

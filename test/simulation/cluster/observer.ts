@@ -9,6 +9,7 @@
  * - whom a certificate is given for holds it, too (I14).
  */
 import { recordKind, RecordView } from "../../../src/core/entry/record.ts"
+import { slotsMax } from "../../../src/core/lib/limits.ts"
 import type { MessageBody, PeerMessage, Want } from "../../../src/core/member/event.ts"
 import type { View } from "../../../src/core/view/view.ts"
 import type { DataMessage } from "../../../src/core/node/data-message.ts"
@@ -23,10 +24,16 @@ import type { Overheard } from "./stranger.ts"
 
 type NodeMachine = Machine<ClusterContents>
 
+/** An entry of a slot's log as it was first seen on a disk. Whoever holds the same holds this very object. */
+interface KnownRecord {
+  readonly slotEpoch: number
+  readonly digest: number
+}
+
 /** What a disk holds of a slot's log, and how far its table goes. */
 interface DiskSlot {
   /** By sequence. */
-  readonly records: Map<number, string>
+  readonly records: Map<number, KnownRecord>
   last: number
 }
 
@@ -38,19 +45,22 @@ export class ClusterObserver implements Observer<ClusterContents> {
   overheard: Overheard | undefined
   private machines: readonly NodeMachine[] = []
   private nowMs: () => number = () => 0
-  /** Every record ever on a disk, by slot, slot epoch and sequence. */
-  private readonly records = new Map<string, string>()
+  /** Of each machine, by its index, whether it is a node; asked in every step. */
+  private readonly nodes: (boolean | undefined)[] = []
+  /** Every record ever on a disk, by slot and slot epoch together, and sequence. */
+  private readonly records = new Map<number, Map<number, KnownRecord>>()
   private readonly seen = new Map<
     number,
     { readonly storageId: string; readonly last: LogRecord | undefined }
   >()
   private readonly disks = new Map<number, Map<number, DiskSlot>>()
-  /** What was committed, by slot: a digest for each sequence. */
-  private readonly committed = new Map<number, Map<number, string>>()
+  /** What was committed, by slot and sequence. */
+  private readonly committed = new Map<number, Map<number, KnownRecord>>()
   private readonly committedLast = new Map<number, number>()
   /** Of each process: what it had committed, and whether it served, when it was last looked at. */
   private readonly known = new WeakMap<ClusterLogic, { committed: number; serving: boolean }[]>()
   private readonly certified = new Set<unknown>()
+  private readonly record = new RecordView()
   private readonly unavailable = new Set<number>()
 
   constructor(checks: Checks, coverage: Coverage) {
@@ -76,7 +86,7 @@ export class ClusterObserver implements Observer<ClusterContents> {
   }
 
   private isNode(machine: NodeMachine): boolean {
-    return this.machines.includes(machine)
+    return (this.nodes[machine.index] ??= this.machines.includes(machine))
   }
 
   sending(machine: NodeMachine, message: unknown): void {
@@ -84,7 +94,7 @@ export class ClusterObserver implements Observer<ClusterContents> {
     const { body } = message as { readonly body?: { readonly kind: string } }
     if (body === undefined) return
     if (this.overheard !== undefined) this.overhear(machine, message, this.overheard)
-    if ("boot" in (message as DataMessage).from && !("nodeId" in (message as DataMessage).from)) {
+    if (isOfData(message as DataMessage | PeerMessage)) {
       this.judgeData(machine, message as DataMessage)
       return
     }
@@ -94,7 +104,7 @@ export class ClusterObserver implements Observer<ClusterContents> {
 
   private overhear({ disk }: NodeMachine, message: unknown, overheard: Overheard): void {
     if ((message as DataMessage).body.kind === "append") overheard.append = message as DataMessage
-    else if (!("boot" in (message as DataMessage).from) || "nodeId" in (message as DataMessage).from) {
+    else if (!isOfData(message as DataMessage | PeerMessage)) {
       overheard.control = message as PeerMessage
       overheard.nodeId = disk.durable.nodeId
     }
@@ -140,8 +150,8 @@ export class ClusterObserver implements Observer<ClusterContents> {
   }
 
   private onRecord(machine: NodeMachine, { bytes, offset }: LogRecord): void {
-    const record = new RecordView().at(bytes, offset)
-    const { kind, slot, sequence } = record
+    const record = this.record.at(bytes, offset)
+    const { kind, slot, sequence, slotEpoch } = record
     let disk = this.disks.get(machine.index)
     if (disk === undefined) this.disks.set(machine.index, (disk = new Map()))
     let log = disk.get(slot)
@@ -155,13 +165,13 @@ export class ClusterObserver implements Observer<ClusterContents> {
     } else if (kind === recordKind.installed) log.last = sequence
     else if (kind === recordKind.entry) {
       const digest = digestOf(record)
-      const key = `${slot} ${record.slotEpoch} ${sequence}`
-      const known = this.records.get(key)
-      this.records.set(key, digest)
-      this.checks.that("I9", known === undefined || known === digest, () => {
-        return `n${machine.index}: record ${sequence} of slot ${slot}, epoch ${record.slotEpoch}, is another elsewhere`
+      const same = mapOf(this.records, slotEpoch * slotsMax + slot)
+      let known = same.get(sequence)
+      this.checks.that("I9", known === undefined || known.digest === digest, () => {
+        return `n${machine.index}: record ${sequence} of slot ${slot}, epoch ${slotEpoch}, is another elsewhere`
       })
-      log.records.set(sequence, `${record.slotEpoch} ${digest}`)
+      if (known === undefined) same.set(sequence, (known = { slotEpoch, digest }))
+      log.records.set(sequence, known)
       log.last = sequence
     }
   }
@@ -239,13 +249,13 @@ export class ClusterObserver implements Observer<ClusterContents> {
     // Who was given up is nobody's past any more.
     if (this.members.ledger.givenUp.has(machine.disk.durable.storageId)) return
     const committed = mapOf(this.committed, slot.slot)
-    for (const [sequence, digest] of this.disks.get(machine.index)?.get(slot.slot)?.records ?? []) {
+    for (const [sequence, record] of this.disks.get(machine.index)?.get(slot.slot)?.records ?? []) {
       if (sequence > slot.committedSequence) continue
       const known = committed.get(sequence)
-      this.checks.that("I7", known === undefined || known === digest, () => {
+      this.checks.that("I7", known === undefined || known === record, () => {
         return `n${machine.index} recovers another ${sequence} of slot ${slot.slot} than was committed`
       })
-      committed.set(sequence, digest)
+      committed.set(sequence, record)
       this.committedLast.set(slot.slot, Math.max(sequence, this.committedLast.get(slot.slot) ?? 0))
     }
   }
@@ -255,21 +265,21 @@ export class ClusterObserver implements Observer<ClusterContents> {
     const log = this.disks.get(machine.index)?.get(slot.slot)
     const committed = mapOf(this.committed, slot.slot)
     for (let sequence = from + 1; sequence <= slot.committedSequence; sequence++) {
-      const digest = log?.records.get(sequence)
-      if (digest === undefined) continue // by a snapshot
+      const record = log?.records.get(sequence)
+      if (record === undefined) continue // by a snapshot
       const known = committed.get(sequence)
       if (known !== undefined) {
-        this.checks.that("I7", known === digest, () => {
-          return `n${machine.index} commits another ${sequence} of slot ${slot.slot}: ${digest}, not ${known}`
+        this.checks.that("I7", known === record, () => {
+          return `n${machine.index} commits another ${sequence} of slot ${slot.slot}: ${JSON.stringify(record)}, not ${JSON.stringify(known)}`
         })
         continue
       }
       this.checks.that("I10", slot.role === "primary", () => {
         return `n${machine.index}, ${slot.role} of slot ${slot.slot}, applies ${sequence}, which nobody has committed`
       })
-      committed.set(sequence, digest)
+      committed.set(sequence, record)
       this.committedLast.set(slot.slot, Math.max(sequence, this.committedLast.get(slot.slot) ?? 0))
-      this.judgeCommit(machine, view, slot.slot, sequence, digest)
+      this.judgeCommit(machine, view, slot.slot, sequence, record)
     }
   }
 
@@ -279,7 +289,7 @@ export class ClusterObserver implements Observer<ClusterContents> {
     view: View,
     slot: number,
     sequence: number,
-    digest: string,
+    record: KnownRecord,
   ): void {
     for (const storageId of view.slots[slot]?.inSync ?? []) {
       const other = this.machineOf(storageId)
@@ -295,7 +305,7 @@ export class ClusterObserver implements Observer<ClusterContents> {
         continue
       const table = other.disk.durable.table.slots.get(slot)?.sequence ?? 0
       const held = this.disks.get(other.index)?.get(slot)?.records.get(sequence)
-      this.checks.that("I5", held === digest || (held === undefined && table >= sequence), () => {
+      this.checks.that("I5", held === record || (held === undefined && table >= sequence), () => {
         return `n${machine.index} commits ${sequence} of slot ${slot} (view ${view.epoch}), which ${storageId} does not hold`
       })
     }
@@ -322,15 +332,19 @@ function mapOf<K, A, B>(map: Map<K, Map<A, B>>, key: K): Map<A, B> {
   return found
 }
 
-/** All of a record but what is each log's own. */
-function digestOf(record: RecordView): string {
-  const copy = record.bytes.slice(record.offset, record.offset + record.length)
-  copy.fill(0, 84, 88)
+/** Whether it is between data paths; the others name the node that they come from. */
+function isOfData(message: DataMessage | PeerMessage): message is DataMessage {
+  return !("nodeId" in message.from)
+}
+
+/** All of a record but what is each log's own, as 53 bits. */
+function digestOf({ bytes, offset, length }: RecordView): number {
   let a = 0x811c9dc5
   let b = 0x3c6ef372
-  for (const byte of copy) {
+  for (let i = 0; i < length; i++) {
+    const byte = i >= 84 && i < 88 ? 0 : (bytes[offset + i] as number)
     a = Math.imul(a ^ byte, 0x01000193)
     b = Math.imul(b ^ (byte + (a >>> 15)), 0x85ebca6b)
   }
-  return `${(a >>> 0).toString(16)}.${(b >>> 0).toString(16)}`
+  return (a >>> 0) * 2 ** 21 + (b >>> 11)
 }

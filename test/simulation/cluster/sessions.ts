@@ -75,6 +75,7 @@ export class Sessions {
   /** @param hold whether answers may still leave @returns whether any was thrown away */
   flush(hold: boolean, now: Now): boolean {
     let isThrownAway = false
+    if (this.dirty.length === 0) return isThrownAway
     for (const session of this.dirty.splice(0)) {
       session.dirty = false
       if (session.closed) continue

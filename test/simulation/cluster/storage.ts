@@ -22,9 +22,17 @@ import { type ClusterContents, LogRecord } from "./contents.ts"
 import { flushed, live } from "./table.ts"
 import type { TableEntry } from "./table.ts"
 
+/** Records share buffers of this size, or of their own where one needs more. */
+const bufferBytes = 16 * 1024
+/** What nobody has written yet; between records some stays, where it must not be written to. */
+const garbage = 0xee
+const gapBytes = 8
+
 export class SimulatedLog implements RecordSink {
   bytes = new Uint8Array(0)
   view = new DataView(this.bytes.buffer)
+  /** Where the next record begins in `bytes`. */
+  private free = 0
   position: number
   released = 0
   /** Reserved in this turn, not yet handed to the disk. */
@@ -35,12 +43,30 @@ export class SimulatedLog implements RecordSink {
   }
 
   reserve(length: number): number {
-    // Garbage all over: whoever reads must have written.
-    this.bytes = new Uint8Array(length + 8).fill(0xee)
-    this.view = new DataView(this.bytes.buffer)
+    if (this.free + length + gapBytes > this.bytes.length) {
+      const buffer = new ArrayBuffer(Math.max(bufferBytes, length + 2 * gapBytes))
+      // Garbage all over: whoever reads must have written.
+      this.bytes = new Uint8Array(buffer).fill(garbage)
+      this.view = new DataView(buffer)
+      this.free = gapBytes
+    }
+    const offset = this.free
+    this.free += length + gapBytes
     this.position += length
-    this.fresh.push(new LogRecord(this.bytes, 8, this.position))
-    return 8
+    this.fresh.push(new LogRecord(this.bytes, offset, this.position))
+    return offset
+  }
+
+  /** The turn's records, in the hands of the disk from here on. */
+  take(): readonly LogRecord[] {
+    const { fresh } = this
+    this.fresh = []
+    for (const { bytes, offset } of fresh) {
+      const end = offset + written.at(bytes, offset).length
+      if (bytes[offset - 1] !== garbage || bytes[end] !== garbage || end > bytes.length)
+        throw new Error("a record is written within its place")
+    }
+    return fresh
   }
 
   release(position: number): void {
@@ -50,6 +76,8 @@ export class SimulatedLog implements RecordSink {
 }
 
 /** Entries of a slot can be dropped, as the product's memory does it. */
+const written = new RecordView()
+
 export class SimulatedMemory extends ForgetfulMemory {
   override dropSlot(slot: number): void {
     for (const [alias, entry] of this.entries) {

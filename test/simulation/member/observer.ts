@@ -30,7 +30,7 @@ export class MemberObserver implements Observer<MemberContents> {
   private nowMs: () => number = () => 0
   private readonly seen = new Map<number, MemberContents>()
   /** The newest epoch of each heartbeat that was sent, by sender and number. */
-  private readonly heartbeats = new Map<string, number>()
+  private readonly heartbeats = new Map<string, Map<number, number>>()
   private readonly clusterOfStorage = new Map<string, string>()
   private readonly founded = new Set<string>()
   private readonly refusedThenAccepted = new Set<string>()
@@ -134,12 +134,12 @@ export class MemberObserver implements Observer<MemberContents> {
         return this.judgeVote(machine, message, contents)
       case "accept":
         return this.ledger.proposed(message.clusterId, body.instance, body.ballot, body.proposal)
-      case "heartbeat":
-        this.heartbeats.set(
-          `${from.storageId} ${body.number}`,
-          Math.max(message.epoch, this.heartbeats.get(`${from.storageId} ${body.number}`) ?? 0),
-        )
+      case "heartbeat": {
+        let sent = this.heartbeats.get(from.storageId)
+        if (sent === undefined) this.heartbeats.set(from.storageId, (sent = new Map()))
+        sent.set(body.number, Math.max(message.epoch, sent.get(body.number) ?? 0))
         return
+      }
       case "heartbeatReply":
         return this.judgeGrant(machine, message, contents)
       case "refused":
@@ -205,7 +205,7 @@ export class MemberObserver implements Observer<MemberContents> {
     const { view, acceptor } = contents
     if (view === undefined) throw new Violation("I29", `n${machine.index} grants without a view`)
     // The number may have been used in several boots; the voter answered one of them.
-    const asked = this.heartbeats.get(`${to} ${body.number}`)
+    const asked = this.heartbeats.get(to)?.get(body.number)
     this.checks.that("I6", asked === undefined || asked >= epoch, () => {
       return `n${machine.index} in epoch ${epoch} grants a lease to ${to}, which asked in epoch ${asked}`
     })
