@@ -187,7 +187,7 @@ export class World<Contents> {
   private send(machine: Machine<Contents>, address: string, message: unknown, label: string): void {
     this.observer.sending(machine, message)
     const target = this.byAddress.get(address)
-    if (target !== undefined && !target.misses.includes(label)) {
+    if (target !== undefined && (target.misses.length === 0 || !target.misses.includes(label))) {
       this.network.send(machine.index, target.index, this.nowMs)
       this.arrive(this.network.arrivalMs, target, message, label)
       this.arrive(this.network.copyMs, target, message, label)

@@ -21,7 +21,7 @@ import type { Joiner, Report } from "./roll.ts"
 export interface Situation {
   readonly now: Now
   /** A member's fresh report. */
-  report(storageId: StorageId): Report | undefined
+  readonly report: (storageId: StorageId) => Report | undefined
   /** Whether a majority has not heard from the member. */
   mayEvict(storageId: StorageId): boolean
   readonly joiners: readonly Joiner[]
@@ -58,8 +58,42 @@ export interface Planning {
   evicts: boolean
 }
 
+/** Views in which nothing is wanted where all is quiet: before replicas may be restored elsewhere, and then. */
+const settled = { early: new WeakSet<View>(), late: new WeakSet<View>() }
+
 /** @returns the wanted successor of `view`, or undefined where all is as it should be */
 export function planNext(view: View, situation: Situation): Plan | undefined {
+  if (!isQuiet(view, situation)) return planAnew(view, situation)
+  const known = situation.mayRepair ? settled.late : settled.early
+  if (known.has(view)) return undefined
+  const plan = planAnew(view, situation)
+  if (plan === undefined) known.add(view)
+  return plan
+}
+
+/**
+ * Whether everybody tells what the view says already, and nobody asks for anything. What is wanted then follows from the view and
+ * from whether replicas may be restored, so one look is enough; and most looks, ten a second, are of this kind.
+ */
+function isQuiet(view: View, { orders, joiners, report }: Situation): boolean {
+  if (orders.length > 0 || joiners.length > 0) return false
+  for (const { storageId, boot, standing } of view.members) {
+    const told = report(storageId)
+    if (standing === "down") {
+      if (told !== undefined) return false
+    } else if (
+      told === undefined ||
+      told.epoch !== view.epoch ||
+      told.identity.boot !== boot ||
+      told.standing !== standing ||
+      told.wants.length > 0
+    )
+      return false
+  }
+  return true
+}
+
+function planAnew(view: View, situation: Situation): Plan | undefined {
   const planning: Planning = {
     draft: new Draft(view),
     situation,

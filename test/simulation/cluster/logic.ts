@@ -62,6 +62,7 @@ const dataLabels: { readonly [K in DataMessage["body"]["kind"]]: string } = {
   forward: "data forward",
   forwarded: "data forwarded",
 }
+const isDataLabel: ReadonlySet<string> = new Set(Object.values(dataLabels))
 
 /** Of an entry's content, bytes. */
 const contentBytesMax = 1_000
@@ -165,10 +166,7 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
         this.start(now)
         break
       case "message":
-        if (input.label.startsWith("data ")) node.data(input.message as DataMessage, now)
-        else if (input.label === "request") this.sessions.stray(input.message as Ask, now)
-        else if (input.label.startsWith("list")) this.sides.message(input.message as SideMessage, now)
-        else node.control(input.message as PeerMessage, now)
+        this.receive(input.message, input.label, now)
         break
       case "stream":
         this.sessions.event(input.end, input.event, now)
@@ -190,6 +188,13 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
     node.endTurn(now)
     this.handLog()
     if (this.sessions.flush(node.answersHold(now), now)) this.options.coverage.count("answers thrown away")
+  }
+
+  private receive(message: unknown, label: string, now: Now): void {
+    if (label === "request") this.sessions.stray(message as Ask, now)
+    else if (label === "list" || label === "listed") this.sides.message(message as SideMessage, now)
+    else if (isDataLabel.has(label)) this.node.data(message as DataMessage, now)
+    else this.node.control(message as PeerMessage, now)
   }
 
   private start(now: Now): void {
@@ -258,12 +263,8 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
     if (this.over) return
     this.sessions.tick(now)
     this.sides.tick(now)
-    for (const ask of this.asked.splice(0)) ask(now)
-    for (const alias of this.loading.splice(0)) {
-      const isDamaged = storage.isDamaged(this.machine.disk.durable, alias)
-      if (!isDamaged) storage.memory.onDisk.delete(alias)
-      node.loaded(alias, !isDamaged && storage.memory.entries.has(alias), isDamaged, now)
-    }
+    if (this.asked.length > 0) for (const ask of this.asked.splice(0)) ask(now)
+    if (this.loading.length > 0) this.readEntries(now)
     for (const alias of storage.expired(now, (slot) => node.replication.slots[slot]?.serving === true))
       node.expire(alias, now)
     const forgotten = storage.forgetSome((alias) => !this.isPrepared(alias))
@@ -271,6 +272,16 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
     this.handLog()
     const flush = storage.flush()
     if (flush !== undefined) this.write(flush, () => undefined)
+  }
+
+  /** What was asked for is read. */
+  private readEntries(now: Now): void {
+    const { node, storage } = this
+    for (const alias of this.loading.splice(0)) {
+      const isDamaged = storage.isDamaged(this.machine.disk.durable, alias)
+      if (!isDamaged) storage.memory.onDisk.delete(alias)
+      node.loaded(alias, !isDamaged && storage.memory.entries.has(alias), isDamaged, now)
+    }
   }
 
   private isPrepared(alias: string): boolean {

@@ -68,12 +68,21 @@ export function flushed(table: Table, records: readonly LogRecord[], position: n
   const slots = new Map(table.slots)
   const entries = new Map(table.entries)
   const clients = new Map(table.clients)
+  /** Those that this table shares with no other yet. */
+  const own = new Map<string, { floor: number; readonly results: Map<number, TableResult> }>()
   const set = (client: string, floor: number, number: number, result: TableResult | undefined) => {
-    const before = clients.get(client) ?? { floor: 0, results: new Map<number, TableResult>() }
-    const raised = Math.max(before.floor, floor)
-    const results = new Map([...before.results].filter(([n]) => n >= raised))
-    if (result !== undefined && number >= raised) results.set(number, result)
-    clients.set(client, { floor: raised, results })
+    let row = own.get(client)
+    if (row === undefined || clients.get(client) !== row) {
+      const before = clients.get(client)
+      row = { floor: before?.floor ?? 0, results: new Map(before?.results) }
+      own.set(client, row)
+      clients.set(client, row)
+    }
+    if (floor > row.floor) {
+      row.floor = floor
+      for (const n of row.results.keys()) if (n < floor) row.results.delete(n)
+    }
+    if (result !== undefined && number >= row.floor) row.results.set(number, result)
   }
   for (const each of live(records.filter(({ end }) => end > table.position && end <= position))) {
     const record = new RecordView().at(each.bytes, each.offset)
