@@ -93,7 +93,8 @@ function isQuiet(view: View, { orders, joiners, report }: Situation): boolean {
   return true
 }
 
-function planAnew(view: View, situation: Situation): Plan | undefined {
+/** The same, whatever is known of the view. */
+export function planAnew(view: View, situation: Situation): Plan | undefined {
   const planning: Planning = {
     draft: new Draft(view),
     situation,
