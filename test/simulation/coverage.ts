@@ -51,6 +51,15 @@ const clusterGate = [
   "all copies lost",
   "loss accepted",
   "connections broken",
+  "event loop blocked",
+  "slow client",
+  "slow node",
+  "answers wait to be read",
+  "session closed: answers unread for long",
+  "session held back: no room in the log",
+  "refused: disk_full",
+  "refusal: unsupported_version",
+  "common version spoken",
 ] as const
 
 /** Invariants that replication can break. */

@@ -31,6 +31,8 @@ export class Disk<Contents> {
   fails = false
   /** Writes are taken and never acknowledged. */
   hangs = false
+  /** There is no room for more entries; what a node keeps in reserve is left for its log. */
+  isFull = false
   private pending: Pending<Contents>[] = []
   private readyMs = 0
   private readonly timing: DiskTiming

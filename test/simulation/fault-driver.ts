@@ -68,6 +68,8 @@ export abstract class FaultDriver<Contents> {
       machine.trap = undefined
       machine.misses = []
       machine.disk.slowMs = 0
+      machine.disk.isFull = false
+      world.streams.releaseAll(machine)
       if (machine.disk.hangs) {
         machine.disk.hangs = false
         world.kill(machine, false, 100)
@@ -126,15 +128,12 @@ export abstract class FaultDriver<Contents> {
           this.after(i * fault.gapMs, () => this.kill(machine, false, fault.downMs)),
         )
         return
-      case "pause": {
-        const machine = this.resolve(fault.target)
-        const { incarnation } = machine
-        if (!world.pause(machine, fault.midStep)) return
-        this.after(fault.durationMs, () => {
-          if (machine.incarnation === incarnation) world.resume(machine)
-        })
+      case "pause":
+        return void this.pause(this.resolve(fault.target), fault.durationMs, fault.midStep)
+      case "blockLoop":
+        if (this.pause(this.resolve(fault.target), fault.durationMs, true))
+          this.coverage.count("event loop blocked")
         return
-      }
       case "suspend": {
         const machine = this.resolve(fault.target)
         const { incarnation } = machine
@@ -238,6 +237,14 @@ export abstract class FaultDriver<Contents> {
         })
         return
       }
+      case "fullDisk": {
+        const { disk } = this.resolve(fault.target)
+        disk.isFull = true
+        this.after(fault.durationMs, () => {
+          disk.isFull = false
+        })
+        return
+      }
       case "hangDisk": {
         const machine = this.resolve(fault.target)
         if (!machine.running) return
@@ -252,6 +259,17 @@ export abstract class FaultDriver<Contents> {
       default:
         return this.applyOwn(fault)
     }
+  }
+
+  /** @returns false if it stands already */
+  private pause(machine: Machine<Contents>, durationMs: number, midStep: boolean): boolean {
+    const { world } = this
+    const { incarnation } = machine
+    if (!world.pause(machine, midStep)) return false
+    this.after(durationMs, () => {
+      if (machine.incarnation === incarnation) world.resume(machine)
+    })
+    return true
   }
 
   protected kill(machine: Machine<Contents>, power: boolean, downMs: number | undefined): void {

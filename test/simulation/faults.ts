@@ -125,6 +125,17 @@ export type FaultKind =
   | { readonly kind: "remove"; readonly target: Target }
   /** All that have some slot in sync are gone for ever, and after a while an operator accepts the loss. */
   | { readonly kind: "loseForGood"; readonly nth: number; readonly acceptedAfterMs: number }
+  // load
+  /** A node, or the client with that number, takes nothing of what it is sent. */
+  | {
+      readonly kind: "slowReader"
+      readonly target: Target | { readonly client: number }
+      readonly durationMs: number
+    }
+  /** One turn of the event loop takes so long: what was decided before is carried out after it. */
+  | { readonly kind: "blockLoop"; readonly target: Target; readonly durationMs: number }
+  /** No room for more entries. */
+  | { readonly kind: "fullDisk"; readonly target: Target; readonly durationMs: number }
   /** Connections of clients break, in the middle of what is under way. */
   | { readonly kind: "breakConnections"; readonly target: Target }
   /** Restarted with a list of peers that names a node of another cluster, where there is another. */

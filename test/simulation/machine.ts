@@ -32,8 +32,14 @@ export interface Host<Contents> {
   exit(reason: string, restartInMs: number | undefined, replace?: Write<Contents>): void
   /** Begins to connect. @returns this side's end of the connection; events of it follow */
   dial(address: string): StreamHandle
-  /** @param bytes must not be changed any more @param label what they are, for faults */
-  write(end: StreamHandle, bytes: Uint8Array, label: string): void
+  /**
+   * @param bytes are copied @param label what they are, for faults
+   * @returns how many of them were taken; where that is not all, `drained` follows
+   */
+  write(end: StreamHandle, bytes: Uint8Array, label: string): number
+  /** Nothing that arrives on the connection comes here, until it is released. */
+  hold(end: StreamHandle): void
+  release(end: StreamHandle): void
   /** No event comes afterwards. */
   close(end: StreamHandle): void
   /** For people. */

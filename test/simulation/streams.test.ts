@@ -20,6 +20,8 @@ const bad: LinkQuality = {
 class Talker implements Logic {
   readonly heard: string[] = []
   end: StreamHandle | undefined
+  /** Of the last write. */
+  taken = 0
   private readonly host: Host<null>
   private readonly dials: boolean
 
@@ -32,7 +34,9 @@ class Talker implements Logic {
     if (input.kind === "start" && this.dials) this.end = this.host.dial("n1:2836")
     if (input.kind === "command" && this.end !== undefined) {
       if (input.command === "close") this.host.close(this.end)
-      else this.host.write(this.end, Buffer.from(input.command), "request")
+      else if (input.command === "hold") this.host.hold(this.end)
+      else if (input.command === "release") this.host.release(this.end)
+      else this.taken = this.host.write(this.end, Buffer.from(input.command), "request")
     }
     if (input.kind !== "stream") return
     const { event } = input
@@ -41,9 +45,16 @@ class Talker implements Logic {
   }
 }
 
-function pair(seed: number, network: LinkQuality) {
+function pair(seed: number, network: LinkQuality, bufferBytes?: number) {
   const observer = { sending() {}, durable() {}, stepped() {}, dying() {}, resumed() {} }
-  const options = { seed, network, disk: { latencyMsMin: 0, latencyMsMax: 0 }, tickMs: 100, wallErrorMs: 0 }
+  const options = {
+    seed,
+    network,
+    disk: { latencyMsMin: 0, latencyMsMax: 0 },
+    tickMs: 100,
+    wallErrorMs: 0,
+    ...(bufferBytes === undefined ? {} : { bufferBytes }),
+  }
   const world = new World<null>(
     options,
     (machine, host) => new Talker(host, machine.index === 0),
@@ -121,6 +132,50 @@ describe("a connection", () => {
     world.command(b, "too late")
     world.run(30_000)
     expect(logicOf(a).heard).toEqual(["opened"])
+    expect(logicOf(b).heard).toEqual(["accepted", "closed"])
+  })
+
+  it("takes what there is room for, and tells when half of it is free again", () => {
+    const { world, a, b, logicOf } = pair(5, bad, 8)
+    world.run(10_000)
+    world.command(b, "hold")
+    world.command(a, "12345")
+    expect(logicOf(a).taken).toBe(5)
+    world.command(a, "67890")
+    expect(logicOf(a).taken).toBe(3)
+    world.run(60_000)
+    world.command(a, "more")
+    expect(logicOf(a).taken).toBe(0)
+    expect(logicOf(b).heard).toEqual(["accepted"])
+    expect(logicOf(a).heard).toEqual(["opened"])
+    world.command(b, "release")
+    world.run(90_000)
+    expect(logicOf(b).heard).toEqual(["accepted", "12345", "678"])
+    expect(logicOf(a).heard).toEqual(["opened", "drained"])
+  })
+
+  it("brings what was not read before the good-bye behind it", () => {
+    const { world, a, b, logicOf } = pair(5, bad)
+    world.run(10_000)
+    expect(world.streams.holdAll(b)).toBe(true)
+    expect(world.streams.holdAll(b)).toBe(false)
+    world.command(a, "unread")
+    world.kill(a, false, undefined)
+    world.run(60_000)
+    expect(logicOf(b).heard).toEqual(["accepted"])
+    world.streams.releaseAll(b)
+    expect(logicOf(b).heard).toEqual(["accepted", "unread", "closed"])
+  })
+
+  it("throws away what was not read when it is reset", () => {
+    const { world, a, b, logicOf } = pair(5, bad)
+    world.run(10_000)
+    world.streams.holdAll(b)
+    world.command(a, "unread")
+    world.run(20_000)
+    world.streams.breakAll(a)
+    world.run(60_000)
+    world.streams.releaseAll(b)
     expect(logicOf(b).heard).toEqual(["accepted", "closed"])
   })
 })

@@ -6,6 +6,10 @@
  * A process that dies leaves its connections to its machine, which says good-bye; a machine without power says nothing,
  * and whoever writes to it afterwards is told that nobody knows the connection any more. A process that is paused is
  * spoken to as if it listened.
+ *
+ * What is written and not yet taken at the other end lies in buffers of a bounded size: a write is taken as far as there is
+ * room (`take`), and who could not write all is told when half of it is free again (`drained`). A process may leave one
+ * connection unread (`hold`), and a machine all of its own (`holdAll`).
  */
 import type { Machine } from "./machine.ts"
 import type { Network } from "./network.ts"
@@ -32,6 +36,14 @@ class StreamEnd<Contents> implements StreamHandle {
   lastArrivalMs = 0
   /** Of what is under way only the beginning arrives: `torn` once that was seen. */
   state: "whole" | "tearing" | "torn" = "whole"
+  /** Written by its process, and not yet taken by the other one. */
+  unreadBytes = 0
+  /** Its process could not write all that it wanted. */
+  isFull = false
+  /** Its process does not read now. */
+  isHeld = false
+  /** Has arrived, and waits to be read. */
+  readonly unread: Segment[] = []
 
   constructor(id: number, machine: Machine<Contents>, incarnation: number) {
     this.id = id
@@ -45,7 +57,7 @@ class StreamEnd<Contents> implements StreamHandle {
 }
 
 interface Segment {
-  readonly kind: "dial" | "accept" | "bytes" | "end" | "reset"
+  readonly kind: "dial" | "accept" | "bytes" | "room" | "end" | "reset"
   readonly bytes: Uint8Array
 }
 
@@ -55,6 +67,8 @@ export type StreamEvent =
   /** What this process dialled is open. */
   | { readonly what: "opened" }
   | { readonly what: "bytes"; readonly bytes: Uint8Array }
+  /** What could not be written before can be written now. */
+  | { readonly what: "drained" }
   /** The last event. */
   | { readonly what: "closed"; readonly reason: string }
 
@@ -76,10 +90,15 @@ const stallsMax = 24
 export class Streams<Contents> {
   private readonly world: StreamWorld<Contents>
   private readonly ends = new Map<Machine<Contents>, Set<StreamEnd<Contents>>>()
+  /** Machines that take nothing of what they are sent. */
+  private readonly holding = new Set<Machine<Contents>>()
+  private readonly bufferBytes: number
   private lastId = 0
 
-  constructor(world: StreamWorld<Contents>) {
+  /** @param bufferBytes of each connection, one way */
+  constructor(world: StreamWorld<Contents>, bufferBytes: number) {
     this.world = world
+    this.bufferBytes = bufferBytes
   }
 
   /** @returns the end of whoever is going to dial */
@@ -98,6 +117,16 @@ export class Streams<Contents> {
     this.send(own(end), { kind: "dial", bytes: none })
   }
 
+  /** Makes room for so many bytes. @returns how many of them there is room for; where that is not all, `drained` follows */
+  take(handle: StreamHandle, length: number): number {
+    const end = own<Contents>(handle)
+    const taken = Math.min(length, Math.max(0, this.bufferBytes - end.unreadBytes))
+    if (taken < length) end.isFull = true
+    end.unreadBytes += taken
+    return taken
+  }
+
+  /** For which there was room. */
   write(handle: StreamHandle, bytes: Uint8Array): void {
     const end = own<Contents>(handle)
     if (!end.closed) this.send(end, { kind: "bytes", bytes })
@@ -112,8 +141,38 @@ export class Streams<Contents> {
     this.send(end, { kind: "end", bytes: none })
   }
 
+  /** Nothing that arrives on the connection is read, until it is released. */
+  hold(handle: StreamHandle): void {
+    own(handle).isHeld = true
+  }
+
+  /** What has arrived meanwhile comes with the next event. */
+  release(handle: StreamHandle): void {
+    const end = own<Contents>(handle)
+    if (!end.isHeld) return
+    end.isHeld = false
+    this.world.at(this.world.now(), () => this.readOn(end))
+  }
+
+  /** The machine reads nothing of any connection. @returns whether it did so before */
+  holdAll(machine: Machine<Contents>): boolean {
+    const isNew = machine.running && !this.holding.has(machine)
+    if (isNew) this.holding.add(machine)
+    return isNew
+  }
+
+  releaseAll(machine: Machine<Contents>): void {
+    if (!this.holding.delete(machine)) return
+    for (const end of this.endsOf(machine)) this.readOn(end)
+  }
+
+  isHolding(machine: Machine<Contents>): boolean {
+    return this.holding.has(machine)
+  }
+
   /** The process is gone. @param power and so is the machine, for now */
   died(machine: Machine<Contents>, power: boolean): void {
+    this.holding.delete(machine)
     for (const end of this.endsOf(machine)) {
       if (power) {
         end.closed = true
@@ -185,11 +244,35 @@ export class Streams<Contents> {
       if (kind === "bytes" && !from.closed) this.send(end, { kind: "reset", bytes: none })
       return
     }
+    if (kind === "room") return this.world.deliver(machine, end, { what: "drained" })
+    // A reset throws away what was not read.
+    const waits = end.isHeld || this.holding.has(machine) || end.unread.length > 0
+    if (waits && (kind === "bytes" || kind === "end")) end.unread.push({ kind, bytes })
+    else this.read(end, kind, bytes)
+  }
+
+  private readOn(end: StreamEnd<Contents>): void {
+    const { unread, machine } = end
+    while (unread.length > 0 && !end.isHeld && !this.holding.has(machine)) {
+      if (end.closed || !machine.running || machine.incarnation !== end.incarnation) return
+      const { kind, bytes } = unread.shift() as Segment
+      this.read(end, kind, bytes)
+    }
+  }
+
+  private read(end: StreamEnd<Contents>, kind: Segment["kind"], bytes: Uint8Array): void {
+    const from = end.other
+    const { machine } = end
     if (kind === "bytes") {
+      from.unreadBytes -= bytes.length
       // A stream has no holes: behind what was cut in two nothing arrives.
       if (from.state === "torn") return
       const isTearing = from.state === "tearing"
       if (isTearing) from.state = "torn"
+      if (from.isFull && from.unreadBytes * 2 <= this.bufferBytes) {
+        from.isFull = false
+        this.send(end, { kind: "room", bytes: none })
+      }
       const arrived = isTearing ? bytes.subarray(0, bytes.length >> 1) : bytes
       return this.world.deliver(machine, end, { what: "bytes", bytes: arrived })
     }
@@ -211,6 +294,7 @@ export class Streams<Contents> {
   private lost(end: StreamEnd<Contents>, reason: string): void {
     end.closed = true
     end.queue.length = 0
+    end.unread.length = 0
     this.endsOf(end.machine).delete(end)
     this.world.deliver(end.machine, end, { what: "closed", reason })
   }

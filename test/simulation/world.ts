@@ -44,6 +44,8 @@ export interface WorldOptions {
   readonly tickMs: number
   /** Wall clocks are wrong by up to this. */
   readonly wallErrorMs: number
+  /** Of each connection, one way; absent: without bound. */
+  readonly bufferBytes?: number
   /** Absent: `n0:2836` and so on. */
   readonly addressOf?: (index: number) => string
 }
@@ -78,12 +80,15 @@ export class World<Contents> {
     this.options = options
     this.prng = new Prng(options.seed)
     this.network = new Network(options.network, this.prng.uint32())
-    this.streams = new Streams<Contents>({
-      network: this.network,
-      now: () => this.nowMs,
-      at: (atMs, action) => this.at(atMs, action),
-      deliver: (machine, end, event) => this.deliver(machine, { kind: "stream", end, event }),
-    })
+    this.streams = new Streams<Contents>(
+      {
+        network: this.network,
+        now: () => this.nowMs,
+        at: (atMs, action) => this.at(atMs, action),
+        deliver: (machine, end, event) => this.deliver(machine, { kind: "stream", end, event }),
+      },
+      options.bufferBytes ?? Infinity,
+    )
     this.factory = factory
     this.observer = observer
     this.trace = trace
@@ -285,7 +290,13 @@ export class World<Contents> {
         this.outbox.push({ kind: "dial", end })
         return end
       },
-      write: (end, bytes, label) => this.outbox.push({ kind: "write", end, bytes, label }),
+      write: (end, bytes, label) => {
+        const taken = this.streams.take(end, bytes.length)
+        if (taken > 0) this.outbox.push({ kind: "write", end, bytes: bytes.slice(0, taken), label })
+        return taken
+      },
+      hold: (end) => this.streams.hold(end),
+      release: (end) => this.streams.release(end),
       close: (end) => this.outbox.push({ kind: "close", end }),
       exit: (reason, restartInMs, replace) =>
         this.outbox.push({ kind: "exit", reason, restartInMs, replace }),

@@ -5,6 +5,7 @@
  * It does not use Effect or promises per connection: a session is a plain object and its events plain calls.
  */
 import type { Socket, SocketHandler, TCPSocketListener } from "bun"
+import type { Now } from "../../core/lib/clock.ts"
 import {
   connectionSilentMs,
   frameBytesMax,
@@ -16,20 +17,40 @@ import {
   sessionStallMs,
   ungreetedSessionsMax,
 } from "../../core/lib/limits.ts"
+import type { View } from "../../core/view/view.ts"
 import { code, errorOf } from "../../wire/errors.ts"
 import { frameState } from "../../wire/frame.ts"
 import {
   decodeFirstFrame,
+  type Hello,
   negotiateVersion,
+  type NodeIdentity,
   versionRefusal,
   wireVersionMax,
   wireVersionMin,
   writeHello,
 } from "../../wire/hello.ts"
-import { AcceptedLink } from "../link/accepted.ts"
-import type { Driver } from "../node/driver.ts"
+import { AcceptedLink, type PeerRefusal } from "../link/accepted.ts"
 import { StartError } from "../start-error.ts"
 import { pause, Session, type Traffic } from "./session.ts"
+
+/** The node that is listened for. */
+export interface ListenerNode {
+  readonly clock: { read(): Now; readonly monotonicMs: number; readonly wallMs: number }
+  readonly storage: { readonly identity: NodeIdentity }
+  readonly view: View | undefined
+  /** Another node greets this one. */
+  greet(hello: Hello): AcceptedLink | PeerRefusal
+  /** Takes a request's frame. */
+  take(session: Session, bytes: Uint8Array, start: number, end: number): void
+  hasRoom(session: Session): boolean
+  hasRoomForRecords(session: Session): boolean
+  waitsForRoom(session: Session): boolean
+  markDirty(session: Session): void
+  forget(session: Session): void
+  /** Makes sure that the end of this turn comes. */
+  schedule(): void
+}
 
 export interface ListenerOptions {
   readonly hostname: string
@@ -38,6 +59,16 @@ export interface ListenerOptions {
   readonly idleTimeoutMs: number
   readonly softwareVersion: string
   readonly onNotice: (level: "debug" | "info" | "warning", text: string) => void
+}
+
+/** What befalls connections. */
+export interface SocketEvents {
+  open(socket: Socket<Session>): void
+  /** The chunk's memory is the caller's again when this returns. */
+  data(socket: Socket<Session>, chunk: Uint8Array): void
+  drain(socket: Socket<Session>): void
+  close(socket: Socket<Session>): void
+  error(socket: Socket<Session>): void
 }
 
 export class Listener {
@@ -52,7 +83,7 @@ export class Listener {
   /** Memory that all sessions hold for what has arrived and what has not left. */
   heldBytes = 0
   private readonly options: ListenerOptions
-  private driver: Driver | undefined
+  private driver: ListenerNode | undefined
   private server: TCPSocketListener<Session> | undefined
 
   constructor(options: ListenerOptions) {
@@ -72,15 +103,20 @@ export class Listener {
   }
 
   /** Begins to accept. @throws StartError, one clear line, if the address cannot be had */
-  start(driver: Driver): void {
+  start(driver: ListenerNode): void {
+    this.server = this.listen(this.attach(driver))
+  }
+
+  /** @returns what is to become of connections and of what arrives on them */
+  attach(driver: ListenerNode): SocketEvents {
     this.driver = driver
-    this.server = this.listen({
+    return {
       open: (socket) => this.open(socket),
       data: (socket, chunk) => this.receive(socket.data, chunk),
       drain: (socket) => this.drain(socket.data),
       close: (socket) => this.forget(socket.data),
       error: (socket) => this.forget(socket.data),
-    })
+    }
   }
 
   private listen(socket: SocketHandler<Session>): TCPSocketListener<Session> {
@@ -138,7 +174,7 @@ export class Listener {
   }
 
   /** Hands every frame that is there to the driver, until the session has to wait. */
-  private read(session: Session, driver: Driver): void {
+  private read(session: Session, driver: ListenerNode): void {
     const { reader } = session
     while (!session.closing && !this.mustWait(session, driver)) {
       const state = reader.next()
@@ -154,7 +190,7 @@ export class Listener {
   }
 
   /** Whether the session must not be read from now; then its socket is paused until `resume`. */
-  private mustWait(session: Session, driver: Driver): boolean {
+  private mustWait(session: Session, driver: ListenerNode): boolean {
     const unsent = session.unsentBytes
     // Once half of what all may hold is held, whoever leaves answers unread waits until they are read.
     if (unsent > sessionOutputBytesMax || (unsent > 0 && this.heldBytes > sessionsOutputBytesMax / 2))
@@ -165,7 +201,7 @@ export class Listener {
     return true
   }
 
-  private hasRoom(session: Session, driver: Driver): boolean {
+  private hasRoom(session: Session, driver: ListenerNode): boolean {
     const { peer } = session
     if (peer === undefined) return driver.hasRoom(session)
     return !peer.carriesRecords || driver.hasRoomForRecords(session)
@@ -192,7 +228,7 @@ export class Listener {
     if (session.paused === pause.none) session.socket.resume()
   }
 
-  private greet(session: Session, driver: Driver, bytes: Uint8Array, start: number, end: number): void {
+  private greet(session: Session, driver: ListenerNode, bytes: Uint8Array, start: number, end: number): void {
     const first = decodeFirstFrame(bytes, start, end)
     if (first.kind !== "hello") {
       const reason = first.kind === "malformed" ? first.reason : first.message
@@ -236,7 +272,7 @@ export class Listener {
     this.markDirty(session, driver)
   }
 
-  private takePeer(session: Session, link: AcceptedLink, driver: Driver): void {
+  private takePeer(session: Session, link: AcceptedLink, driver: ListenerNode): void {
     const { bytes, start, end } = session.reader
     const refusal = link.take(session, bytes, start, end)
     if (refusal !== undefined) {
@@ -254,7 +290,7 @@ export class Listener {
     if (this.driver !== undefined) this.markDirty(session, this.driver)
   }
 
-  private markDirty(session: Session, driver: Driver): void {
+  private markDirty(session: Session, driver: ListenerNode): void {
     if (session.dirty) return
     session.dirty = true
     driver.markDirty(session)

@@ -18,6 +18,8 @@ export class SimulatedRuntime<Contents> implements ClientRuntime {
   readonly prng: Prng
   private readonly host: Host<Contents>
   private readonly links = new Map<StreamHandle, LinkEvents>()
+  /** What the system has not taken yet, oldest first. */
+  private readonly unsent = new Map<StreamHandle, Uint8Array[]>()
   private timers: Timer[] = []
   private turnEnds: (() => void)[] = []
   private now: Now = { monotonicMs: 0, wallMs: 0 }
@@ -37,8 +39,10 @@ export class SimulatedRuntime<Contents> implements ClientRuntime {
     if (events === undefined) return
     if (event.what === "opened") events.linkOpened()
     else if (event.what === "bytes") events.linkReceived(event.bytes)
+    else if (event.what === "drained") this.write(end)
     else if (event.what === "closed") {
       this.links.delete(end)
+      this.unsent.delete(end)
       events.linkClosed(event.reason)
     }
   }
@@ -81,12 +85,27 @@ export class SimulatedRuntime<Contents> implements ClientRuntime {
     const { host, links } = this
     const end = host.dial(address.text)
     links.set(end, events)
+    const waiting: Uint8Array[] = []
+    this.unsent.set(end, waiting)
     return {
-      write: (bytes) => host.write(end, bytes.slice(), "request"),
+      write: (bytes) => {
+        waiting.push(bytes)
+        if (waiting.length === 1) this.write(end)
+      },
       close: () => {
         links.delete(end)
+        this.unsent.delete(end)
         host.close(end)
       },
+    }
+  }
+
+  private write(end: StreamHandle): void {
+    const waiting = this.unsent.get(end) ?? []
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      const taken = this.host.write(end, next, "request")
+      if (taken === next.length) waiting.shift()
+      else return void (waiting[0] = next.subarray(taken))
     }
   }
 }

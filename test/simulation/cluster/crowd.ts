@@ -18,14 +18,18 @@ import { ClusterClient } from "./client.ts"
 import { emptyDirectory } from "./contents.ts"
 import type { ClusterContents } from "./contents.ts"
 import type { ClusterOptions, ConnectedOptions } from "./options.ts"
+import { Foreigner } from "./foreigner.ts"
 import { Scans } from "./scans.ts"
+import { Sluggard } from "./sluggard.ts"
 import { type Overheard, Stranger } from "./stranger.ts"
 
 /** When the simulations take place: real time as people count it. */
 const calendarStartMs = 1.7e12
 
 type ClientMachine = Machine<ClusterContents>
-type Kind = "stray" | "connected" | "operator" | "stranger"
+type Kind = "stray" | "connected" | "operator" | "stranger" | "sluggard" | "foreigner"
+/** They want nothing of the entries. */
+const outsiders: readonly Kind[] = ["stranger", "sluggard", "foreigner"]
 
 export class Crowd {
   readonly recorder = new HistoryRecorder<EntryInput, EntryOutput>()
@@ -57,12 +61,15 @@ export class Crowd {
   /** All begin. */
   join(world: World<ClusterContents>): void {
     this.world = world
-    const { clients, connected, stranger } = this.options
+    const { clients, connected, stranger, load } = this.options
     if (stranger === true) this.add(world, "stranger")
     for (let i = 0; i < clients; i++) this.add(world, "stray")
     if (connected === undefined) return
     for (let i = 0; i < connected.clients; i++) this.add(world, "connected")
     this.add(world, "operator")
+    // Behind all others: those are the machines that they were before.
+    if (load?.sluggard === true) this.add(world, "sluggard")
+    if (load?.foreigner === true) this.add(world, "foreigner")
   }
 
   private add(world: World<ClusterContents>, kind: Kind): void {
@@ -130,7 +137,7 @@ export class Crowd {
 
   private clients(): (ClientLogic | ClusterClient<ClusterContents>)[] {
     return [...this.machines]
-      .filter(([, kind]) => kind !== "stranger")
+      .filter(([, kind]) => !outsiders.includes(kind))
       .map(([{ logic }]) => logic as ClientLogic | ClusterClient<ClusterContents>)
   }
 
@@ -142,8 +149,14 @@ export class Crowd {
     const { connected } = this.options
     const kind = this.machines.get(machine)
     if (kind === "stranger") return new Stranger(host, prng, this.addresses, this.overheard)
+    if (kind === "sluggard") return new Sluggard(host, prng, this.addresses, this.aliases())
+    if (kind === "foreigner") return new Foreigner(host, prng, this.addresses, this.checks, this.coverage)
     if (kind === "stray" || connected === undefined) return this.makeStray(machine, host as never, prng)
     return this.makeConnected(machine, host, prng, connected, kind === "operator")
+  }
+
+  private aliases(): string[] {
+    return Array.from({ length: this.options.workload.keys }, (_, i) => `key${i}`)
   }
 
   private makeStray(

@@ -60,11 +60,26 @@ export class ClusterFaults extends MemberFaults {
         if (this.world.streams.breakAll(this.resolve(fault.target)) > 0)
           this.coverage.count("connections broken")
         return
+      case "slowReader":
+        return this.slowReader(fault.target, fault.durationMs)
       case "loseForGood":
         return this.loseForGood(fault.nth, fault.acceptedAfterMs)
       default:
         super.applyOwn(fault)
     }
+  }
+
+  private slowReader(target: Target | { readonly client: number }, durationMs: number): void {
+    const { streams, machines } = this.world
+    const clients = machines.filter((machine) => !this.isNode(machine))
+    const isClient = "client" in target
+    const reader = isClient ? clients[target.client % clients.length] : this.resolve(target)
+    if (reader === undefined || !streams.holdAll(reader)) return
+    this.coverage.count(isClient ? "slow client" : "slow node")
+    const { incarnation } = reader
+    this.after(durationMs, () => {
+      if (reader.incarnation === incarnation) streams.releaseAll(reader)
+    })
   }
 
   /** Where a majority of the voters is left, and somebody to go on with the slot. */

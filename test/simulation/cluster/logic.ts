@@ -15,7 +15,8 @@ import type { ListingNode } from "../../../src/server/node/listing.ts"
 import type { Session } from "../../../src/server/net/session.ts"
 import { AcceptedLink, type PeerRefusal } from "../../../src/server/link/accepted.ts"
 import type { ClusterSecret } from "../../../src/server/link/secret.ts"
-import { type Hello, wireVersionMax, wireVersionMin } from "../../../src/wire/hello.ts"
+import { code, errorOf } from "../../../src/wire/errors.ts"
+import type { Hello } from "../../../src/wire/hello.ts"
 import { latin1 } from "../../support/map-memory.ts"
 import { type Ask, bytesOf } from "../data/message.ts"
 import type { Host, Input, Logic, Machine } from "../machine.ts"
@@ -33,6 +34,8 @@ import { SimulatedStorage } from "./storage.ts"
 export interface ClusterLogicOptions {
   readonly member: MemberOptions
   readonly tailBytes: number
+  /** Of records in the log's ring, until sessions are not read from. */
+  readonly ringBytes?: number
   readonly coverage: Coverage
   readonly onStartOver: () => void
   /** What nodes prove to each other where they greet. */
@@ -127,7 +130,7 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
       text: latin1,
       decode: (frame, request) => decodeForwarded(frame, request, contentBytesMax),
       contentBytesMax,
-      diskFull: () => false,
+      diskFull: () => machine.disk.isFull,
       draw: prng,
       slotCount: view?.settings.slotCount ?? options.member.settings.slotCount,
     })
@@ -185,9 +188,11 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
         this.tick(now)
     }
     if (this.over) return
-    node.endTurn(now)
-    this.handLog()
-    if (this.sessions.flush(node.answersHold(now), now)) this.options.coverage.count("answers thrown away")
+    do {
+      node.endTurn(now)
+      this.handLog()
+      if (this.sessions.flush(node.answersHold(now), now)) this.seen("answers thrown away")
+    } while (this.sessions.isDirty)
   }
 
   private receive(message: unknown, label: string, now: Now): void {
@@ -212,20 +217,6 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
     return this.node.member?.view
   }
 
-  hello({ wallMs }: Now): Hello {
-    const { nodeId, storageId, boot } = this.identity
-    return {
-      versionMin: wireVersionMin,
-      versionMax: wireVersionMax,
-      role: "node",
-      softwareVersion: "simulated",
-      clusterId: this.ownView?.clusterId ?? null,
-      node: { nodeId, storageId, boot },
-      auth: null,
-      clockMs: Math.round(wallMs),
-    }
-  }
-
   greet(hello: Hello): AcceptedLink | PeerRefusal {
     const link = AcceptedLink.greet(hello, {
       identity: this.identity,
@@ -247,6 +238,14 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
     this.options.onStranger("refused")
   }
 
+  hasRoom(): boolean {
+    return this.storage.log.heldBytes < (this.options.ringBytes ?? Infinity)
+  }
+
+  seen(what: string): void {
+    this.options.coverage.count(what)
+  }
+
   request(request: Request, session: Session, now: Now): void {
     const { opcode } = request
     if (opcode <= operation.ping || opcode > operation.get_expiry)
@@ -255,6 +254,12 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
     const before = counters.duplicates
     this.node.request(request, session, now)
     if (counters.duplicates > before) this.options.coverage.count("duplicate request answered from memory")
+  }
+
+  override error(session: object, requestId: number, errorCode: number, message?: string): void {
+    if (errorCode === code.overloaded || errorCode === code.disk_full)
+      this.seen(`refused: ${errorOf(errorCode).name}`)
+    super.error(session, requestId, errorCode, message)
   }
 
   private tick(now: Now): void {

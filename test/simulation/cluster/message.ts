@@ -3,6 +3,7 @@ import { isWrite, operation } from "../../../src/core/entry/operation.ts"
 import type { Request } from "../../../src/core/entry/request.ts"
 import { frameBytesMax, listPieceBytesMax } from "../../../src/core/lib/limits.ts"
 import { FrameReader, frameState } from "../../../src/wire/frame.ts"
+import { decodeFirstFrame } from "../../../src/wire/hello.ts"
 import { decodeListPiece, decodeReply, Reply as WireReply, replyKind } from "../../../src/wire/reply.ts"
 import { decodeRequest } from "../../../src/wire/request.ts"
 import { RequestWriter } from "../../../src/wire/request-writer.ts"
@@ -52,7 +53,10 @@ export function repliesIn(bytes: Uint8Array): Reply[] {
   const found: Reply[] = []
   reader.push(bytes)
   while (reader.next() === frameState.whole) {
-    if (decodeReply(reader.bytes, reader.start, reader.end, reply) !== 0) throw new Error("no reply")
+    if (decodeReply(reader.bytes, reader.start, reader.end, reply) !== 0) {
+      if (decodeFirstFrame(reader.bytes, reader.start, reader.end).kind === "hello") continue
+      throw new Error("no reply")
+    }
     const { kind, requestId, contentStart, contentEnd, integer } = reply
     const isList = kind === replyKind.list
     const aliases = isList

@@ -4,6 +4,7 @@ import type { WorkloadOptions } from "../data/workload.ts"
 import type { Fault } from "../faults.ts"
 import { drawOptions } from "../options.ts"
 import type { SimulationOptions } from "../options.ts"
+import { drawLoad, type LoadOptions } from "./load.ts"
 
 /** Clients of the library. */
 export interface ConnectedOptions {
@@ -34,6 +35,8 @@ export interface ClusterOptions extends SimulationOptions {
   readonly workload: WorkloadOptions
   /** Log that nodes keep behind the table for others to catch up from. */
   readonly tailBytes: number
+  /** Absent in seeds kept from before there was any. */
+  readonly load?: LoadOptions
 }
 
 /** What dying is instructive after, in the data path. */
@@ -55,7 +58,9 @@ export function drawClusterOptions(seed: number, virtualMinutes: number, isClust
   const base = drawOptions(seed, virtualMinutes)
   const prng = new Prng(seed * 2 + 77)
   const drawn = drawData(prng, base)
-  return isCluster ? drawn : { ...drawn, ...base }
+  if (!isCluster) return { ...drawn, ...base }
+  const { load, faults } = drawLoad(seed, drawn)
+  return { ...drawn, load, faults: [...drawn.faults, ...faults].sort((a, b) => a.atMs - b.atMs) }
 }
 
 function drawData(prng: Prng, base: SimulationOptions): ClusterOptions {

@@ -64,14 +64,16 @@ class ClusterRun {
     this.trace = new Trace(print)
     this.crowd = new Crowd(options, this.checks, this.coverage, this.addresses)
     this.observer = new ClusterObserver(this.checks, this.coverage)
+    const { bufferBytes = Infinity } = options.load ?? {}
     this.world = new World<ClusterContents>(
-      options,
+      { ...options, bufferBytes },
       (machine, host, prng) =>
         this.crowd.has(machine)
           ? this.crowd.make(machine, host, prng)
           : new ClusterLogic(machine, host, prng, {
               member: this.memberOptions(machine),
               tailBytes: options.tailBytes,
+              ringBytes: options.load?.ringBytes ?? Infinity,
               coverage: this.coverage,
               ...(options.isOpen === true ? {} : { secret }),
               isForgetful: options.isForgetful === true,

@@ -1,18 +1,19 @@
 /**
- * Where a simulated node's clients come in: the product's sessions, frames, hello and answers over the world's connections,
- * with the duties of its listener and its driver (`server/net/listener.ts`, `server/node/driver.ts`). Beside connections it
+ * Where a simulated node's clients come in: the product's listener (`server/net/listener.ts`) with its sessions, hellos, bounds
+ * and deadlines, over the world's connections; here are its sockets, and a driver's duties towards it. Beside connections it
  * takes datagrams (`Ask`): requests that the network loses, doubles and delays, each on its own, as no connection would.
  */
 import type { Socket } from "bun"
 import { Request } from "../../../src/core/entry/request.ts"
-import { connectionSilentMs, frameBytesMax, helloTimeoutMs } from "../../../src/core/lib/limits.ts"
 import type { Now } from "../../../src/core/lib/clock.ts"
-import { AcceptedLink, type PeerRefusal } from "../../../src/server/link/accepted.ts"
-import { Session, type Traffic } from "../../../src/server/net/session.ts"
+import type { View } from "../../../src/core/view/view.ts"
+import type { AcceptedLink, PeerRefusal } from "../../../src/server/link/accepted.ts"
+import { Listener, type ListenerNode, type SocketEvents } from "../../../src/server/net/listener.ts"
+import { pause, type Session } from "../../../src/server/net/session.ts"
 import { code } from "../../../src/wire/errors.ts"
-import { frameState } from "../../../src/wire/frame.ts"
-import { decodeFirstFrame, type Hello, writeHello } from "../../../src/wire/hello.ts"
+import { type Hello, type NodeIdentity, wireVersionMax, writeHello } from "../../../src/wire/hello.ts"
 import { decodeRequest } from "../../../src/wire/request.ts"
+import { Writer } from "../../../src/wire/writer.ts"
 import type { Ask } from "../data/message.ts"
 import type { Host } from "../machine.ts"
 import type { StreamEvent, StreamHandle } from "../streams.ts"
@@ -21,27 +22,68 @@ import { frameOf, repliesIn } from "./message.ts"
 
 /** What sessions need of their node. */
 export interface SessionNode {
+  readonly identity: NodeIdentity
+  readonly ownView: View | undefined
   readonly contentBytesMax: number
-  hello(now: Now): Hello
   /** Another process says that it is a node. */
   greet(hello: Hello): AcceptedLink | PeerRefusal
   /** What it said afterwards was not believed. */
   refusing(): void
   request(request: Request, session: Session, now: Now): void
   error(session: Session, requestId: number, errorCode: number): void
+  /** Whether the log has room for another record. */
+  hasRoom(): boolean
+  /** For coverage. */
+  seen(what: string): void
 }
 
-export class Sessions {
+/** More than any run has. */
+const sessionsMax = 100
+const idleTimeoutMs = 300_000
+
+/** What a session does with its socket. */
+class SimulatedSocket {
+  data!: Session
+  readonly remoteAddress = "simulated"
+  /** @returns how many bytes were taken */
+  readonly write: (bytes: Uint8Array, start: number, length: number) => number
+  readonly pause: () => void
+  readonly resume: () => void
+  readonly terminate: () => void
+  readonly end: () => void
+
+  constructor(
+    take: (bytes: Uint8Array) => number,
+    hold: (isHeld: boolean) => void,
+    close: (socket: SimulatedSocket) => void,
+  ) {
+    this.write = (bytes, start, length) => take(bytes.subarray(start, start + length))
+    this.pause = () => hold(true)
+    this.resume = () => hold(false)
+    this.terminate = this.end = () => close(this)
+  }
+
+  setNoDelay(): void {}
+
+  get socket(): Socket<Session> {
+    return this as unknown as Socket<Session>
+  }
+}
+
+export class Sessions implements ListenerNode {
+  readonly clock = { monotonicMs: 0, wallMs: 0, read: () => this.clock }
+  readonly storage: { readonly identity: NodeIdentity }
   private readonly host: Host<ClusterContents>
   private readonly node: SessionNode
-  private readonly traffic: Traffic = { bytesIn: 0, bytesOut: 0 }
-  private readonly streams = new Map<StreamHandle, Session>()
+  private readonly listener: Listener
+  private readonly events: SocketEvents
+  private readonly streams = new Map<StreamHandle, SimulatedSocket>()
   /** By address. */
-  private readonly strays = new Map<string, Session>()
+  private readonly strays = new Map<string, SimulatedSocket>()
+  private readonly waitingForRoom = new Set<Session>()
   private readonly request = new Request()
   /** Those with something to say. */
   private readonly dirty: Session[]
-  private readonly ends = new WeakMap<Session, StreamHandle>()
   private sweepAtMs = 0
 
   /** @param dirty where the answers list their sessions, too */
@@ -49,31 +91,104 @@ export class Sessions {
     this.host = host
     this.node = node
     this.dirty = dirty
+    this.storage = node
+    this.listener = new Listener({
+      hostname: "",
+      port: 0,
+      sessionsMax,
+      idleTimeoutMs,
+      softwareVersion: "simulated",
+      onNotice: () => undefined,
+    })
+    this.events = this.listener.attach(this)
   }
 
+  // What befalls connections
+
   event(end: StreamHandle, event: StreamEvent, now: Now): void {
-    const session = this.streams.get(end)
-    if (event.what === "accepted") this.open(end, now)
-    else if (session === undefined) return
-    else if (event.what === "bytes") this.receive(session, event.bytes, now)
-    else this.forget(session)
+    this.read(now)
+    if (event.what === "accepted") return this.open(end)
+    const socket = this.streams.get(end)
+    if (socket === undefined) return
+    if (event.what === "bytes") this.receive(socket, event.bytes)
+    else if (event.what === "drained") this.events.drain(socket.socket)
+    else {
+      this.streams.delete(end)
+      this.events.close(socket.socket)
+    }
   }
 
   stray(ask: Ask, now: Now): void {
-    let session = this.strays.get(ask.from)
-    if (session === undefined) {
-      session = this.make((bytes) => {
-        for (const reply of repliesIn(bytes)) this.host.send(ask.from, reply, "reply")
-      }, now)
-      session.greeted = true
-      this.strays.set(ask.from, session)
-    }
-    session.receivedMs = now.monotonicMs
-    this.receive(session, frameOf(ask), now)
+    this.read(now)
+    this.receive(this.strays.get(ask.from) ?? this.openStray(ask.from), frameOf(ask))
   }
 
-  /** @param hold whether answers may still leave @returns whether any was thrown away */
+  private read({ monotonicMs, wallMs }: Now): void {
+    this.clock.monotonicMs = monotonicMs
+    this.clock.wallMs = wallMs
+  }
+
+  private receive(socket: SimulatedSocket, bytes: Uint8Array): void {
+    this.events.data(socket.socket, bytes)
+    const { peer, closing, paused } = socket.data
+    if (peer !== undefined && closing) this.node.refusing()
+    if ((paused & pause.output) !== 0) this.node.seen("session held back: answers unread")
+    if ((paused & pause.room) !== 0) this.node.seen("session held back: no room in the log")
+  }
+
+  private open(end: StreamHandle): void {
+    const { host } = this
+    const socket = new SimulatedSocket(
+      (bytes) => {
+        const taken = host.write(end, bytes, "reply")
+        if (taken < bytes.length) this.node.seen("answers wait to be read")
+        return taken
+      },
+      (isHeld) => (isHeld ? host.hold(end) : host.release(end)),
+      ({ socket }) => {
+        if (!this.streams.delete(end)) return
+        host.close(end)
+        this.events.close(socket)
+      },
+    )
+    this.streams.set(end, socket)
+    this.events.open(socket.socket)
+  }
+
+  /** Whoever sends datagrams has a connection here, too, which none of them needs. */
+  private openStray(address: string): SimulatedSocket {
+    const socket = new SimulatedSocket(
+      (bytes) => {
+        for (const reply of repliesIn(bytes.slice())) this.host.send(address, reply, "reply")
+        return bytes.length
+      },
+      () => undefined,
+      ({ socket }) => {
+        if (this.strays.delete(address)) this.events.close(socket)
+      },
+    )
+    this.strays.set(address, socket)
+    this.events.open(socket.socket)
+    const hello = new Writer(256)
+    writeHello(hello, {
+      versionMin: wireVersionMax,
+      versionMax: wireVersionMax,
+      role: "client",
+      softwareVersion: "stray",
+      clusterId: null,
+      node: null,
+      auth: null,
+      clockMs: 0,
+    })
+    this.events.data(socket.socket, hello.bytes.subarray(0, hello.position))
+    return socket
+  }
+
+  // The node's turns
+
+  /** All answers of the turn, in one write each. @param hold whether they may still leave @returns whether any was thrown away */
   flush(hold: boolean, now: Now): boolean {
+    this.read(now)
     let isThrownAway = false
     if (this.dirty.length === 0) return isThrownAway
     for (const session of this.dirty.splice(0)) {
@@ -81,111 +196,77 @@ export class Sessions {
       if (session.closed) continue
       if (!hold && session.peer === undefined) {
         isThrownAway = true
-        this.drop(session)
-        continue
-      }
-      session.send(now.monotonicMs)
-      if (session.closing && session.inFlight === 0) this.drop(session)
+        this.listener.drop(session)
+      } else if (session.send(now.monotonicMs)) this.listener.resume(session)
+      else this.listener.drop(session)
     }
     return isThrownAway
   }
 
+  /** Something is to be said that a session's going on to read has brought about. */
+  get isDirty(): boolean {
+    return this.dirty.length > 0
+  }
+
   tick(now: Now): void {
+    this.read(now)
+    if (this.waitingForRoom.size > 0 && this.node.hasRoom()) {
+      const waiting = [...this.waitingForRoom]
+      this.waitingForRoom.clear()
+      for (const session of waiting) this.listener.resume(session)
+    }
     if (now.monotonicMs < this.sweepAtMs) return
     this.sweepAtMs = now.monotonicMs + 1_000
-    for (const session of this.streams.values()) {
-      const silentMs = now.monotonicMs - session.receivedMs
-      if (silentMs > (session.greeted ? connectionSilentMs : helloTimeoutMs)) this.drop(session)
-    }
+    const { stalled } = this.listener.figures
+    this.listener.sweep(now.monotonicMs)
+    if (this.listener.figures.stalled > stalled) this.node.seen("session closed: answers unread for long")
   }
 
-  private open(end: StreamHandle, now: Now): void {
-    const session = this.make((bytes) => this.host.write(end, bytes, "reply"), now)
-    this.streams.set(end, session)
-    this.ends.set(session, end)
+  // What the listener asks of its node
+
+  get view(): View | undefined {
+    return this.node.ownView
   }
 
-  private make(write: (bytes: Uint8Array) => void, now: Now): Session {
-    const socket = {
-      write(bytes: Uint8Array, start: number, length: number): number {
-        write(bytes.slice(start, start + length))
-        return length
-      },
-    }
-    return new Session(socket as unknown as Socket<Session>, this.traffic, now.monotonicMs)
+  greet(hello: Hello): AcceptedLink | PeerRefusal {
+    return this.node.greet(hello)
   }
 
-  private receive(session: Session, bytes: Uint8Array, now: Now): void {
-    if (session.closed || session.closing) return
-    if (session.greeted && now.monotonicMs - session.receivedMs > connectionSilentMs)
-      return this.drop(session)
-    session.receivedMs = now.monotonicMs
-    const { reader } = session
-    reader.push(bytes)
-    while (!session.closing) {
-      const found = reader.next()
-      if (found === frameState.starved) break
-      if (found === frameState.tooLong) this.refuse(session, code.protocol_error)
-      else this.take(session, reader.bytes, reader.start, reader.end, now)
-    }
-    reader.hold()
-  }
-
-  private take(session: Session, bytes: Uint8Array, start: number, end: number, now: Now): void {
-    if (!session.greeted) return this.greet(session, bytes, start, end, now)
-    if (session.peer !== undefined) {
-      const refusal = session.peer.take(session, bytes, start, end)
-      if (refusal === undefined) return
-      this.node.refusing()
-      return this.refuse(session, refusal.code)
-    }
-    const { request, node } = this
+  take(session: Session, bytes: Uint8Array, start: number, end: number): void {
+    const { request, node, clock } = this
     const failed = decodeRequest(bytes, start, end, request, node.contentBytesMax)
     session.inFlight++
+    session.requestedMs = clock.monotonicMs
     request.frameStart = start
     request.frameEnd = end
-    if (failed === 0) return node.request(request, session, now)
+    if (failed === 0) return node.request(request, session, { ...clock })
     node.error(session, request.requestId, failed)
     if (failed === code.protocol_error) session.closing = true
   }
 
-  private greet(session: Session, bytes: Uint8Array, start: number, end: number, now: Now): void {
-    const first = decodeFirstFrame(bytes, start, end)
-    if (first.kind !== "hello") return this.refuse(session, code.protocol_error)
-    if (first.hello.role === "node") {
-      const link = this.node.greet(first.hello)
-      if (!(link instanceof AcceptedLink)) return this.refuse(session, link.code)
-      session.peer = link
-    }
-    session.greeted = true
-    session.reader.limit(frameBytesMax)
-    writeHello(session.out, { ...this.node.hello(now), auth: session.peer?.auth ?? null })
-    this.say(session)
+  hasRoom(session: Session): boolean {
+    if (this.node.hasRoom()) return true
+    session.paused |= pause.room
+    this.waitingForRoom.add(session)
+    return false
   }
 
-  private refuse(session: Session, errorCode: number): void {
-    session.out.errorReply(errorCode, 0)
-    session.closing = true
-    this.say(session)
+  hasRoomForRecords(session: Session): boolean {
+    return this.hasRoom(session)
   }
 
-  private say(session: Session): void {
-    if (session.dirty) return
-    session.dirty = true
+  waitsForRoom(session: Session): boolean {
+    return this.waitingForRoom.has(session)
+  }
+
+  markDirty(session: Session): void {
     this.dirty.push(session)
   }
 
-  private drop(session: Session): void {
-    const end = this.ends.get(session)
-    if (end !== undefined) this.host.close(end)
-    this.forget(session)
+  forget(session: Session): void {
+    this.waitingForRoom.delete(session)
   }
 
-  private forget(session: Session): void {
-    session.closed = true
-    session.discard()
-    const end = this.ends.get(session)
-    if (end !== undefined) this.streams.delete(end)
-    else for (const [address, stray] of this.strays) if (stray === session) this.strays.delete(address)
-  }
+  /** A step ends with its turn. */
+  schedule(): void {}
 }

@@ -35,11 +35,13 @@ export class SimulatedLog implements RecordSink {
   private free = 0
   position: number
   released = 0
+  /** Where this process began: what it found in front of it is not in its ring. */
+  private readonly begun: number
   /** Reserved in this turn, not yet handed to the disk. */
   fresh: LogRecord[] = []
 
   constructor(position: number) {
-    this.position = position
+    this.position = this.begun = position
   }
 
   reserve(length: number): number {
@@ -67,6 +69,11 @@ export class SimulatedLog implements RecordSink {
         throw new Error("a record is written within its place")
     }
     return fresh
+  }
+
+  /** Of records that keep their place. */
+  get heldBytes(): number {
+    return this.position - Math.max(this.released, this.begun)
   }
 
   release(position: number): void {

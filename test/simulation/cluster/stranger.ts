@@ -67,14 +67,14 @@ export class Stranger<Contents> implements Logic {
     this.speech = writer.bytes.slice(0, writer.position)
     const greeting = new Writer(256)
     writeHello(greeting, helloOf(identity, this.way === "nothing" ? null : this.noise()))
-    this.host.write(end, greeting.bytes.slice(0, greeting.position), "hello")
+    this.host.write(end, greeting.bytes.subarray(0, greeting.position), "hello")
     if (this.way === "atOnce") this.speak(end)
   }
 
   private speak(end: StreamHandle): void {
     const writer = new Writer(64)
     if (this.way === "other") writeProof(writer, this.noise())
-    this.host.write(end, writer.bytes.slice(0, writer.position), "proof")
+    this.host.write(end, writer.bytes.subarray(0, writer.position), "proof")
     this.host.write(end, this.speech, "lie")
   }
 
