@@ -80,7 +80,11 @@ export class Roll {
     })
   }
 
+  /** Of two with one node id, as a node is that has just lost its disk, the one that asked last counts: one view has place for one. */
   onJoin(identity: Identity, weight: number, zone: string, now: Now): void {
+    for (const [storageId, joiner] of this.state.joiners)
+      if (joiner.identity.nodeId === identity.nodeId && storageId !== identity.storageId)
+        this.state.joiners.delete(storageId)
     if (this.state.joiners.size >= joinersMax && !this.state.joiners.has(identity.storageId)) return
     this.state.joiners.set(identity.storageId, {
       identity,

@@ -98,7 +98,8 @@ export class ClusterObserver implements Observer<ClusterContents> {
       this.judgeData(machine, message as DataMessage)
       return
     }
-    if (body.kind === "heartbeat") this.stated(machine, (body as HeartbeatBody).wants)
+    if (body.kind === "heartbeat")
+      this.stated(machine, (message as PeerMessage).clusterId, (body as HeartbeatBody).wants)
     this.members.sending(memberSide(machine), message)
   }
 
@@ -183,8 +184,8 @@ export class ClusterObserver implements Observer<ClusterContents> {
     this.members.stepped(memberSide(machine))
     const { replication, member } = logic.node
     if (member !== undefined) {
-      this.stated(machine, member.state.wants)
-      this.stated(machine, member.state.handOvers)
+      this.stated(machine, replication.view.clusterId, member.state.wants)
+      this.stated(machine, replication.view.clusterId, member.state.handOvers)
     }
     let all = this.known.get(logic)
     if (all === undefined) {
@@ -214,14 +215,18 @@ export class ClusterObserver implements Observer<ClusterContents> {
     if (slots > 0) this.checks.that("I12", wrong === undefined, () => `n${index} starts: ${wrong}`)
   }
 
-  /** A primary gives evidence. */
-  private stated(machine: NodeMachine, wants: readonly Want[]): void {
+  /**
+   * A primary gives evidence. A certificate is good for the step from its own view only: where that has been made, whom it
+   * names may have lost its place by it, and its data, while its primary has not heard of that yet.
+   */
+  private stated(machine: NodeMachine, clusterId: string, wants: readonly Want[]): void {
     for (const want of wants) {
       if (want.kind === "release") this.members.ledger.release(want.release)
       else if (want.kind === "promote" && !this.certified.has(want)) {
         this.certified.add(want)
         this.members.ledger.certify(want.certificate)
-        const { slot, learner } = want.certificate
+        const { epoch, slot, learner } = want.certificate
+        if (this.members.ledger.isSucceeded(clusterId, epoch)) continue
         const holder = this.machineOf(learner)
         // A directory that has gone meanwhile cannot be asked.
         const last = holder === undefined ? Infinity : this.lastOf(holder, slot)

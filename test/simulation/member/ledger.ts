@@ -90,6 +90,11 @@ export class Ledger {
     if (!views.has(0)) views.set(0, zero)
   }
 
+  /** Whether the view behind that of this epoch is decided. */
+  isSucceeded(clusterId: string, epoch: number): boolean {
+    return this.viewsOf(clusterId).has(epoch + 1)
+  }
+
   /** A view is on somebody's disk, so it was decided. */
   decided(view: View): void {
     const views = this.viewsOf(view.clusterId)
