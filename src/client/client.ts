@@ -43,6 +43,7 @@ import type {
   PlanChange,
   RemoveNodeOptions,
   RequestOptions,
+  SlotsList,
   SlotsPiece,
   StoreOptions,
 } from "./options.ts"
@@ -326,9 +327,10 @@ export class Client implements AsyncDisposable {
    * For nodes, which make lists for their clients of it: a piece of what the node of this client serves itself, in the view
    * of this epoch. Tried once.
    */
-  slotsList(piece: SlotsPiece, options: RequestOptions = noOptions): Promise<ListPiece> {
-    return this.asker.run((resolve: (piece: ListPiece) => void, reject) => {
-      const request = this.listRequest(operation.slots_list, piece, resolve, reject, options)
+  slotsList(piece: SlotsPiece, options: RequestOptions = noOptions): Promise<SlotsList> {
+    return this.asker.run((resolve: (list: SlotsList) => void, reject) => {
+      const answered = (found: ListPiece) => resolve({ ...found, nodeId: request.lane?.nodeId ?? "" })
+      const request = this.listRequest(operation.slots_list, piece, answered, reject, options)
       request.epoch = piece.epoch
       request.quantity = piece.bytesMax
       return request

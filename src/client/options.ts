@@ -1,4 +1,5 @@
 /** What callers of the client library may say. */
+import type { ListPiece } from "../wire/reply.ts"
 import type { Time } from "./encode.ts"
 import type { ClientRuntime } from "./runtime.ts"
 
@@ -53,6 +54,11 @@ export interface SlotsPiece {
   readonly slot: number
   readonly after: Uint8Array
   readonly bytesMax: number
+}
+
+export interface SlotsList extends ListPiece {
+  /** Who answered: another node may be at the address by now. */
+  readonly nodeId: string
 }
 
 export interface PlanChange {

@@ -7,7 +7,7 @@
  * the next. So an alias that is there all the time is listed exactly once, whatever moves between two pieces: slots hand
  * over their entries whole, and the cursor counts by slot and alias, not by node.
  */
-import type { SlotsPiece } from "../../client/options.ts"
+import type { SlotsList, SlotsPiece } from "../../client/options.ts"
 import { slotsPieceBytesMin } from "../../core/lib/limits.ts"
 import { slotOfDigest } from "../../core/ring/slot.ts"
 import { memberOf, type StorageId, type View } from "../../core/view/view.ts"
@@ -25,7 +25,7 @@ export interface ListingNode {
     address: string,
     piece: SlotsPiece,
     timeoutMs: number,
-    done: (answer: ListPiece | { readonly code: number }) => void,
+    done: (answer: SlotsList | { readonly code: number }) => void,
   ): void
   /** Whether this node serves these slots now. */
   serves(slots: readonly number[]): boolean
@@ -63,7 +63,8 @@ type Done = (outcome: ListPiece | ListingFailed) => void
 /** A piece of the whole cluster. */
 export function listCluster(node: ListingNode, question: ListQuestion, done: Done): void {
   const { view } = node
-  if (view === undefined) return done(new ListingFailed("unstable_cluster"))
+  // A node that has just founded its cluster has a view without slots: it knows of no entry, which is not that there is none.
+  if (view === undefined || view.slots.length === 0) return done(new ListingFailed("unstable_cluster"))
   const owners = [...ownersFrom(view, question.slot)]
   if (owners.length === 0) return done({ aliases: [], cursor: undefined })
   const bytesMax = Math.max(slotsPieceBytesMin, Math.floor(question.bytesMax / owners.length))
@@ -136,10 +137,13 @@ function askOwner(
   { prefix, slot, after, bytesMax, timeLeftMs }: ListQuestion,
   done: Done,
 ): void {
-  const address = memberOf(view, owner)?.address
-  if (address === undefined) return done(new ListingFailed("unstable_cluster"))
-  node.ask(address, { epoch: view.epoch, prefix, slot, after, bytesMax }, timeLeftMs, (answer) => {
-    if (!("code" in answer)) return done(answer)
+  const member = memberOf(view, owner)
+  if (member === undefined) return done(new ListingFailed("unstable_cluster"))
+  node.ask(member.address, { epoch: view.epoch, prefix, slot, after, bytesMax }, timeLeftMs, (answer) => {
+    // Members may have changed addresses since this view: another one's slots are not what was asked for.
+    if (!("code" in answer) && answer.nodeId !== member.nodeId)
+      return done(new ListingFailed("unstable_cluster"))
+    if (!("code" in answer)) return done({ aliases: answer.aliases, cursor: answer.cursor })
     const isCorrupt = answer.code === code.data_corrupt
     done(new ListingFailed(isCorrupt ? "data_corrupt" : "unstable_cluster"))
   })

@@ -5,18 +5,17 @@
 import { operation } from "../../../src/core/entry/operation.ts"
 import type { Request } from "../../../src/core/entry/request.ts"
 import type { Now } from "../../../src/core/lib/clock.ts"
-import type { SlotsPiece } from "../../../src/client/options.ts"
+import type { SlotsList, SlotsPiece } from "../../../src/client/options.ts"
 import { nodeTopology } from "../../../src/server/node/cluster-status.ts"
 import { listCluster, ListingFailed, type ListingNode, listOwn } from "../../../src/server/node/listing.ts"
 import { ClusterOrders, type OrderAnswer } from "../../../src/server/node/orders.ts"
 import type { Session } from "../../../src/server/net/session.ts"
 import { code } from "../../../src/wire/errors.ts"
-import type { ListPiece } from "../../../src/wire/reply.ts"
 import type { Host } from "../machine.ts"
 import type { ClusterContents } from "./contents.ts"
 import type { ClusterLogic } from "./logic.ts"
 
-type Answer = ListPiece | { readonly code: number }
+type Answer = SlotsList | { readonly code: number }
 
 export type SideMessage =
   | {
@@ -97,7 +96,8 @@ export class Sides {
     }
     const { from, id, piece, timeLeftMs } = message
     listOwn(this.listing, piece.epoch, { ...piece, timeLeftMs }, (outcome) => {
-      const answer = outcome instanceof ListingFailed ? { code: code[outcome.code] } : outcome
+      const { nodeId } = this.logic.identity
+      const answer = outcome instanceof ListingFailed ? { code: code[outcome.code] } : { ...outcome, nodeId }
       this.host.send(from, { kind: "listed", id, answer } satisfies SideMessage, "listed")
     })
   }

@@ -21,6 +21,8 @@ class Nodes {
   readonly entries = new Map<string, Uint8Array>()
   readonly views = new Map<string, View>()
   readonly unserved = new Set<number>()
+  /** Who is at an address instead of whom the views say. */
+  readonly moved = new Map<string, string>()
   /** Called in the middle of each scan. @returns what it fails with, if it does */
   onScan: () => Error | void = () => undefined
   /** What was found damaged. */
@@ -67,8 +69,10 @@ class Nodes {
       storageId,
       serves: (slots) => slots.every((slot) => !this.unserved.has(slot)),
       ask: (address, piece, timeLeftMs, done) => {
-        listOwn(this.node(address), piece.epoch, { ...piece, timeLeftMs }, (outcome) =>
-          done(outcome instanceof ListingFailed ? { code: code[outcome.code] } : outcome),
+        const asked = this.moved.get(address) ?? address
+        const nodeId = asked.slice(1)
+        listOwn(this.node(asked), piece.epoch, { ...piece, timeLeftMs }, (outcome) =>
+          done(outcome instanceof ListingFailed ? { code: code[outcome.code] } : { ...outcome, nodeId }),
         )
       },
       damaged: (slot) => {
@@ -190,6 +194,23 @@ describe("a list of a cluster", () => {
     nodes.unserved.clear()
     nodes.onScan = () => void (nodes.view = nodes.viewOf(nodes.view.epoch + 1, 3, (slot) => slot % 3))
     expect(await failure()).toBe("unstable_cluster")
+  })
+
+  it("fails where another node is at a member's address by now", async () => {
+    const nodes = new Nodes(3)
+    nodes.add("a", "b", "c", "d", "e", "f")
+    nodes.view = nodes.viewOf(1, 3, () => 1)
+    nodes.moved.set("s1", "s2")
+    // Who serves nothing has nothing to list.
+    await expect(all(nodes)).rejects.toMatchObject({ code: "unstable_cluster" })
+    nodes.moved.clear()
+    expect(await all(nodes)).toHaveLength(6)
+  })
+
+  it("fails where the view has no slots yet", async () => {
+    const nodes = new Nodes(1)
+    nodes.view = { ...nodes.view, slots: [] }
+    await expect(all(nodes)).rejects.toMatchObject({ code: "unstable_cluster" })
   })
 
   it("of one's own slots is for one view only", async () => {
