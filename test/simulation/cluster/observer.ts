@@ -57,6 +57,8 @@ export class ClusterObserver implements Observer<ClusterContents> {
   /** What was committed, by slot and sequence. */
   private readonly committed = new Map<number, Map<number, KnownRecord>>()
   private readonly committedLast = new Map<number, number>()
+  /** The epoch in which a slot last began anew, by slot. */
+  private readonly anewFrom = new Map<number, number>()
   /** Of each process: what it had committed, and whether it served, when it was last looked at. */
   private readonly known = new WeakMap<ClusterLogic, { committed: number; serving: boolean }[]>()
   private readonly certified = new Set<unknown>()
@@ -74,8 +76,10 @@ export class ClusterObserver implements Observer<ClusterContents> {
     for (const slot of slots) {
       this.committed.delete(slot)
       this.committedLast.delete(slot)
+      this.anewFrom.delete(slot)
       const heir = this.machineOf(view.slots[slot]?.inSync[0] ?? "")
       if (heir?.logic instanceof ClusterLogic) this.onRecovered(heir, heir.logic.node.replication.slot(slot))
+      this.anewFrom.set(slot, view.epoch)
     }
   }
 
@@ -254,8 +258,10 @@ export class ClusterObserver implements Observer<ClusterContents> {
     // Who was given up is nobody's past any more.
     if (this.members.ledger.givenUp.has(machine.disk.durable.storageId)) return
     const committed = mapOf(this.committed, slot.slot)
+    // Nor is what others still hold from before a loss: its heir has said what is left of that.
+    const anewFrom = this.anewFrom.get(slot.slot) ?? 0
     for (const [sequence, record] of this.disks.get(machine.index)?.get(slot.slot)?.records ?? []) {
-      if (sequence > slot.committedSequence) continue
+      if (sequence > slot.committedSequence || record.slotEpoch < anewFrom) continue
       const known = committed.get(sequence)
       this.checks.that("I7", known === undefined || known === record, () => {
         return `n${machine.index} recovers another ${sequence} of slot ${slot.slot} than was committed`

@@ -13,7 +13,7 @@ import { never } from "../../linearizability/history.ts"
 import { entryModel } from "../../linearizability/models/entry.ts"
 import { report } from "../../linearizability/report.ts"
 import type { Machine } from "../machine.ts"
-import type { RunResult } from "../member/run.ts"
+import { type RunResult, stepsMin } from "../member/run.ts"
 import { isBeyondHelp, missing } from "../member/stable.ts"
 import { Trace } from "../trace.ts"
 import { Checks, Coverage, Violation } from "../violation.ts"
@@ -37,7 +37,11 @@ const secret = new ClusterSecret(Uint8Array.from({ length: 32 }, (_, i) => i * 7
 const differsEvery = 4
 /** Flushes, the next comparison, two views, a copy. */
 const differsMsMax = 120_000
-const checkerStepsMax = 5_000_000
+/** One history of a thousand takes more than a twentieth of them. */
+const checkerStepsMax = 100_000_000
+/** As many steps a minute as `stepsMin` is in three. A run in which less happens goes on, by so long at a time. */
+const stepsPerMinuteMin = stepsMin / 3
+const goOnMs = 15_000
 
 export function runCluster(options: ClusterOptions, print?: (line: string) => void): ClusterRunResult {
   return new ClusterRun(options, print).run()
@@ -115,6 +119,7 @@ class ClusterRun {
         world.at(world.prng.between(0, options.startSpreadMs), () => world.start(machine))
       this.driver.schedule()
       world.run(options.virtualMs)
+      this.goOn()
       this.driver.heal()
       stableAfterMs = this.settle()
       this.finish()
@@ -262,6 +267,14 @@ class ClusterRun {
     this.nodes.push(machine)
     this.addresses.push(machine.address)
     return machine
+  }
+
+  /** Until enough has happened; no longer than it was to take. */
+  private goOn(): void {
+    const { virtualMs } = this.options
+    const stepsWanted = (stepsPerMinuteMin * virtualMs) / 60_000
+    for (let ms = virtualMs; this.trace.steps < stepsWanted && ms < 2 * virtualMs;)
+      this.world.run((ms += goOnMs))
   }
 
   private memberOptions(machine: Machine<ClusterContents>): MemberOptions {
