@@ -74,9 +74,11 @@ export function corruptBackup(
 
 function textOf(logic: ClusterLogic, slot: number): string {
   const { memory } = logic.storage
-  const { sequence, committedSequence } = logic.node.replication.slot(slot)
+  const { role, sequence, matchedSequence, committedSequence } = logic.node.replication.slot(slot)
+  // What an earlier primary sent and nobody acknowledged stays behind the present one's log until that goes on.
+  const shared = role === "primary" ? sequence : Math.min(sequence, matchedSequence)
   const entries = memory
     .ofSlot(slot)
     .map(([alias, { content, expiresAtMs }]) => `${alias}=${String.fromCharCode(...content)}@${expiresAtMs}`)
-  return `${committedSequence}/${sequence} ${entries.join(" ")}`
+  return `${committedSequence}/${shared} ${entries.join(" ")}`
 }
