@@ -253,6 +253,8 @@ export const compareMs = 30_000
 export const forwardMs = 3_000
 /** Forwarded requests that a node waits for at once. */
 export const forwardsMax = 65_536
+/** Forwarded requests by one node that another remembers, so as to take each once: connections deliver in order, so few are late. */
+export const forwardsRemembered = 1_024
 /** How often a request may be forwarded. */
 export const hopsMax = 2
 

@@ -139,6 +139,14 @@ export class DataPath {
     this.output.error(requester, request.requestId, errorCode)
   }
 
+  /**
+   * This node does not serve it, and knows nobody who does. That says that nothing of the request was done, and so must not be
+   * said of a write that this node has in its log: messages between nodes come twice, and the second time it may serve no more.
+   */
+  failUnserved(request: Request, requester: Requester, errorCode: number): void {
+    this.fail(request, requester, this.clients.hasSeen(request) ? code.in_doubt : errorCode)
+  }
+
   private read(request: Request, requester: Requester, now: Now): void {
     const handle = this.find(request.bytes, request.aliasStart, request.aliasEnd)
     const slot = this.slotOfRead(request, handle)

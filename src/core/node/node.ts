@@ -238,16 +238,18 @@ export class Node implements NodeInput {
       this.host.outdated(requester, view.epoch)
     const target = memberOf(view, slot.primary)
     const isElsewhere = slot.primary !== self?.storageId && target?.standing !== "down"
-    if (target === undefined || !isElsewhere) return path.fail(request, requester, code.unstable_cluster)
+    if (target === undefined || !isElsewhere)
+      return path.failUnserved(request, requester, code.unstable_cluster)
     if (requester instanceof RemoteRequester && requester.hops >= hopsMax)
-      return path.fail(request, requester, code.wrong_node)
+      return path.failUnserved(request, requester, code.wrong_node)
     const body = this.forwards.take(request, requester, slot.primary, now)
-    if (body === undefined) return path.fail(request, requester, code.overloaded)
+    if (body === undefined) return path.failUnserved(request, requester, code.overloaded)
     replication.send(replication.peer(slot.primary), body)
   }
 
   private onForward(message: DataMessage, forward: Forward, now: Now): void {
     const { forwarded } = this
+    if (!this.replication.peer(message.from.storageId).takesForward(forward.id)) return
     const requester = new RemoteRequester(message.from.storageId, message.from.boot, forward.id, forward.hops)
     const failed = this.options.decode(forward.frame, forwarded)
     if (failed !== 0) return this.answering.error(requester, 0, failed)

@@ -6,7 +6,8 @@
  * fifty rows and not two hundred thousand. Each result knows its slot, so that a slot can be handed on with its results.
  */
 import { clientIdsCached, clientRowMs, clientsMax } from "../lib/limits.ts"
-import { ClientRow } from "./client-row.ts"
+import type { Request } from "../entry/request.ts"
+import { ClientRow, never } from "./client-row.ts"
 
 /** latin1 of bytes[start, end) */
 export type Text = (bytes: Uint8Array, start: number, end: number) => string
@@ -55,6 +56,13 @@ export class Clients {
     words[first + 3] = d
     this.recent[place] = row
     return row
+  }
+
+  /** Whether a write under this number is in the log, or was. */
+  hasSeen({ bytes, clientStart, number }: Pick<Request, "bytes" | "clientStart" | "number">): boolean {
+    if (number === 0) return false
+    const row = this.rows.get(this.text(bytes, clientStart, clientStart + 16))
+    return row !== undefined && (number < row.floor || row.find(number) !== never)
   }
 
   /** The row of a client (latin1 of its id), made if need be. */

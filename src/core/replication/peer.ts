@@ -3,7 +3,7 @@
  * append holds the records of all slots that both share, so that a turn costs one message per pair of nodes whatever it
  * wrote; so do the acknowledgements.
  */
-import { appendBytesMax, peerWindowBytes } from "../lib/limits.ts"
+import { appendBytesMax, forwardsRemembered, peerWindowBytes } from "../lib/limits.ts"
 import type { Acknowledgement, DataBody, ReplicaState, Segment } from "../node/data-message.ts"
 import type { Address, StorageId } from "../view/view.ts"
 import type { Follower } from "./follower.ts"
@@ -47,8 +47,23 @@ export class Peer {
   private unacknowledged: SlotLog[] = []
   refused: ReplicaState[] = []
 
+  /** Numbers of requests that its present process has forwarded here, of late. */
+  private readonly forwarded = new Set<number>()
+
   constructor(storageId: StorageId) {
     this.storageId = storageId
+  }
+
+  /**
+   * Whether the forwarded request comes for the first time. The one time it was turned away nothing of it was done, and its client
+   * was told so: so it must not be done another time.
+   */
+  takesForward(id: number): boolean {
+    const { forwarded } = this
+    if (forwarded.has(id)) return false
+    forwarded.add(id)
+    if (forwarded.size > forwardsRemembered) for (const oldest of forwarded) return forwarded.delete(oldest)
+    return true
   }
 
   /** A new process there: what was on its way to the old one is not. */
@@ -56,6 +71,7 @@ export class Peer {
     this.boot = boot
     this.receivedNumber = 0
     this.forgetUnderWay()
+    this.forwarded.clear()
   }
 
   forgetUnderWay(): void {
