@@ -60,6 +60,14 @@ const clusterGate = [
   "refused: disk_full",
   "refusal: unsupported_version",
   "common version spoken",
+  "session held back: answers unread",
+  "refused: overloaded",
+  "window full during catch-up",
+  "large value appended",
+  "large value copied",
+  "large value forwarded",
+  "large value sent back",
+  "large value answered",
 ] as const
 
 /** Invariants that replication can break. */

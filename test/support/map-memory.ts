@@ -58,7 +58,7 @@ export class MapMemory implements EntryMemory {
   }
   contentEquals(handle: number, bytes: Uint8Array, start: number, end: number): boolean {
     const { content } = this.at(handle)
-    return content.length === end - start && content.every((byte, i) => byte === bytes[start + i])
+    return Buffer.compare(content, bytes.subarray(start, end)) === 0
   }
 
   store(

@@ -21,6 +21,11 @@ export const slotCountDefault = 4096
 
 /** The entry limit, and room for an alias, a comparand's header and the message around it. */
 export const frameBytesMax = 64 * MiB + 64 * KiB
+/**
+ * A frame between nodes: one record may hold a new content and the one that it replaced, which its client is told; the segments
+ * of an append, or the rest of a piece, come besides.
+ */
+export const peerFrameBytesMax = 2 * contentBytesMax + 128 * KiB
 /** The first frame of a connection is small: a stranger may not make us allocate. */
 export const helloFrameBytesMax = 4 * KiB
 /** Each text of a hello: software version, ids (in UTF-16 units, as strings are measured). */

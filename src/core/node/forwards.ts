@@ -45,9 +45,14 @@ export class Forwards {
   /** Oldest first. */
   private readonly pending = new Map<number, Pending>()
   private lastId = 0
+  private readonly countMax: number
   /** Requests of this node's own clients, and of these the ones of clients that know a view. */
   taken = 0
   takenRouted = 0
+
+  constructor(countMax: number = forwardsMax) {
+    this.countMax = countMax
+  }
 
   get count(): number {
     return this.pending.size
@@ -55,7 +60,7 @@ export class Forwards {
 
   /** @returns the message to send, or undefined where too many are open */
   take(request: Request, requester: Requester, target: StorageId, now: Now): DataBody | undefined {
-    if (this.pending.size >= forwardsMax) return undefined
+    if (this.pending.size >= this.countMax) return undefined
     const id = ++this.lastId
     const timeLeftMs = Math.floor(request.timeLeftMs - (now.monotonicMs - request.arrivedMs))
     const waitMs = Math.min(forwardMs, timeLeftMs)

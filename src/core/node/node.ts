@@ -65,6 +65,15 @@ export interface NodeOptions {
   readonly draw: Draw
   /** What `recovery` needs before there is a view: that of the view on disk, or of the settings. */
   readonly slotCount: number
+  /** For tests: bounds of queues that are to be met. */
+  readonly bounds?: QueueBounds
+}
+
+export interface QueueBounds {
+  /** Requests forwarded and not answered. */
+  readonly forwards: number
+  /** Of records on their way to one replica. */
+  readonly windowBytes: number
 }
 
 /** A tick that comes later than this finds that the node itself was not awake. */
@@ -73,7 +82,7 @@ const awakeMsMax = 2 * tickMs
 export class Node implements NodeInput {
   readonly path: DataPath
   readonly replication: Replication
-  readonly forwards = new Forwards()
+  readonly forwards: Forwards
   member: Member | undefined
   private readonly options: NodeOptions
   private readonly host: NodeHost
@@ -99,11 +108,13 @@ export class Node implements NodeInput {
     this.answering = new Answering(host, memory, (to, answer) => {
       this.replication.send(this.replication.peer(to.storageId), answer)
     })
+    this.forwards = new Forwards(options.bounds?.forwards)
     this.path = new DataPath({ ...options, output: this.answering })
     this.path.misdirected = (request, requester, slot, now) => this.misdirected(request, requester, slot, now)
     this.replication = this.path.replication
     this.replication.self = options.identity
     this.replication.host = host
+    this.replication.windowBytes = options.bounds?.windowBytes
   }
 
   /** Nothing is handed in any more. */

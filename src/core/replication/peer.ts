@@ -50,8 +50,11 @@ export class Peer {
   /** Numbers of requests that its present process has forwarded here, of late. */
   private readonly forwarded = new Set<number>()
 
-  constructor(storageId: StorageId) {
+  private readonly windowBytes: number
+
+  constructor(storageId: StorageId, windowBytes: number = peerWindowBytes) {
     this.storageId = storageId
+    this.windowBytes = windowBytes
   }
 
   /**
@@ -80,7 +83,7 @@ export class Peer {
   }
 
   get hasRoom(): boolean {
-    return this.underWayBytes + this.used < peerWindowBytes
+    return this.underWayBytes + this.used < this.windowBytes
   }
 
   get isFull(): boolean {

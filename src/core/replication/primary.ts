@@ -73,6 +73,7 @@ export function pump(replication: Replication, follower: Follower): void {
   while (prepared !== undefined && prepared.sequence < follower.nextSequence) prepared = prepared.nextInSlot
   for (; prepared !== undefined; prepared = prepared.nextInSlot) {
     if (!peer.hasRoom) {
+      if (follower.isLearner) replication.seen("window full during catch-up")
       peer.behind.add(follower)
       return
     }

@@ -94,6 +94,8 @@ export class Replication {
   /** Replicas of this node that were found to be damaged, and of these the ones that differed from their primary's. */
   damaged = 0
   differing = 0
+  /** For tests: of a peer's window, where it is not the limits' own. */
+  windowBytes: number | undefined
   /** For tests: what has come to pass. */
   seen: (what: string) => void = () => undefined
 
@@ -348,7 +350,7 @@ export class Replication {
 
   peer(storageId: StorageId): Peer {
     let peer = this.peers.get(storageId)
-    if (peer === undefined) this.peers.set(storageId, (peer = new Peer(storageId)))
+    if (peer === undefined) this.peers.set(storageId, (peer = new Peer(storageId, this.windowBytes)))
     return peer
   }
 

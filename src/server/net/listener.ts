@@ -11,6 +11,7 @@ import {
   frameBytesMax,
   helloTimeoutMs,
   nodeSessionsMax,
+  peerFrameBytesMax,
   sessionOutputBytesMax,
   sessionRequestsMax,
   sessionsOutputBytesMax,
@@ -257,7 +258,7 @@ export class Listener {
     }
     this.strangers--
     session.greeted = true
-    session.reader.limit(frameBytesMax)
+    session.reader.limit(session.peer === undefined ? frameBytesMax : peerFrameBytesMax)
     const { nodeId, storageId, boot } = driver.storage.identity
     writeHello(session.out, {
       versionMin: wireVersionMin,

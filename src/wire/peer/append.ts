@@ -3,7 +3,7 @@
  * The shapes that `codec.ts` puts together call through a table for each field and freeze each object and list: per write
  * that took as long as applying it did.
  */
-import { frameBytesMax, slotsMax, unknownEpoch } from "../../core/lib/limits.ts"
+import { peerFrameBytesMax, slotsMax, unknownEpoch } from "../../core/lib/limits.ts"
 import type {
   Acknowledgement,
   Append,
@@ -20,7 +20,7 @@ import { bytes, count, fromMinusOne, slotNumber } from "./fields.ts"
 const slotMax = 0xffff
 const countMax = Number.MAX_SAFE_INTEGER
 
-const records = bytes(frameBytesMax)
+const records = bytes(peerFrameBytesMax)
 
 /** `[slot, slotEpoch, previousEpoch or nil, previousSequence + 1, commitSequence + 1, count]` */
 function writeSegment(writer: Writer, segment: Segment): void {

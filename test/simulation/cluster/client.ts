@@ -23,6 +23,7 @@ import type { Workload } from "../data/workload.ts"
 import type { Host, Input, Logic } from "../machine.ts"
 import type { Checks, Coverage } from "../violation.ts"
 import { SimulatedRuntime } from "./client-runtime.ts"
+import type { LargeValues } from "./large.ts"
 import type { Scans } from "./scans.ts"
 
 export interface ClusterClientOptions {
@@ -39,6 +40,8 @@ export interface ClusterClientOptions {
   readonly contentBytes: number
   /** Real time as people count it. */
   readonly calendarMs: () => number
+  readonly large: LargeValues | undefined
+  readonly realMs: () => number
 }
 
 interface Caller {
@@ -156,10 +159,13 @@ export class ClusterClient<Contents> implements Logic {
   private begin(caller: Caller): void {
     const { options, prng } = this
     if (options.scanPerMille > 0 && prng.chance(options.scanPerMille, 1_000)) return this.scan(caller)
-    const { key, input } = caller.workload.next(options.calendarMs())
+    const { large } = options
+    const { key, input } =
+      large?.next(options.realMs(), "connected") ?? caller.workload.next(options.calendarMs())
     const place = this.callers.indexOf(caller)
     const index = this.recorder.called(options.index * 100 + place, key, input, options.calendarMs())
-    const text = (part: string | undefined) => bytesOf(grown(part ?? "", options.contentBytes))
+    const text = (part: string | undefined) =>
+      bytesOf(large?.stored(part ?? "") ?? grown(part ?? "", options.contentBytes))
     this.submit(
       caller,
       new Pending(
@@ -181,7 +187,9 @@ export class ClusterClient<Contents> implements Logic {
   }
 
   private answered(caller: Caller, key: string, index: number, output: EntryOutput): void {
+    const { large } = this.options
     if (output.content !== undefined) caller.workload.saw(key, output.content)
+    if (large?.has(output.content) === true) this.coverage.count("large value answered")
     this.recorder.returned(index, output, this.options.calendarMs())
     this.coverage.count("answered")
     this.end(caller)

@@ -1,5 +1,7 @@
 /** The data directory of a simulated node: what membership keeps, the log, and the table. */
+import { createHash } from "node:crypto"
 import { RecordView } from "../../../src/core/entry/record.ts"
+import { latin1 } from "../../support/map-memory.ts"
 import type { MemberContents } from "../member/contents.ts"
 import { emptyContents } from "../member/contents.ts"
 import type { Machine } from "../machine.ts"
@@ -7,6 +9,20 @@ import { emptyTable } from "./table.ts"
 import type { Table } from "./table.ts"
 
 const view = new RecordView()
+
+const textsOfLong = new WeakMap<Uint8Array, string>()
+
+/** A content as a text to compare, which is short where the content is long. */
+export function textOfContent(content: Uint8Array): string {
+  if (content.length < 65_536) return latin1(content)
+  let text = textsOfLong.get(content)
+  if (text === undefined) textsOfLong.set(content, (text = digestOfLong(content)))
+  return text
+}
+
+export function digestOfLong(bytes: Uint8Array): string {
+  return createHash("sha1").update(bytes).digest("hex")
+}
 
 export class LogRecord {
   readonly bytes: Uint8Array

@@ -19,6 +19,7 @@ import { emptyDirectory } from "./contents.ts"
 import type { ClusterContents } from "./contents.ts"
 import type { ClusterOptions, ConnectedOptions } from "./options.ts"
 import { Foreigner } from "./foreigner.ts"
+import { LargeValues } from "./large.ts"
 import { Scans } from "./scans.ts"
 import { Sluggard } from "./sluggard.ts"
 import { type Overheard, Stranger } from "./stranger.ts"
@@ -49,6 +50,7 @@ export class Crowd {
     readonly untilAt: number
   }[] = []
   private lossOrderedAt: number | undefined
+  private readonly large: LargeValues | undefined
   private world: World<ClusterContents> | undefined
 
   constructor(options: ClusterOptions, checks: Checks, coverage: Coverage, addresses: readonly string[]) {
@@ -56,6 +58,8 @@ export class Crowd {
     this.checks = checks
     this.coverage = coverage
     this.addresses = addresses
+    const { large } = options.load ?? {}
+    if (large !== undefined) this.large = new LargeValues(large, options.clients > 0)
   }
 
   /** All begin. */
@@ -142,7 +146,11 @@ export class Crowd {
   }
 
   calendarMs(): number {
-    return calendarStartMs + (this.world?.nowMs ?? 0)
+    return calendarStartMs + this.realMs()
+  }
+
+  private realMs(): number {
+    return this.world?.nowMs ?? 0
   }
 
   make(machine: ClientMachine, host: Host<ClusterContents>, prng: Prng): Logic {
@@ -156,7 +164,10 @@ export class Crowd {
   }
 
   private aliases(): string[] {
-    return Array.from({ length: this.options.workload.keys }, (_, i) => `key${i}`)
+    const { workload, load } = this.options
+    // One that is longer than a node may keep unread.
+    const large = load?.large === undefined ? [] : ["large"]
+    return [...Array.from({ length: workload.keys }, (_, i) => `key${i}`), ...large]
   }
 
   private makeStray(
@@ -167,6 +178,7 @@ export class Crowd {
     const { options, recorder, checks, coverage } = this
     const { timeoutMs, attemptMs, connected } = options
     const workload = new Workload(options.workload, machine.index, prng.fork())
+    const { large } = this
     return new ClientLogic(
       {
         timeoutMs,
@@ -176,6 +188,12 @@ export class Crowd {
         index: machine.index,
         contentBytes: connected?.contentBytes ?? 0,
         calendarMs: () => this.calendarMs(),
+        ...(large === undefined
+          ? {}
+          : {
+              first: () => large.next(this.realMs(), "stray"),
+              stored: (content: string) => large.stored(content),
+            }),
       },
       host,
       prng,
@@ -205,6 +223,8 @@ export class Crowd {
         callers: isOperator ? 0 : connected.callers,
         timeoutMs: options.timeoutMs,
         calendarMs: () => this.calendarMs(),
+        large: this.large,
+        realMs: () => this.realMs(),
       },
       host,
       prng,

@@ -3,14 +3,20 @@
  * that stand still, full disks. Drawn from a stream of its own, so that all else of a seed stays as it was before.
  */
 import { Prng } from "../../../src/core/lib/prng.ts"
+import type { QueueBounds } from "../../../src/core/node/node.ts"
 import type { Fault, Target } from "../faults.ts"
 import type { SimulationOptions } from "../options.ts"
+import { drawLarge, type LargeOptions } from "./large.ts"
 
 export interface LoadOptions {
   /** Of each connection, one way: what is written beyond it waits until it is read. */
   readonly bufferBytes: number
   /** Of records in a node's log that are not done with, until it reads no more from its clients. */
   readonly ringBytes: number
+  /** Queues of the core that are to be full at times. */
+  readonly bounds: QueueBounds
+  /** Absent in most: it costs time. */
+  readonly large?: LargeOptions
   /** A client asks and never reads what it is told. */
   readonly sluggard: boolean
   /** Somebody speaks another version of the protocol. */
@@ -24,13 +30,24 @@ export function drawLoad(
   base: SimulationOptions,
 ): { readonly load: LoadOptions; readonly faults: readonly Fault[] } {
   const prng = new Prng(seed * 2 + 4_001)
+  const bounds = { forwards: prng.pick([1, 3, 65_536]), windowBytes: prng.pick([300, 3_000, 8 * MiB]) }
+  const isLarge = prng.chance(1, 30)
   const load = {
-    bufferBytes: prng.pick([500, 4_000, 64_000, 4 * MiB]),
+    bounds: isLarge ? { ...bounds, windowBytes: 8 * MiB } : bounds,
+    ...(isLarge ? { large: drawLarge(prng, base.virtualMs) } : {}),
+    bufferBytes: isLarge ? 4 * MiB : prng.pick([500, 4_000, 64_000, 4 * MiB]),
     ringBytes: prng.pick([400, 4_000, 8 * MiB, 8 * MiB]),
-    sluggard: prng.chance(1, 4),
+    sluggard: prng.chance(1, 4) || isLarge,
     foreigner: prng.chance(1, 4),
   }
-  return { load, faults: drawLoadFaults(prng, base) }
+  const faults = drawLoadFaults(prng, base)
+  // Each slot gets a replica more while there is something large in one of them.
+  if (isLarge)
+    faults.push(
+      { kind: "setFactor", factor: 1, atMs: Math.round(base.virtualMs * 0.05) },
+      { kind: "setFactor", factor: 3, atMs: Math.round(base.virtualMs * 0.45) },
+    )
+  return { load, faults }
 }
 
 function drawLoadFaults(prng: Prng, { nodes, virtualMs }: SimulationOptions): Fault[] {

@@ -2,9 +2,10 @@
 import type { Now } from "../../../src/core/lib/clock.ts"
 import type { Prng } from "../../../src/core/lib/prng.ts"
 import type { DurableRecord, MemberOptions, PeerMessage } from "../../../src/core/member/event.ts"
+import { contentBytesMax, peerFrameBytesMax } from "../../../src/core/lib/limits.ts"
 import type { DataMessage } from "../../../src/core/node/data-message.ts"
 import type { NodeHost, NodeIdentity } from "../../../src/core/node/host.ts"
-import { Node } from "../../../src/core/node/node.ts"
+import { Node, type QueueBounds } from "../../../src/core/node/node.ts"
 import type { FlushedSlot, TailWanted } from "../../../src/core/replication/transfer.ts"
 import { operation } from "../../../src/core/entry/operation.ts"
 import type { Request } from "../../../src/core/entry/request.ts"
@@ -30,6 +31,7 @@ import { decodeForwarded } from "./message.ts"
 import { Sessions, type SessionNode } from "./sessions.ts"
 import { type SideMessage, Sides } from "./sides.ts"
 import { SimulatedStorage } from "./storage.ts"
+import { carried, largeIn } from "./wire.ts"
 
 export interface ClusterLogicOptions {
   readonly member: MemberOptions
@@ -41,6 +43,10 @@ export interface ClusterLogicOptions {
   /** What nodes prove to each other where they greet. */
   readonly secret?: ClusterSecret
   readonly isForgetful?: boolean
+  readonly contentBytesMax?: number
+  readonly bounds?: QueueBounds
+  /** Whether another node takes what this one is about to send. */
+  readonly onFrame?: (isTaken: boolean, what: string) => void
   /** Other nodes come by the network itself: whoever greets as one is none. */
   readonly onStranger: (outcome: "heard" | "refused") => void
 }
@@ -68,7 +74,9 @@ const dataLabels: { readonly [K in DataMessage["body"]["kind"]]: string } = {
 const isDataLabel: ReadonlySet<string> = new Set(Object.values(dataLabels))
 
 /** Of an entry's content, bytes. */
-const contentBytesMax = 1_000
+const contentBytesMaxDefault = 1_000
+/** What a frame between nodes may hold besides the longest content and the one that it replaced. */
+const frameOverheadBytes = peerFrameBytesMax - 2 * contentBytesMax
 
 export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNode {
   readonly storage: SimulatedStorage
@@ -82,7 +90,7 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
   private readonly host: Host<ClusterContents>
   private readonly options: ClusterLogicOptions
   private readonly unclean: boolean
-  readonly contentBytesMax = contentBytesMax
+  readonly contentBytesMax: number
   private readonly sessions: Sessions
   private readonly sides: Sides
   private readonly loading: string[]
@@ -114,6 +122,8 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
     this.machine = machine
     this.host = host
     this.options = options
+    const ownBytesMax = options.contentBytesMax ?? contentBytesMaxDefault
+    this.contentBytesMax = ownBytesMax
     this.unclean = !found.clean
     this.storage = storage
     this.loading = loading
@@ -128,10 +138,11 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
       host: this,
       digest: digestOf,
       text: latin1,
-      decode: (frame, request) => decodeForwarded(frame, request, contentBytesMax),
-      contentBytesMax,
+      decode: (frame, request) => decodeForwarded(frame, request, ownBytesMax),
+      contentBytesMax: ownBytesMax,
       diskFull: () => machine.disk.isFull,
       draw: prng,
+      ...(options.bounds === undefined ? {} : { bounds: options.bounds }),
       slotCount: view?.settings.slotCount ?? options.member.settings.slotCount,
     })
     this.node.replication.seen = (what) => options.coverage.count(what)
@@ -322,7 +333,13 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
   }
   sendData(address: string, message: DataMessage): void {
     if (message.body.kind === "forward") this.options.coverage.count("request forwarded")
-    this.host.send(address, message, dataLabels[message.body.kind])
+    const label = dataLabels[message.body.kind]
+    const large = largeIn(message)
+    if (large === undefined) return this.host.send(address, message, label)
+    this.seen(large)
+    const received = carried({ message, label }, 2 * this.contentBytesMax + frameOverheadBytes)
+    this.options.onFrame?.(received !== undefined, `a frame of "${label}"`)
+    if (received !== undefined) this.host.send(address, received.message, label)
   }
   persistMeta(token: number, records: readonly DurableRecord[]): void {
     this.write(

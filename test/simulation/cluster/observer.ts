@@ -16,8 +16,7 @@ import type { DataMessage } from "../../../src/core/node/data-message.ts"
 import type { Machine, Observer } from "../machine.ts"
 import { MemberObserver } from "../member/observer.ts"
 import type { Checks, Coverage } from "../violation.ts"
-import { memberSide } from "./contents.ts"
-import type { ClusterContents, LogRecord } from "./contents.ts"
+import { type ClusterContents, digestOfLong, type LogRecord, memberSide } from "./contents.ts"
 import { ClusterLogic } from "./logic.ts"
 import { disagreement } from "./recovered.ts"
 import type { Overheard } from "./stranger.ts"
@@ -334,6 +333,10 @@ export class ClusterObserver implements Observer<ClusterContents> {
   }
 }
 
+/** Of a record; longer ones are digested faster behind their first bytes. */
+const longBytes = 65_536
+const headBytes = 128
+
 type HeartbeatBody = Extract<MessageBody, { kind: "heartbeat" }>
 type SlotState = ClusterLogic["node"]["replication"]["slots"][number]
 
@@ -352,10 +355,14 @@ function isOfData(message: DataMessage | PeerMessage): message is DataMessage {
 function digestOf({ bytes, offset, length }: RecordView): number {
   let a = 0x811c9dc5
   let b = 0x3c6ef372
-  for (let i = 0; i < length; i++) {
-    const byte = i >= 84 && i < 88 ? 0 : (bytes[offset + i] as number)
+  const mix = (byte: number) => {
     a = Math.imul(a ^ byte, 0x01000193)
     b = Math.imul(b ^ (byte + (a >>> 15)), 0x85ebca6b)
   }
+  const headLength = length < longBytes ? length : headBytes
+  for (let i = 0; i < headLength; i++) mix(i >= 84 && i < 88 ? 0 : (bytes[offset + i] as number))
+  if (headLength < length)
+    for (const letter of digestOfLong(bytes.subarray(offset + headLength, offset + length)))
+      mix(letter.charCodeAt(0))
   return (a >>> 0) * 2 ** 21 + (b >>> 11)
 }

@@ -4,8 +4,7 @@
  * here a second time, by the test's own table.
  */
 import { recordKind } from "../../../src/core/entry/record.ts"
-import { latin1 } from "../../support/map-memory.ts"
-import type { ClusterContents } from "./contents.ts"
+import { type ClusterContents, textOfContent } from "./contents.ts"
 import type { ClusterLogic } from "./logic.ts"
 import { flushed, live, type Table } from "./table.ts"
 
@@ -44,14 +43,14 @@ function entryText(
   alias: string,
   { content, expiresAtMs }: { readonly content: Uint8Array; readonly expiresAtMs: number },
 ): string {
-  return `${alias}=${latin1(content)}@${expiresAtMs}`
+  return `${alias}=${textOfContent(content)}@${expiresAtMs}`
 }
 
 function resultsHeld({ replication }: ClusterLogic["node"], slot: number): string[] {
   const held: string[] = []
   for (const row of replication.clients.values())
     row.forEach(slot, (number, code, content) => {
-      held.push(`${row.id}/${number}: ${code} ${content === undefined ? "" : latin1(content)}`)
+      held.push(`${row.id}/${number}: ${code} ${content === undefined ? "" : textOfContent(content)}`)
     })
   return held
 }
@@ -64,7 +63,7 @@ function resultsTold(table: Table, { replication }: ClusterLogic["node"], slot: 
       .filter(([number, result]) => result.slot === slot && number >= (floors.get(id) ?? Infinity))
       .map(
         ([number, { code, content }]) =>
-          `${id}/${number}: ${code} ${content === undefined ? "" : latin1(content)}`,
+          `${id}/${number}: ${code} ${content === undefined ? "" : textOfContent(content)}`,
       ),
   )
 }

@@ -1,7 +1,7 @@
 /** The replicas of a cluster at rest: whether they are the same (I19), and how one of them becomes another. */
 import type { View } from "../../../src/core/view/view.ts"
 import type { Machine } from "../machine.ts"
-import type { ClusterContents } from "./contents.ts"
+import { type ClusterContents, textOfContent } from "./contents.ts"
 import { ClusterLogic } from "./logic.ts"
 
 /** Entries, and how far the logs go. @returns where replicas differ */
@@ -79,6 +79,6 @@ function textOf(logic: ClusterLogic, slot: number): string {
   const shared = role === "primary" ? sequence : Math.min(sequence, matchedSequence)
   const entries = memory
     .ofSlot(slot)
-    .map(([alias, { content, expiresAtMs }]) => `${alias}=${String.fromCharCode(...content)}@${expiresAtMs}`)
+    .map(([alias, { content, expiresAtMs }]) => `${alias}=${textOfContent(content)}@${expiresAtMs}`)
   return `${committedSequence}/${shared} ${entries.join(" ")}`
 }

@@ -80,6 +80,10 @@ class ClusterRun {
               ringBytes: options.load?.ringBytes ?? Infinity,
               coverage: this.coverage,
               ...(options.isOpen === true ? {} : { secret }),
+              ...(options.load === undefined ? {} : { bounds: options.load.bounds }),
+              contentBytesMax: this.contentBytesMax,
+              onFrame: (isTaken, what) =>
+                this.checks.that("I22", isTaken, () => `${what} is longer than a node takes`),
               isForgetful: options.isForgetful === true,
               onStranger: (outcome) => this.onStranger(outcome),
               onStartOver: () => this.observer.members.startingOver(memberSide(machine)),
@@ -254,6 +258,11 @@ class ClusterRun {
     this.coverage.count("differing replica copied anew")
   }
 
+  /** Of an entry. */
+  private get contentBytesMax(): number {
+    return this.options.load?.large?.contentBytes ?? 1_000
+  }
+
   private onStranger(outcome: "heard" | "refused"): void {
     this.checks.that("I26", outcome === "refused", () => "a node believes a stranger")
   }
@@ -304,7 +313,7 @@ class ClusterRun {
       slotCount: options.slotCount,
       sync: options.sync,
       transient: false,
-      entryBytesMax: 1024,
+      entryBytesMax: Math.max(1024, this.contentBytesMax),
       leaseMs: options.leaseMs,
       suspectMs: options.suspectMs,
       repairGraceMs: options.repairGraceMs,

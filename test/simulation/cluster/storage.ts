@@ -18,7 +18,7 @@ import { type ScanPiece, StorageError } from "../../../src/storage/storage.ts"
 import { ForgetfulMemory } from "../../support/data-rig.ts"
 import { latin1 } from "../../support/map-memory.ts"
 import { bytesOf } from "../data/message.ts"
-import { type ClusterContents, LogRecord } from "./contents.ts"
+import { type ClusterContents, LogRecord, textOfContent } from "./contents.ts"
 import { flushed, live } from "./table.ts"
 import type { TableEntry } from "./table.ts"
 
@@ -279,7 +279,8 @@ export function hashOf(alias: string, { content, expiresAtMs }: Omit<TableEntry,
   const mix = (value: number) => (hash = Math.imul(hash ^ value, 0x01000193))
   for (let i = 0; i < alias.length; i++) mix(alias.charCodeAt(i))
   mix(0x100)
-  for (const byte of content) mix(byte)
+  if (content.length < 65_536) for (const byte of content) mix(byte)
+  else for (const letter of textOfContent(content)) mix(letter.charCodeAt(0))
   mix(expiresAtMs % 0x7fffffff)
   return hash >>> 0
 }

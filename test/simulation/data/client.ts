@@ -30,6 +30,10 @@ export interface ClientOptions {
   readonly contentBytes?: number
   /** Real time as people count it. */
   readonly calendarMs: () => number
+  /** What is to be asked for before what the workload wants. */
+  readonly first?: () => { readonly key: string; readonly input: EntryInput } | undefined
+  /** How a content is stored that is none of the workload's. */
+  readonly stored?: (content: string) => string | undefined
 }
 
 interface Running {
@@ -110,7 +114,7 @@ export class ClientLogic implements Logic {
   }
 
   private begin(now: Now): void {
-    const { key, input } = this.workload.next(this.options.calendarMs())
+    const { key, input } = this.options.first?.() ?? this.workload.next(this.options.calendarMs())
     const write = isWrite(operation[input.op])
     this.running = {
       key,
@@ -130,14 +134,15 @@ export class ClientLogic implements Logic {
     const { input } = running
     const { options } = this
     const { contentBytes = 0 } = options
+    const stored = (content: string) => options.stored?.(content) ?? grown(content, contentBytes)
     const ask: Ask = {
       from: options.address,
       requestId: running.requestId,
       client: `client-number-${String(options.index).padStart(2, "0")}`,
       op: input.op,
       alias: running.key,
-      content: grown("content" in input ? input.content : "", contentBytes),
-      comparand: grown("comparand" in input ? input.comparand : "", contentBytes),
+      content: stored("content" in input ? input.content : ""),
+      comparand: stored("comparand" in input ? input.comparand : ""),
       expiresAtMs: "expiresAtMs" in input ? input.expiresAtMs : 0,
       number: running.number,
       floor: running.number === 0 ? 0 : this.numbers.floor,

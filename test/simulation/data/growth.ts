@@ -13,6 +13,11 @@ export function grown(content: string, bytes: number): string {
   return content + separator + lettersOf(content, length)
 }
 
+/** @returns the content made so long */
+export function lengthened(content: string, bytes: number): string {
+  return content + separator + lettersOf(content, bytes - content.length - separator.length)
+}
+
 /** @returns the content; what does not belong to it, where something does not */
 export function shrunk(stored: string): string {
   const at = stored.indexOf(separator)

@@ -3,20 +3,20 @@ import { describe, expect, it } from "vitest"
 import {
   appendBytesMax,
   contentBytesMax,
-  frameBytesMax,
+  peerFrameBytesMax,
   peerWindowBytes,
 } from "../../../src/core/lib/limits.ts"
 import type { Append, DataMessage } from "../../../src/core/node/data-message.ts"
 import { Follower } from "../../../src/core/replication/follower.ts"
 import { Replication } from "../../../src/core/replication/replication.ts"
-import { writeData } from "../../../src/wire/peer/frame.ts"
+import { decodePeerFrame, writeData } from "../../../src/wire/peer/frame.ts"
 import { Writer } from "../../../src/wire/writer.ts"
 import { latin1, MapMemory } from "../../support/map-memory.ts"
 import { ArraySink } from "../../support/data-rig.ts"
 
 const slotCount = 4096
-/** The longest record: header, client, alias, and the content. */
-const longest = contentBytesMax + 4096
+/** The longest record: header, client, alias, the content, and the one that it replaced, which the client is told. */
+const longest = 2 * contentBytesMax + 4096
 
 function primary() {
   const replication = new Replication({
@@ -61,7 +61,11 @@ describe("an append", () => {
       [1, longest],
       [1, 100],
     ])
-    expect(Math.max(...sent.map(frameBytes))).toBeLessThanOrEqual(frameBytesMax)
+    const writer = new Writer()
+    writeData(writer, sent[1] as DataMessage)
+    const decoded = decodePeerFrame(writer.bytes, 4, writer.position)
+    expect(decoded.kind).toBe("data")
+    expect(Math.max(...sent.map(frameBytes))).toBeLessThanOrEqual(peerFrameBytesMax)
   })
 
   it("is sent when it is full, and holds no more", () => {
