@@ -56,7 +56,21 @@ function isCopying(follower: Follower): boolean {
 
 function add(replication: Replication, follower: Follower, { bytes, offset }: Prepared): void {
   const { length } = replication.received.at(bytes, offset)
-  replication.sendRecord(follower, bytes, offset, length)
+  sendRecord(replication, follower, bytes, offset, length)
+}
+
+/** The follower's next record goes with the append in the making, or with the next. */
+export function sendRecord(
+  replication: Replication,
+  follower: Follower,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): void {
+  const { peer } = follower
+  if (!peer.fits(length)) replication.sendAppend(peer)
+  peer.add(follower, bytes, offset, length)
+  if (peer.isFull) replication.sendAppend(peer)
 }
 
 /** Sends the follower all that it lacks, as far as there is room. */

@@ -372,14 +372,6 @@ export class Replication {
     host.sendData(peer.address, { clusterId, from, to: peer.storageId, epoch, body })
   }
 
-  /** The follower's next record goes with the append in the making, or with the next. */
-  sendRecord(follower: Follower, bytes: Uint8Array, offset: number, length: number): void {
-    const { peer } = follower
-    if (!peer.fits(length)) this.sendAppend(peer)
-    peer.add(follower, bytes, offset, length)
-    if (peer.isFull) this.sendAppend(peer)
-  }
-
   sendAppend(peer: Peer): void {
     const append = peer.takeAppend()
     if (append !== undefined) this.send(peer, append)

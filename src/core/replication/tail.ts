@@ -7,7 +7,7 @@ import { recordHeaderBytes } from "../entry/record.ts"
 import { tailBytesMax } from "../lib/limits.ts"
 import type { Follower } from "./follower.ts"
 import type { Peer } from "./peer.ts"
-import { pump } from "./primary.ts"
+import { pump, sendRecord } from "./primary.ts"
 import type { Replication } from "./replication.ts"
 import type { TailPiece } from "./transfer.ts"
 
@@ -69,7 +69,7 @@ function sendTail(
     const { length, slot, sequence } = received.at(bytes, at)
     const follower = followers.get(slot)
     if (follower?.nextSequence === sequence && isCurrent(follower) && follower.snapshot === undefined) {
-      if (sequence <= follower.slot.committedSequence) replication.sendRecord(follower, bytes, at, length)
+      if (sequence <= follower.slot.committedSequence) sendRecord(replication, follower, bytes, at, length)
     }
     at += length
   }

@@ -2,7 +2,6 @@
 import type { Now } from "../../../src/core/lib/clock.ts"
 import type { Prng } from "../../../src/core/lib/prng.ts"
 import type { DurableRecord, MemberOptions, PeerMessage } from "../../../src/core/member/event.ts"
-import { contentBytesMax, peerFrameBytesMax } from "../../../src/core/lib/limits.ts"
 import type { DataMessage } from "../../../src/core/node/data-message.ts"
 import type { NodeHost, NodeIdentity } from "../../../src/core/node/host.ts"
 import { Node, type QueueBounds } from "../../../src/core/node/node.ts"
@@ -10,7 +9,6 @@ import type { FlushedSlot, TailWanted } from "../../../src/core/replication/tran
 import { operation } from "../../../src/core/entry/operation.ts"
 import type { Request } from "../../../src/core/entry/request.ts"
 import type { View } from "../../../src/core/view/view.ts"
-import { sha3 } from "../../../src/platform/digest.ts"
 import { Answers } from "../../../src/server/net/answers.ts"
 import type { ListingNode } from "../../../src/server/node/listing.ts"
 import type { Session } from "../../../src/server/net/session.ts"
@@ -27,7 +25,7 @@ import { labelOf, restartOf } from "../member/logic.ts"
 import type { Coverage } from "../violation.ts"
 import { emptyDirectory } from "./contents.ts"
 import type { ClusterContents } from "./contents.ts"
-import { decodeForwarded } from "./message.ts"
+import { decodeForwarded, digestOf } from "./message.ts"
 import { Sessions, type SessionNode } from "./sessions.ts"
 import { type SideMessage, Sides } from "./sides.ts"
 import { SimulatedStorage } from "./storage.ts"
@@ -51,16 +49,6 @@ export interface ClusterLogicOptions {
   readonly onStranger: (outcome: "heard" | "refused") => void
 }
 
-const digests = new Map<string, Uint8Array>()
-
-/** Runs ask for the same few aliases thousands of times. */
-function digestOf(bytes: Uint8Array): Uint8Array {
-  const text = latin1(bytes)
-  let digest = digests.get(text)
-  if (digest === undefined) digests.set(text, (digest = sha3(bytes)))
-  return digest
-}
-
 /** What faults and traces call the data path's messages. */
 const dataLabels: { readonly [K in DataMessage["body"]["kind"]]: string } = {
   append: "data append",
@@ -75,8 +63,7 @@ const isDataLabel: ReadonlySet<string> = new Set(Object.values(dataLabels))
 
 /** Of an entry's content, bytes. */
 const contentBytesMaxDefault = 1_000
-/** What a frame between nodes may hold besides the longest content and the one that it replaced. */
-const frameOverheadBytes = peerFrameBytesMax - 2 * contentBytesMax
+const full: readonly number[] = [code.overloaded, code.disk_full]
 
 export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNode {
   readonly storage: SimulatedStorage
@@ -122,8 +109,8 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
     this.machine = machine
     this.host = host
     this.options = options
-    const ownBytesMax = options.contentBytesMax ?? contentBytesMaxDefault
-    this.contentBytesMax = ownBytesMax
+    const contentBytesMax = options.contentBytesMax ?? contentBytesMaxDefault
+    this.contentBytesMax = contentBytesMax
     this.unclean = !found.clean
     this.storage = storage
     this.loading = loading
@@ -138,8 +125,8 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
       host: this,
       digest: digestOf,
       text: latin1,
-      decode: (frame, request) => decodeForwarded(frame, request, ownBytesMax),
-      contentBytesMax: ownBytesMax,
+      decode: (frame, request) => decodeForwarded(frame, request, contentBytesMax),
+      contentBytesMax,
       diskFull: () => machine.disk.isFull,
       draw: prng,
       ...(options.bounds === undefined ? {} : { bounds: options.bounds }),
@@ -252,7 +239,6 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
   hasRoom(): boolean {
     return this.storage.log.heldBytes < (this.options.ringBytes ?? Infinity)
   }
-
   seen(what: string): void {
     this.options.coverage.count(what)
   }
@@ -268,8 +254,7 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
   }
 
   override error(session: object, requestId: number, errorCode: number, message?: string): void {
-    if (errorCode === code.overloaded || errorCode === code.disk_full)
-      this.seen(`refused: ${errorOf(errorCode).name}`)
+    if (full.includes(errorCode)) this.seen(`refused: ${errorOf(errorCode).name}`)
     super.error(session, requestId, errorCode, message)
   }
 
@@ -334,12 +319,14 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
   sendData(address: string, message: DataMessage): void {
     if (message.body.kind === "forward") this.options.coverage.count("request forwarded")
     const label = dataLabels[message.body.kind]
-    const large = largeIn(message)
-    if (large === undefined) return this.host.send(address, message, label)
-    this.seen(large)
-    const received = carried({ message, label }, 2 * this.contentBytesMax + frameOverheadBytes)
-    this.options.onFrame?.(received !== undefined, `a frame of "${label}"`)
-    if (received !== undefined) this.host.send(address, received.message, label)
+    const sent = largeIn(message) === undefined ? message : this.carried(message)
+    if (sent !== undefined) this.host.send(address, sent, label)
+  }
+  private carried(message: DataMessage): DataMessage | undefined {
+    this.seen(largeIn(message) ?? "")
+    const received = carried(message, this.contentBytesMax)
+    this.options.onFrame?.(received !== undefined, `a frame of "${message.body.kind}"`)
+    return received
   }
   persistMeta(token: number, records: readonly DurableRecord[]): void {
     this.write(

@@ -2,6 +2,7 @@
 import { isWrite, operation } from "../../../src/core/entry/operation.ts"
 import type { Request } from "../../../src/core/entry/request.ts"
 import { frameBytesMax, listPieceBytesMax } from "../../../src/core/lib/limits.ts"
+import { sha3 } from "../../../src/platform/digest.ts"
 import { FrameReader, frameState } from "../../../src/wire/frame.ts"
 import { decodeFirstFrame } from "../../../src/wire/hello.ts"
 import { decodeListPiece, decodeReply, Reply as WireReply, replyKind } from "../../../src/wire/reply.ts"
@@ -69,4 +70,14 @@ export function repliesIn(bytes: Uint8Array): Reply[] {
     found.push({ requestId, code: kind === replyKind.error ? reply.code : 0, content, expiresAtMs })
   }
   return found
+}
+
+const digests = new Map<string, Uint8Array>()
+
+/** Runs ask for the same few aliases thousands of times. */
+export function digestOf(bytes: Uint8Array): Uint8Array {
+  const text = latin1(bytes)
+  let digest = digests.get(text)
+  if (digest === undefined) digests.set(text, (digest = sha3(bytes)))
+  return digest
 }

@@ -8,6 +8,7 @@ import {
 } from "../../../src/core/lib/limits.ts"
 import type { Append, DataMessage } from "../../../src/core/node/data-message.ts"
 import { Follower } from "../../../src/core/replication/follower.ts"
+import { sendRecord } from "../../../src/core/replication/primary.ts"
 import { Replication } from "../../../src/core/replication/replication.ts"
 import { decodePeerFrame, writeData } from "../../../src/wire/peer/frame.ts"
 import { Writer } from "../../../src/wire/writer.ts"
@@ -33,7 +34,7 @@ function primary() {
   peer.address = "n1:2836"
   const followers = replication.slots.map((slot) => new Follower(slot, peer, 1, false))
   const send = (slot: number, length: number) => {
-    replication.sendRecord(followers[slot] as Follower, new Uint8Array(length), 0, length)
+    sendRecord(replication, followers[slot] as Follower, new Uint8Array(length), 0, length)
   }
   const ask = (slot: number) => peer.segmentOf(followers[slot] as Follower)
   const appends = () => {
