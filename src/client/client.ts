@@ -329,7 +329,7 @@ export class Client implements AsyncDisposable {
    */
   slotsList(piece: SlotsPiece, options: RequestOptions = noOptions): Promise<SlotsList> {
     return this.asker.run((resolve: (list: SlotsList) => void, reject) => {
-      const answered = (found: ListPiece) => resolve({ ...found, nodeId: request.lane?.nodeId ?? "" })
+      const answered = (found: ListPiece) => resolve({ ...found, storageId: request.lane?.storageId ?? "" })
       const request = this.listRequest(operation.slots_list, piece, answered, reject, options)
       request.epoch = piece.epoch
       request.quantity = piece.bytesMax

@@ -7,6 +7,7 @@ import type { Address } from "./address.ts"
 import { type Pending, pendingState } from "./pending.ts"
 import { Queue } from "./queue.ts"
 import type { Prng } from "../core/lib/prng.ts"
+import type { NodeIdentity } from "../wire/hello.ts"
 import type { Session } from "./session.ts"
 
 export class Lane {
@@ -14,6 +15,7 @@ export class Lane {
   session: Session | undefined
   /** Who said hello here the last time. */
   nodeId: string | undefined
+  storageId: string | undefined
   /** Requests that have been sent before, elsewhere or here: they go first. */
   readonly again = new Queue<Pending>()
   readonly fresh = new Queue<Pending>()
@@ -42,8 +44,9 @@ export class Lane {
     else this.fresh.push(request)
   }
 
-  opened(nodeId: string | undefined): void {
-    this.nodeId = nodeId
+  opened(node: NodeIdentity | null): void {
+    this.nodeId = node?.nodeId
+    this.storageId = node?.storageId
     this.failures = 0
   }
 

@@ -188,7 +188,7 @@ export class Machine implements SessionOwner, ScoutOwner, HomeOwner {
     const lane = this.laneOf(session)
     const nowMs = this.runtime.monotonicMs()
     this.clusterId ??= clusterId
-    lane.opened(node?.nodeId)
+    lane.opened(node)
     this.lanes.bind()
     this.home.opened(lane)
     this.starting?.opened()

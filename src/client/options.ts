@@ -58,7 +58,7 @@ export interface SlotsPiece {
 
 export interface SlotsList extends ListPiece {
   /** Who answered: another node may be at the address by now. */
-  readonly nodeId: string
+  readonly storageId: string
 }
 
 export interface PlanChange {

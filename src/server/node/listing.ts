@@ -141,8 +141,7 @@ function askOwner(
   if (member === undefined) return done(new ListingFailed("unstable_cluster"))
   node.ask(member.address, { epoch: view.epoch, prefix, slot, after, bytesMax }, timeLeftMs, (answer) => {
     // Members may have changed addresses since this view: another one's slots are not what was asked for.
-    if (!("code" in answer) && answer.nodeId !== member.nodeId)
-      return done(new ListingFailed("unstable_cluster"))
+    if (!("code" in answer) && answer.storageId !== owner) return done(new ListingFailed("unstable_cluster"))
     if (!("code" in answer)) return done({ aliases: answer.aliases, cursor: answer.cursor })
     const isCorrupt = answer.code === code.data_corrupt
     done(new ListingFailed(isCorrupt ? "data_corrupt" : "unstable_cluster"))

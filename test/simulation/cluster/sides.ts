@@ -96,8 +96,9 @@ export class Sides {
     }
     const { from, id, piece, timeLeftMs } = message
     listOwn(this.listing, piece.epoch, { ...piece, timeLeftMs }, (outcome) => {
-      const { nodeId } = this.logic.identity
-      const answer = outcome instanceof ListingFailed ? { code: code[outcome.code] } : { ...outcome, nodeId }
+      const { storageId } = this.logic.identity
+      const answer =
+        outcome instanceof ListingFailed ? { code: code[outcome.code] } : { ...outcome, storageId }
       this.host.send(from, { kind: "listed", id, answer } satisfies SideMessage, "listed")
     })
   }

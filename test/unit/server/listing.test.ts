@@ -70,9 +70,12 @@ class Nodes {
       serves: (slots) => slots.every((slot) => !this.unserved.has(slot)),
       ask: (address, piece, timeLeftMs, done) => {
         const asked = this.moved.get(address) ?? address
-        const nodeId = asked.slice(1)
         listOwn(this.node(asked), piece.epoch, { ...piece, timeLeftMs }, (outcome) =>
-          done(outcome instanceof ListingFailed ? { code: code[outcome.code] } : { ...outcome, nodeId }),
+          done(
+            outcome instanceof ListingFailed
+              ? { code: code[outcome.code] }
+              : { ...outcome, storageId: asked },
+          ),
         )
       },
       damaged: (slot) => {
