@@ -24,6 +24,7 @@ export interface Situation {
   readonly report: (storageId: StorageId) => Report | undefined
   /** Whether a majority has not heard from the member. */
   mayEvict(storageId: StorageId): boolean
+  /** Each under a node id of its own. */
   readonly joiners: readonly Joiner[]
   readonly orders: readonly Order[]
   /** Whether replicas that are missing may be restored elsewhere now (the grace period is over). */

@@ -58,14 +58,14 @@ export class Peer {
   }
 
   /**
-   * Whether the forwarded request comes for the first time. The one time it was turned away nothing of it was done, and its client
-   * was told so: so it must not be done another time.
+   * Whether the forwarded request comes for the first time. Whose request was turned away was told that nothing of it was done: so
+   * it must not be done when it comes again.
    */
   takesForward(id: number): boolean {
     const { forwarded } = this
     if (forwarded.has(id)) return false
     forwarded.add(id)
-    if (forwarded.size > forwardsRemembered) for (const oldest of forwarded) return forwarded.delete(oldest)
+    if (forwarded.size > forwardsRemembered) forwarded.delete(forwarded.values().next().value as number)
     return true
   }
 
@@ -92,7 +92,7 @@ export class Peer {
 
   /** Whether the append in the making can take so long a record; one that is longer than an append goes alone, to fit a frame. */
   fits(length: number): boolean {
-    return this.segments.length === 0 || this.used + length <= appendBytesMax
+    return this.used + length <= appendBytesMax
   }
 
   /** The follower's segment of this append, begun if need be in front of `nextSequence`. */

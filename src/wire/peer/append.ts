@@ -72,11 +72,13 @@ function readWhole(reader: MessageReader, max: number): number {
   return value < 0 ? 0 : value
 }
 
-/** @returns how many follow */
-function readCount(reader: MessageReader): number {
+/** One of each slot at the most. */
+function readAll<T>(reader: MessageReader, read: (reader: MessageReader) => T): T[] {
   const length = reader.readArrayHeader()
   if (length > slotsMax) reader.failed = true
-  return reader.failed ? 0 : length
+  const all: T[] = []
+  for (let i = 0; i < length && !reader.failed; i++) all.push(read(reader))
+  return all
 }
 
 /** Few have one. */
@@ -102,8 +104,7 @@ export const append = byHand<Append>({
   },
   read: (reader) => {
     const number = readWhole(reader, countMax)
-    const segments: Segment[] = []
-    for (let left = readCount(reader); left > 0 && !reader.failed; left--) segments.push(readSegment(reader))
+    const segments = readAll(reader, readSegment)
     return { kind: "append", number, segments, records: records.read(reader) }
   },
 })
@@ -119,9 +120,7 @@ export const appended = byHand<Appended>({
   },
   read: (reader) => {
     const number = readWhole(reader, countMax)
-    const acknowledged: Acknowledgement[] = []
-    for (let left = readCount(reader); left > 0 && !reader.failed; left--)
-      acknowledged.push(readAcknowledgement(reader))
+    const acknowledged = readAll(reader, readAcknowledgement)
     return { kind: "appended", number, acknowledged, refused: refusals.read(reader) }
   },
 })
