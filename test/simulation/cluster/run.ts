@@ -37,7 +37,7 @@ const secret = new ClusterSecret(Uint8Array.from({ length: 32 }, (_, i) => i * 7
 const differsEvery = 4
 /** Flushes, the next comparison, two views, a copy. */
 const differsMsMax = 120_000
-/** One history of a thousand takes more than a twentieth of them. */
+/** A hot key's nine hundred operations once took more than a twentieth of them. */
 const checkerStepsMax = 100_000_000
 /** As many steps a minute as `stepsMin` is in three. A run in which less happens goes on, by so long at a time. */
 const stepsPerMinuteMin = stepsMin / 3
