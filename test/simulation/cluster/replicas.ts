@@ -40,6 +40,8 @@ export interface Corrupted {
   readonly text: string
   /** The disk may lose it otherwise than by being found out: the entry expires, or the node is stopped. */
   isThere(): boolean
+  /** A factor that falls may leave this one replica: then there is none that it differs from. */
+  isAlone(view: View): boolean
 }
 
 /** Changes an entry of a backup on its disk and in its memory, with a checksum that holds. */
@@ -65,6 +67,7 @@ export function corruptBackup(
         return {
           text: `${alias} of slot ${slot} on n${machine.index}`,
           isThere: () => machine.disk.durable.table.entries.get(alias)?.content === content,
+          isAlone: ({ slots }) => slots[slot]?.inSync.join() === storageId,
         }
       }
     }

@@ -244,9 +244,10 @@ class ClusterRun {
     const untilMs = world.nowMs + differsMsMax
     do {
       world.run(world.nowMs + 1_000)
-      wrong = differences(nodes, ledger.newest() as View)
+      const present = ledger.newest() as View
+      wrong = differences(nodes, present)
       const isFound = this.coverage.seen.has("replica differs")
-      if (!isFound && !corrupted.isThere()) return
+      if (!isFound && (!corrupted.isThere() || corrupted.isAlone(present))) return
       if (!isFound) wrong.push(`nobody sees that ${corrupted.text} differs`)
       else wrong.push(...missing(nodes.map(memberSide), ledger, world.nowMs))
     } while (wrong.length > 0 && world.nowMs < untilMs)
