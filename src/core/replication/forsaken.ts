@@ -8,8 +8,9 @@
  *   tells itself from those before: its last entry is of an epoch that is not older than the loss. A replica becomes in sync
  *   only with that entry, because the primary certifies nobody before it is committed.
  *
- * Both follow from what the log holds and what the view says, so a crash between the two changes nothing. A learner
- * that has come halfway to that entry looks forsaken as well; only a restart makes it begin again.
+ * Both follow from what the log holds and what the view says, so a crash between the two changes nothing. Whoever was chosen and
+ * has restarted since is primary only in a view that names its present boot: until then it keeps its copy, and begins then. A
+ * learner that has come halfway to that entry looks forsaken as well; only a restart makes it begin again.
  */
 import type { View } from "../view/view.ts"
 import { lossEpochs } from "../view/loss.ts"

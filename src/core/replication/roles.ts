@@ -49,7 +49,7 @@ export function adoptView(replication: Replication, view: View, now: Now): void 
       changed.push(slot)
       if (isForsaken(slot, view, previous)) {
         if (slot.role === "primary") beginAnew(replication, slot)
-        else if (slot.sequence > 0 || slot.installing !== undefined) forsaken.push(slot)
+        else if (slot.primary !== self.storageId && holdsSome(slot)) forsaken.push(slot)
       }
     }
     if (wasLearner && slot.role === "learner") stateAnew(replication, slot)
@@ -151,6 +151,10 @@ export function doubt(replication: Replication, slot: SlotLog, now: Now): void {
     replication.outcomes?.inDoubt(prepared, now)
 }
 
+function holdsSome({ sequence, installing }: SlotLog): boolean {
+  return sequence > 0 || installing !== undefined
+}
+
 function discardUnneeded(replication: Replication, slots: readonly SlotLog[]): void {
   const { view, self } = replication
   // This node is here, though the view may not know it yet: who comes back is not to be one too many in the old view.
@@ -163,7 +167,7 @@ function discardUnneeded(replication: Replication, slots: readonly SlotLog[]): v
     if (slot.isDamaged && (slot.role === "none" || slot.role === "learner")) replication.discard(slot)
   }
   for (const slot of slots) {
-    if (slot.role !== "none" || (slot.sequence <= 0 && slot.installing === undefined)) continue
+    if (slot.role !== "none" || !holdsSome(slot)) continue
     const { inSync, learners } = view.slots[slot.slot] as SlotAssignment
     if (inSync.length >= wanted && learners.length === 0) replication.discard(slot)
   }

@@ -40,6 +40,14 @@ const orphan = viewOf(5, { inSync: [name(3)], learners: [], slotEpoch: 4 }, [3],
 const loss = { epoch: 6, lost: [{ storageId: name(3), address: "n3:2836" }], slots: [0] }
 const given = viewOf(6, { inSync: [name(1)], learners: [], slotEpoch: 6 }, [3], [loss])
 
+/** The view behind that one, which names the heir's present boot. */
+function named(view: View, boot: number): View {
+  const epoch = view.epoch + 1
+  const members = view.members.map((member) => (member.storageId === name(1) ? { ...member, boot } : member))
+  const slots = view.slots.map((slot) => ({ ...slot, slotEpoch: epoch }))
+  return freezeView({ ...view, epoch, members, slots })
+}
+
 /** A node whose copy ends with this entry, of slot epoch 2, in the view in which only the third has the slot in sync. */
 function node(n: number, sequence: number): { replication: Replication; slot: SlotLog } {
   const replication = new Replication({
@@ -80,6 +88,20 @@ describe("a slot that an operator gave up", () => {
     // It begins once, whatever views follow.
     adoptView(replication, viewOf(7, given.slots[0] as SlotAssignment, [], [loss]), now)
     expect([slot.sequence, slot.serving]).toEqual([first, true])
+  })
+
+  it.each(["while it was told", "since"])("is kept by its heir that has restarted %s, until it is named", (when) => {
+    const { replication, slot } = node(1, 7)
+    // The view names the process before this one.
+    replication.self = { nodeId: "", storageId: name(1), boot: 2, address: "n1:2836" }
+    // Whoever has restarted since finds it on its disk.
+    if (when === "since") replication.view = { ...orphan, epoch: 0, slots: [], members: [] }
+    adoptView(replication, given, now)
+    expect([slot.role, slot.sequence]).toEqual(["backup", 7])
+    adoptView(replication, named(given, 2), now)
+    expect([slot.role, slot.sequence, slot.epochs.at(7)]).toEqual(["primary", 8, 2])
+    replication.persisted(replication.log.position, now)
+    expect([slot.serving, slot.committedSequence]).toEqual([true, 8])
   })
 
   it("is discarded by everybody else, also where the loss is only heard of in a later view", () => {
