@@ -29,6 +29,14 @@ interface KnownRecord {
   readonly digest: number
 }
 
+/** How far a directory's log was looked at. */
+interface SeenLog {
+  readonly storageId: string
+  /** It had been put back from a copy. */
+  readonly isCopy: boolean
+  readonly last: LogRecord | undefined
+}
+
 /** What a disk holds of a slot's log, and how far its table goes. */
 interface DiskSlot {
   /** By sequence. */
@@ -48,10 +56,7 @@ export class ClusterObserver implements Observer<ClusterContents> {
   private readonly nodes: (boolean | undefined)[] = []
   /** Every record ever on a disk, by slot and slot epoch together, and sequence. */
   private readonly records = new Map<number, Map<number, KnownRecord>>()
-  private readonly seen = new Map<
-    number,
-    { readonly storageId: string; readonly last: LogRecord | undefined }
-  >()
+  private readonly seen = new Map<number, SeenLog>()
   private readonly disks = new Map<number, Map<number, DiskSlot>>()
   /** What was committed, by slot and sequence. */
   private readonly committed = new Map<number, Map<number, KnownRecord>>()
@@ -123,6 +128,9 @@ export class ClusterObserver implements Observer<ClusterContents> {
       return `n${machine.index} sends ${message.body.kind} of epoch ${message.epoch}, on its disk is ${view?.epoch}`
     })
     if (message.body.kind !== "appended") return
+    this.checks.that("I11", !this.members.oldCopies.has(machine.index), () => {
+      return `n${machine.index} acknowledges from an old copy of its directory`
+    })
     for (const { slot, sequence } of message.body.acknowledged) {
       const last = this.lastOf(machine, slot)
       this.checks.that("I11", sequence <= last, () => {
@@ -141,16 +149,19 @@ export class ClusterObserver implements Observer<ClusterContents> {
     if (!this.isNode(machine)) return
     this.members.durable(memberSide(machine))
     const { storageId, records } = machine.disk.durable
+    const isCopy = this.members.oldCopies.has(machine.index)
     const seen = this.seen.get(machine.index)
     let from = 0
-    if (seen?.storageId === storageId && seen.last !== undefined) {
+    // An old copy is another log, and so is the newest directory that is put back: what both hold does not tell them apart, since
+    // a log is cut at its beginning, too.
+    if (seen?.storageId === storageId && seen.isCopy === isCopy && seen.last !== undefined) {
       from = records.lastIndexOf(seen.last) + 1
-      // Without the last one that was seen, it is an older copy, or the log begins anew.
+      // Without the last one that was seen the log begins anew.
       if (from === 0 && records.length > 0 && (records[0] as LogRecord).end <= seen.last.end)
         this.disks.delete(machine.index)
     } else this.disks.delete(machine.index)
     for (let i = from; i < records.length; i++) this.onRecord(machine, records[i] as LogRecord)
-    this.seen.set(machine.index, { storageId, last: records.at(-1) ?? seen?.last })
+    this.seen.set(machine.index, { storageId, isCopy, last: records.at(-1) ?? seen?.last })
   }
 
   private onRecord(machine: NodeMachine, { bytes, offset }: LogRecord): void {
@@ -231,8 +242,10 @@ export class ClusterObserver implements Observer<ClusterContents> {
         const { epoch, slot, learner } = want.certificate
         if (this.members.ledger.isSucceeded(clusterId, epoch)) continue
         const holder = this.machineOf(learner)
-        // A directory that has gone meanwhile cannot be asked.
-        const last = holder === undefined ? Infinity : this.lastOf(holder, slot)
+        // A directory that has gone meanwhile cannot be asked. Nor can one that was put back from a copy: the certificate rests on what
+        // its process acknowledged from the newest, which comes back. The copy's acknowledges nothing (`judgeData`).
+        const isThere = holder !== undefined && !this.members.oldCopies.has(holder.index)
+        const last = isThere ? this.lastOf(holder, slot) : Infinity
         this.checks.that("I14", last >= (this.committedLast.get(slot) ?? 0), () => {
           return `n${machine.index} certifies ${learner} for slot ${slot}, which holds ${last} of ${this.committedLast.get(slot)}`
         })
