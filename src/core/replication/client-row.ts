@@ -79,6 +79,16 @@ export class ClientRow {
     this.cells[number & (this.cells.length - 1)] = nothing
   }
 
+  /** Forgets the results of the slot. */
+  drop(slot: number): void {
+    this.forEach(slot, (number, _, content) => {
+      this.cells[number & (this.cells.length - 1)] = nothing
+      if (content === undefined) return
+      this.contents?.delete(number)
+      this.total.bytes -= content.length
+    })
+  }
+
   /** Calls `visit` for each stored result of the slot. */
   forEach(
     slot: number,

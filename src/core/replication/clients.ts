@@ -80,6 +80,11 @@ export class Clients {
     return this.rows.values()
   }
 
+  /** What was kept of the slot is void. */
+  dropSlot(slot: number): void {
+    for (const row of this.rows.values()) row.drop(slot)
+  }
+
   forget(id: string): void {
     const row = this.rows.get(id)
     if (row === undefined) return

@@ -77,6 +77,7 @@ export class Recovery {
         this.voidBehind(slot, slot.committedSequence, position)
         slot.restart(0, -1)
         replication.memory.dropSlot?.(slot.slot, position)
+        clients.dropSlot(slot.slot)
         return
       }
       case recordKind.entry:

@@ -204,7 +204,11 @@ export class Replication {
     this.place(slot, this.record.at(bytes, offset), slot.committedSequence, now)
   }
 
-  /** Voids all of the slot; it is incomplete. Where no snapshot follows, `sequence` is -1. */
+  /**
+   * Voids all of the slot; it is incomplete. Where no snapshot follows, `sequence` is -1, and results stay until one does, so that a write
+   * that comes a second time is known. A snapshot brings its own: one that was kept of a history given up since (`forsaken.ts`)
+   * would answer a retry whose effect is not there.
+   */
   reset(slot: SlotLog, slotEpoch: number, sequence: number, clockMs: number): void {
     const note = this.writer.reset(slot.slot, slotEpoch, sequence, clockMs)
     this.queue.push(note)
@@ -214,6 +218,7 @@ export class Replication {
     slot.isDamaged = false
     slot.installing = undefined
     this.memory.dropSlot?.(slot.slot, note.position)
+    if (sequence >= 0) this.clients.dropSlot(slot.slot)
   }
 
   /** What this node holds of the slot is of no use any more. */

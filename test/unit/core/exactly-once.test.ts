@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { DataRig } from "../../support/data-rig.ts"
 import { clientNumbersOpenMax, clientRowMs } from "../../../src/core/lib/limits.ts"
+import { never } from "../../../src/core/replication/client-row.ts"
+import type { SlotLog } from "../../../src/core/replication/slot-log.ts"
 
 describe("exactly once", () => {
   it("a retry before the commit waits for the first attempt, and both get its answer", () => {
@@ -110,5 +112,26 @@ describe("exactly once", () => {
     expect(rig.data.clients.contentBytes).toBe(100)
     rig.do({ op: "update", alias: "a", content: "z", number: 3, floor: 3 })
     expect(rig.data.clients.contentBytes).toBe(0)
+  })
+
+  it("results go with the copy that a snapshot replaces, and those of other slots stay", () => {
+    const rig = new DataRig(1, 16)
+    const { clients, replication } = rig.data
+    rig.do({ op: "put", alias: "a", content: "x".repeat(100), number: 1 })
+    rig.do({ op: "get_update", alias: "a", content: "y", number: 2 })
+    const [slot] = replication.slots.filter(({ sequence }) => sequence === 2)
+    for (const alias of ["b", "c"]) rig.do({ op: "put", alias, content: "z", number: alias === "b" ? 3 : 4 })
+    expect(replication.slots.filter(({ sequence }) => sequence > 0).length).toBe(3)
+    const known = (of: DataRig) => {
+      const [row] = [...of.data.clients.values()]
+      return [1, 2, 3, 4].map((number) => row?.find(number) !== never)
+    }
+    // A copy that goes and is not replaced leaves word of what was asked of it, as long as the process lives.
+    replication.discard(slot as SlotLog)
+    expect([known(rig), clients.contentBytes]).toEqual([[true, true, true, true], 100])
+    const restarted = rig.crash(rig.sink.position, 2)
+    expect([known(restarted), restarted.data.clients.contentBytes]).toEqual([[false, false, true, true], 0])
+    replication.reset(slot as SlotLog, 1, 1, 0)
+    expect([known(rig), clients.contentBytes]).toEqual([[false, false, true, true], 0])
   })
 })
