@@ -52,8 +52,10 @@ export class ClusterFaults extends MemberFaults {
       case "setFactor":
         return this.operator.setFactor(fault.factor)
       case "remove": {
-        const { address, disk } = this.resolve(fault.target)
-        if (disk.durable.view !== undefined) this.operator.remove(address)
+        const { index, address, disk } = this.resolve(fault.target)
+        if (disk.durable.view === undefined || this.observer.oldCopies.has(index)) return
+        this.leavers.add(index)
+        this.operator.remove(address)
         return
       }
       case "breakConnections":

@@ -13,6 +13,11 @@ type MemberMachine = Machine<MemberContents>
 export class MemberFaults extends FaultDriver<MemberContents> {
   /** By machine: an address of another cluster that its list of peers has come to name. */
   readonly wrongPeers = new Map<number, string>()
+  /**
+   * Machines that were told to leave, or are ordered out. Of these no directory is put back from a copy: once the view does not name
+   * the storage any more, nothing tells the copy from somebody who has left and comes again, so it is rightly taken in.
+   */
+  protected readonly leavers = new Set<number>()
   protected readonly observer: MemberObserver
   private readonly join: () => MemberMachine
 
@@ -91,7 +96,7 @@ export class MemberFaults extends FaultDriver<MemberContents> {
         const machine = this.resolve(fault.target)
         // Who leaves before there is a cluster only keeps it from being founded.
         if (!machine.running || machine.disk.durable.view === undefined) return
-        world.command(machine, "leave")
+        this.leave(machine)
         return
       }
       case "join":
@@ -122,10 +127,16 @@ export class MemberFaults extends FaultDriver<MemberContents> {
     }
   }
 
+  private leave(machine: MemberMachine): void {
+    if (this.observer.oldCopies.has(machine.index)) return
+    this.leavers.add(machine.index)
+    this.world.command(machine, "leave")
+  }
+
   /** Leaves the cluster for good; later the machine comes back with an empty directory. */
   private leaveForAWhile(machine: MemberMachine): void {
     const { world } = this
-    world.command(machine, "leave")
+    this.leave(machine)
     this.after(18_000, () => {
       if (machine.running || machine.restarts || this.observer.oldCopies.has(machine.index)) return
       world.wipe(machine)
@@ -176,7 +187,7 @@ export class MemberFaults extends FaultDriver<MemberContents> {
         const present = machine.disk.durable
         if (this.over || !machine.running || present.storageId !== copy.storageId) return
         if (!this.canBeTold(copy)) return
-        if (observer.oldCopies.has(machine.index)) return
+        if (observer.oldCopies.has(machine.index) || this.leavers.has(machine.index)) return
         this.note(fault)
         world.kill(machine, false, undefined)
         const newest = machine.disk.durable

@@ -90,19 +90,22 @@ describe("a slot that an operator gave up", () => {
     expect([slot.sequence, slot.serving]).toEqual([first, true])
   })
 
-  it.each(["while it was told", "since"])("is kept by its heir that has restarted %s, until it is named", (when) => {
-    const { replication, slot } = node(1, 7)
-    // The view names the process before this one.
-    replication.self = { nodeId: "", storageId: name(1), boot: 2, address: "n1:2836" }
-    // Whoever has restarted since finds it on its disk.
-    if (when === "since") replication.view = { ...orphan, epoch: 0, slots: [], members: [] }
-    adoptView(replication, given, now)
-    expect([slot.role, slot.sequence]).toEqual(["backup", 7])
-    adoptView(replication, named(given, 2), now)
-    expect([slot.role, slot.sequence, slot.epochs.at(7)]).toEqual(["primary", 8, 2])
-    replication.persisted(replication.log.position, now)
-    expect([slot.serving, slot.committedSequence]).toEqual([true, 8])
-  })
+  it.each(["while it was told", "since"])(
+    "is kept by its heir that has restarted %s, until it is named",
+    (when) => {
+      const { replication, slot } = node(1, 7)
+      // The view names the process before this one.
+      replication.self = { nodeId: "", storageId: name(1), boot: 2, address: "n1:2836" }
+      // Whoever has restarted since finds it on its disk.
+      if (when === "since") replication.view = { ...orphan, epoch: 0, slots: [], members: [] }
+      adoptView(replication, given, now)
+      expect([slot.role, slot.sequence]).toEqual(["backup", 7])
+      adoptView(replication, named(given, 2), now)
+      expect([slot.role, slot.sequence, slot.epochs.at(7)]).toEqual(["primary", 8, 2])
+      replication.persisted(replication.log.position, now)
+      expect([slot.serving, slot.committedSequence]).toEqual([true, 8])
+    },
+  )
 
   it("is discarded by everybody else, also where the loss is only heard of in a later view", () => {
     for (const inSync of [[name(1)], [name(1), name(3)]]) {
