@@ -29,25 +29,23 @@ export type Role = "none" | "learner" | "backup" | "primary"
 export const nobody: readonly Follower[] = Object.freeze([])
 
 export class SlotLog {
-  // What each tick and each request touch comes first and lies together: of four thousand slots none is in the cache when it
-  // is asked for.
+  // What each request and each tick touch comes first and lies together, what a backup touches besides behind it: of four thousand
+  // slots none is in the cache when it is asked for, and an object of so many fields is four lines of it.
   readonly slot: number
   /** Of the slot's assignment in the present view. A primary numbers new records in it. */
   slotEpoch: number
+  role: Role = "none"
   /** Serves: is primary, its tail is committed, has not released the slot. */
   serving = false
   /** Of a primary. */
   followers: readonly Follower[] = nobody
-  role: Role = "none"
-  /** What it holds of the slot cannot be trusted (`damage.ts`). */
-  isDamaged = false
+  /** In the list of those that became durable just now. */
+  isTouched = false
   /** The last entry of this node's log; -1 while the slot is incomplete (a snapshot has begun and not ended). */
   sequence = 0
   /** All up to here is durable in this node's log. */
   durableSequence = 0
   committedSequence = 0
-  /** Of a primary: up to here records were written as ones that commit when they are durable here. */
-  soloSequence = 0
   /** The slot's clock: never goes back, so that what has expired stays so whoever is primary (cluster.md, "Expiry"). */
   clockMs = 0
   /** Entries behind `committedSequence`, oldest first. */
@@ -56,30 +54,33 @@ export class SlotLog {
   /** The newest run of `epochs`, which need not be touched for it: what is asked for and what is added is of that one. */
   private lastEpoch = 0
   private lastFirst = Infinity
-  readonly epochs = new EpochTable()
-  /** Who the view says is primary. */
-  primary: StorageId = ""
 
   // Of a backup or learner
+  /** Who the view says is primary. */
+  primary: StorageId = ""
   /** All up to here is the same in the log of the primary of this slot epoch. */
   matchedSequence = 0
   /** The commit point that the primary told in this slot epoch. */
   toldSequence = 0
-  installing: Installing | undefined = undefined
-  /** Where the note of the last reset ends in the log: snapshots in front of it are void. */
-  resetPosition = 0
   /** The message whose records are being taken, if they fit. */
   accepting = 0
   /** To whom this replica owes an acknowledgement: it is in that peer's list. */
   owedTo: Peer | undefined = undefined
-  /** In the list of those that became durable just now. */
-  isTouched = false
+  installing: Installing | undefined = undefined
+  /** Where the note of the last reset ends in the log: snapshots in front of it are void. */
+  resetPosition = 0
 
   // Of a primary
+  /** Up to here records were written as ones that commit when they are durable here. */
+  soloSequence = 0
   /** It serves nothing before all up to here, which its predecessor may have acknowledged, is committed. */
   takeoverSequence = 0
   /** Handed over in this epoch: serves no more. */
   released = false
+
+  readonly epochs = new EpochTable()
+  /** What it holds of the slot cannot be trusted (`damage.ts`). */
+  isDamaged = false
 
   constructor(slot: number, slotEpoch: number) {
     this.slot = slot
