@@ -51,6 +51,9 @@ export const recordHeaderBytes = 88
 export const recordOffset = { client: 40, aliasLength: 72, uncommitted: 84 } as const
 export const noResult = 0xffffffff
 
+/** Bytes. */
+const copiedByWordsMax = 512
+
 /** @returns the length of a record with these parts, padded to 8 */
 export function recordBytes(aliasLength: number, contentLength: number, resultLength: number): number {
   const result = resultLength === noResult ? 0 : resultLength
@@ -74,6 +77,18 @@ export class RecordView {
     }
     this.offset = offset
     return this
+  }
+
+  /** Copies the record to `at` of a buffer that has room for it; `view` spans the same bytes as `bytes`. */
+  copyTo(bytes: Uint8Array, view: DataView, at: number): void {
+    const { length, offset, view: from } = this
+    // Most records are short. By words, since a view for `set` costs as much as half of them, and by bytes twice as much as all.
+    if (length > copiedByWordsMax) bytes.set(this.bytes.subarray(offset, offset + length), at)
+    else
+      for (let i = 0; i < length; i += 8) {
+        view.setInt32(at + i, from.getInt32(offset + i, true), true)
+        view.setInt32(at + i + 4, from.getInt32(offset + i + 4, true), true)
+      }
   }
 
   get length(): number {

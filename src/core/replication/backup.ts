@@ -56,8 +56,10 @@ function slotOf(
 export function onAppend(replication: Replication, message: DataMessage, append: Append, now: Now): void {
   const peer = replication.peer(message.from.storageId)
   peer.receivedNumber = Math.max(peer.receivedNumber, append.number)
-  peer.owesReply = true
-  if (!isCurrent(replication, message)) return
+  if (!isCurrent(replication, message)) {
+    peer.owesReply = true
+    return
+  }
   const accepted: SlotLog[] = []
   const serial = ++replication.appendSerial
   for (const segment of append.segments) {
@@ -73,9 +75,11 @@ export function onAppend(replication: Replication, message: DataMessage, append:
   }
   takeRecords(replication, append.records, serial, peer, now)
   for (const slot of accepted) {
-    peer.acknowledge(slot)
+    // What it has just taken it acknowledges when that is durable (`advanceTouched`), and tells by it that the append has come.
+    if (slot.durableSequence >= slot.matchedSequence) peer.acknowledge(slot)
     replication.advance(slot, now)
   }
+  if (accepted.length === 0) peer.owesReply = true
 }
 
 /** Whether the log holds what stands in front of the segment; it is matched up to there then. */

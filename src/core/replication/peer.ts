@@ -3,6 +3,7 @@
  * append holds the records of all slots that both share, so that a turn costs one message per pair of nodes whatever it
  * wrote; so do the acknowledgements.
  */
+import type { RecordView } from "../entry/record.ts"
 import { appendBytesMax, forwardsRemembered, peerWindowBytes } from "../lib/limits.ts"
 import type { Acknowledgement, DataBody, ReplicaState, Segment } from "../node/data-message.ts"
 import type { Address, StorageId } from "../view/view.ts"
@@ -25,6 +26,7 @@ export class Peer {
   number = 1
   private segments: OpenSegment[] = []
   private records = new Uint8Array(bufferBytesMin)
+  private view = new DataView(this.records.buffer)
   private used = 0
   /** Numbers and sizes of appends whose arrival it has not told, oldest first. */
   private readonly underWay: { readonly number: number; readonly bytes: number }[] = []
@@ -115,13 +117,12 @@ export class Peer {
   }
 
   /** Adds the follower's next record. */
-  add(follower: Follower, bytes: Uint8Array, offset: number, length: number): void {
+  add(follower: Follower, record: RecordView): void {
     this.segmentOf(follower).count++
     follower.nextSequence++
+    const { length } = record
     if (this.used + length > this.records.length) this.grow(length)
-    const { records, used } = this
-    if (length > 512) records.set(bytes.subarray(offset, offset + length), used)
-    else for (let i = 0; i < length; i++) records[used + i] = bytes[offset + i] as number
+    record.copyTo(this.records, this.view, this.used)
     this.used += length
     this.bytesSinceTold += length
   }
@@ -131,7 +132,12 @@ export class Peer {
     while (size < this.used + length) size *= 2
     const grown = new Uint8Array(size)
     grown.set(this.records.subarray(0, this.used))
-    this.records = grown
+    this.writeTo(grown)
+  }
+
+  private writeTo(buffer: Uint8Array<ArrayBuffer>): void {
+    this.records = buffer
+    this.view = new DataView(buffer.buffer)
   }
 
   /** Takes the append that was put together, if there is one. */
@@ -145,7 +151,7 @@ export class Peer {
     this.number++
     this.segments = []
     this.used = 0
-    if (this.records.length > 2 * appendBytesMax) this.records = new Uint8Array(bufferBytesMin)
+    if (this.records.length > 2 * appendBytesMax) this.writeTo(new Uint8Array(bufferBytesMin))
     return { kind: "append", number, segments, records }
   }
 
@@ -176,8 +182,8 @@ export class Peer {
 
   /** Takes the reply to its appends, if one is owed. */
   takeReply(): DataBody | undefined {
-    const { unacknowledged } = this
-    if (!this.owesReply && unacknowledged.length === 0) return undefined
+    const { unacknowledged, refused } = this
+    if (!this.owesReply && unacknowledged.length === 0 && refused.length === 0) return undefined
     const acknowledged: Acknowledgement[] = []
     for (const slot of unacknowledged) {
       if (slot.owedTo === this) slot.owedTo = undefined
@@ -187,7 +193,7 @@ export class Peer {
       acknowledged.push({ slot: slot.slot, slotEpoch, sequence, committedSequence })
     }
     if (unacknowledged.length > 0) this.unacknowledged = []
-    const { receivedNumber, refused } = this
+    const { receivedNumber } = this
     this.refused = []
     this.owesReply = false
     return { kind: "appended", number: receivedNumber, acknowledged, refused }

@@ -17,6 +17,7 @@
  * committing by itself alone (`soloSequence`), or a restart would take for committed what the learner lacks. And it must
  * have said so in the present epoch: between two views it may have lost its place, and with it its data.
  */
+import type { RecordView } from "../entry/record.ts"
 import { probeMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Appended, DataMessage, ReplicaState } from "../node/data-message.ts"
@@ -55,21 +56,14 @@ function isCopying(follower: Follower): boolean {
 }
 
 function add(replication: Replication, follower: Follower, { bytes, offset }: Prepared): void {
-  const { length } = replication.received.at(bytes, offset)
-  sendRecord(replication, follower, bytes, offset, length)
+  sendRecord(replication, follower, replication.received.at(bytes, offset))
 }
 
 /** The follower's next record goes with the append in the making, or with the next. */
-export function sendRecord(
-  replication: Replication,
-  follower: Follower,
-  bytes: Uint8Array,
-  offset: number,
-  length: number,
-): void {
+export function sendRecord(replication: Replication, follower: Follower, record: RecordView): void {
   const { peer } = follower
-  if (!peer.fits(length)) replication.sendAppend(peer)
-  peer.add(follower, bytes, offset, length)
+  if (!peer.fits(record.length)) replication.sendAppend(peer)
+  peer.add(follower, record)
   if (peer.isFull) replication.sendAppend(peer)
 }
 

@@ -127,7 +127,7 @@ export class RecordWriter {
     const { sink } = this
     const { length, sequence, number } = record
     const at = sink.reserve(length)
-    copy(record.bytes, record.offset, sink.bytes, at, length)
+    record.copyTo(sink.bytes, sink.view, at)
     sink.view.setUint32(at + recordOffset.uncommitted, uncommitted, true)
     const { bytes, position } = sink
     return new Prepared(slot, sequence, bytes, at, position, row, number, undefined, 0, 0, Infinity)

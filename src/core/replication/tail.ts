@@ -69,7 +69,7 @@ function sendTail(
     const { length, slot, sequence } = received.at(bytes, at)
     const follower = followers.get(slot)
     if (follower?.nextSequence === sequence && isCurrent(follower) && follower.snapshot === undefined) {
-      if (sequence <= follower.slot.committedSequence) sendRecord(replication, follower, bytes, at, length)
+      if (sequence <= follower.slot.committedSequence) sendRecord(replication, follower, received)
     }
     at += length
   }

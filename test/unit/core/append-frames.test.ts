@@ -6,6 +6,7 @@ import {
   peerFrameBytesMax,
   peerWindowBytes,
 } from "../../../src/core/lib/limits.ts"
+import { RecordView } from "../../../src/core/entry/record.ts"
 import type { Append, DataMessage } from "../../../src/core/node/data-message.ts"
 import { Follower } from "../../../src/core/replication/follower.ts"
 import { sendRecord } from "../../../src/core/replication/primary.ts"
@@ -34,7 +35,9 @@ function primary() {
   peer.address = "n1:2836"
   const followers = replication.slots.map((slot) => new Follower(slot, peer, 1, false))
   const send = (slot: number, length: number) => {
-    sendRecord(replication, followers[slot] as Follower, new Uint8Array(length), 0, length)
+    const bytes = new Uint8Array(length)
+    new DataView(bytes.buffer).setUint32(0, length, true)
+    sendRecord(replication, followers[slot] as Follower, new RecordView().at(bytes, 0))
   }
   const ask = (slot: number) => peer.segmentOf(followers[slot] as Follower)
   const appends = () => {
@@ -54,13 +57,13 @@ describe("an append", () => {
   it("takes the longest record alone, whatever waits in front of it", () => {
     const { send, ask, appends, sent } = primary()
     for (let slot = 1; slot < slotCount; slot++) ask(slot)
-    send(0, appendBytesMax - 1)
+    send(0, appendBytesMax - 8)
     send(0, longest)
-    send(0, 100)
+    send(0, 104)
     expect(appends().map(({ records, segments }) => [segments.length, records.length])).toEqual([
-      [slotCount, appendBytesMax - 1],
+      [slotCount, appendBytesMax - 8],
       [1, longest],
-      [1, 100],
+      [1, 104],
     ])
     const writer = new Writer()
     writeData(writer, sent[1] as DataMessage)
@@ -71,7 +74,7 @@ describe("an append", () => {
 
   it("is sent when it is full, and holds no more", () => {
     const { send, appends, peer } = primary()
-    for (let i = 0; i < 6; i++) send(i, appendBytesMax * 0.4)
+    for (let i = 0; i < 6; i++) send(i, (appendBytesMax / 8) * 3)
     expect(appends().map(({ segments }) => segments.length)).toEqual([2, 2, 2])
     expect(peer.hasRoom).toBe(true)
     send(0, peerWindowBytes)

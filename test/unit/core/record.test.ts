@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { noResult, recordBytes, recordHeaderBytes } from "../../../src/core/entry/record.ts"
+import { noResult, recordBytes, recordHeaderBytes, RecordView } from "../../../src/core/entry/record.ts"
 import { DataRig } from "../../support/data-rig.ts"
 
 describe("a record", () => {
@@ -27,5 +27,16 @@ describe("a record", () => {
     rig.do({ op: "get", alias: "a" })
     const bytes = rig.sink.bytes.subarray(8, -8)
     expect([...bytes.subarray(40, 72)]).toEqual(new Array(32).fill(0))
+  })
+
+  it("is copied whole and alone, whatever its length and place", () => {
+    for (const length of [8, 88, 96, 512, 520, 4_000]) {
+      const from = Uint8Array.from({ length: length + 32 }, (_, i) => (i * 7 + 3) & 255)
+      new DataView(from.buffer).setUint32(16, length, true)
+      const to = new Uint8Array(length + 48).fill(0xee)
+      new RecordView().at(from.subarray(8), 8).copyTo(to, new DataView(to.buffer), 24)
+      const fence = new Array(24).fill(0xee)
+      expect([...to]).toEqual([...fence, ...from.subarray(16, 16 + length), ...fence])
+    }
   })
 })
