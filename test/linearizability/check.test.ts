@@ -104,6 +104,12 @@ describe("long histories", () => {
     expect(byFrontier(exactClocks, once).verdict).toBe("violation")
   })
 
+  it("are decided with many operations of unknown fate and several at a time on one key", () => {
+    const history = generate(new Prng(1), 1_000, 6, 1, 30)
+    expect(history.filter((o) => o.returnedAt === never).length).toBeGreaterThan(50)
+    expect(byFrontier(exactClocks, history).verdict).toBe("linearizable")
+  })
+
   it("are decided with forty operations of unknown fate, of which one took effect late", () => {
     const answered = Array.from({ length: 300 }, (_, i): [EntryInput, EntryOutput, number, number][] => [
       [update(`a${i}`), ok, 10 * i, 10 * i + 1],

@@ -8,12 +8,21 @@
  * still use or leave: the other is dropped. So operations of unknown fate, which stay possible to the end and make the
  * search of `check.ts` exponential in their number, cost here about its square.
  *
- * Most never took effect, or were overwritten unseen. So a first, eager pass uses them only at a return that nothing else
- * explains; what it finds linearizable is. It may miss an explanation that needed one earlier: then the whole search decides.
+ * An operation that only observed (`Model.observes`) is taken as soon as the state is one that it may have seen: it leaves the state as
+ * it is, here and wherever else it might be placed before its return, so whatever explains the rest without it does so with
+ * it. Of ten operations that run at a time on a hot key most are such, and which of them have happened would else be a
+ * thousand configurations.
+ *
+ * Most of unknown fate never took effect, or were overwritten unseen. So a first, eager pass uses them only at a return that
+ * nothing else explains, and then as few as will do: of fifty there are more sets than can be looked at. What it finds
+ * linearizable is. It may miss an explanation that needed one earlier: then the whole search decides.
  */
 import { never } from "./history.ts"
 import type { Operation } from "./history.ts"
 import type { Model } from "./model.ts"
+
+/** How many more operations of unknown fate the eager pass takes to have had an effect, one try after the other. */
+const eagerOpens = [0, 1, 2, Infinity]
 
 /** The linearization that led to a configuration, last first. */
 interface Chain<Input, Output> {
@@ -60,6 +69,7 @@ function pass<Input, Output>(
 ): FrontierResult<Input, Output> {
   const operations = history.filter((o) => o.output !== undefined || model.mayChange(o.input))
   const isOpen = (index: number) => operations[index]?.returnedAt === never
+  const observes = operations.map((operation) => model.observes?.(operation) === true)
   const events = operations.flatMap(({ calledAt, returnedAt }, index) => [
     { at: calledAt, call: true, index },
     ...(returnedAt === never ? [] : [{ at: returnedAt, call: false, index }]),
@@ -78,13 +88,10 @@ function pass<Input, Output>(
       continue
     }
     const operation = operations[index] as Operation<Input, Output>
-    let next = eager
-      ? explain(
-          index,
-          running.filter((other) => !isOpen(other)),
-        )
-      : undefined
-    if (next === undefined || next.size === 0) next = explain(index, running)
+    let next: Frontier<Input, Output> | undefined
+    for (const openMax of eager ? eagerOpens : [Infinity])
+      if (next === undefined || (next.size === 0 && steps <= stepsMax)) next = explain(index, openMax)
+    if (next === undefined) throw new Error("an explanation is looked for")
     if (steps > stepsMax) return result("unknown", operation, frontier, steps)
     if (next.size === 0) return result("violation", operation, frontier, steps)
     frontier = next
@@ -92,11 +99,17 @@ function pass<Input, Output>(
   }
   return result("linearizable", undefined, frontier, steps)
 
-  /** @returns the configurations after the return of `index`, before which any of `candidates` may have taken effect */
-  function explain(index: number, candidates: readonly number[]): Frontier<Input, Output> {
+  /**
+   * @returns the configurations after the return of `index`, before which any that runs may have taken effect; of those of unknown
+   *   fate at most `openMax` more than in any configuration so far
+   */
+  function explain(index: number, openMax: number): Frontier<Input, Output> {
+    const candidates = openMax === 0 ? running.filter((other) => !isOpen(other)) : running
+    let usedMax = openMax
+    for (const { used } of frontier.all()) usedMax = Math.max(usedMax, used.length + openMax)
     const next = new Frontier<Input, Output>()
     const met = new Frontier<Input, Output>()
-    for (const from of frontier.all()) met.add(from)
+    for (const from of frontier.all()) met.add(observed(from, candidates))
     for (const from of met.growing()) {
       if (from.ahead.includes(index)) {
         next.add({ ...from, ahead: from.ahead.filter((other) => other !== index) })
@@ -104,19 +117,39 @@ function pass<Input, Output>(
       }
       for (const candidate of candidates) {
         if (from.ahead.includes(candidate) || from.used.includes(candidate)) continue
+        if (isOpen(candidate) && from.used.length >= usedMax) continue
         if (++steps > stepsMax) return next
         const operation = operations[candidate] as Operation<Input, Output>
         for (const state of model.step(from.state, operation)) {
           const chain = { operation, state, before: from.chain }
-          if (candidate === index) next.add({ state, ahead: from.ahead, used: from.used, chain })
+          const { ahead, used } = from
+          if (candidate === index) next.add({ state, ahead, used, chain })
           else if (!isOpen(candidate))
-            met.add({ state, ahead: insert(from.ahead, candidate), used: from.used, chain })
+            met.add(observed({ state, ahead: insert(ahead, candidate), used, chain }, candidates))
           else if (state !== from.state)
-            met.add({ state, ahead: from.ahead, used: insert(from.used, candidate), chain })
+            met.add(observed({ state, ahead, used: insert(used, candidate), chain }, candidates))
         }
       }
     }
     return next
+  }
+
+  /** @returns the configuration with all of `candidates` taken that observe its state */
+  function observed(
+    from: Configuration<Input, Output>,
+    candidates: readonly number[],
+  ): Configuration<Input, Output> {
+    const { state, used } = from
+    let { ahead, chain } = from
+    for (const candidate of candidates) {
+      if (!observes[candidate] || ahead.includes(candidate)) continue
+      const operation = operations[candidate] as Operation<Input, Output>
+      steps++
+      if (model.step(state, operation).length === 0) continue
+      ahead = insert(ahead, candidate)
+      chain = { operation, state, before: chain }
+    }
+    return { state, ahead, used, chain }
   }
 }
 

@@ -13,6 +13,8 @@ export interface Model<Input, Output> {
   step(state: string, operation: Operation<Input, Output>): readonly string[]
   /** False for an operation that changes nothing in any state: one of these without output tells nothing. */
   mayChange(input: Input): boolean
+  /** True only of an operation that, with the output that was seen, leaves every state in which it can have happened as it was. */
+  observes?(operation: Operation<Input, Output>): boolean
   /** One line for a person. */
   describe(operation: Operation<Input, Output>): string
   describeState(state: string): string

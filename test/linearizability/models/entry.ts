@@ -37,6 +37,11 @@ export function entryModel(clockErrorMs: number): Model<EntryEvent, EntryOutput>
   return {
     initial: absent,
     mayChange: (input) => input.op !== "get" && input.op !== "get_expiry",
+    // What finds no entry may be what sees it expire.
+    observes({ input, output }) {
+      if (output === undefined || output.error === "alias_not_found") return false
+      return output.error !== "none" || input.op === "get" || input.op === "get_expiry"
+    },
     step(state, operation) {
       if (operation.input.op === "lost") return operation.input.states
       if (state === absent) return perform(absent, operation)
