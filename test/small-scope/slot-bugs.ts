@@ -35,6 +35,11 @@ export const slotBugs: readonly SlotBug[] = [
       "Math.min(slot.matchedSequence, slot.durableSequence)",
       "slot.matchedSequence",
     ),
+    edit(
+      "replication/backup.ts",
+      "if (slot.durableSequence >= slot.matchedSequence) peer.acknowledge(slot)",
+      "peer.acknowledge(slot)",
+    ),
   ),
   bug(
     "certified learner ignored",
