@@ -20,7 +20,7 @@ import type { CutSpans } from "./cut-spans.ts"
 import { partitionPath } from "./partition.ts"
 import { PartitionWriter } from "./partition-writer.ts"
 import { readClients } from "./read-clients.ts"
-import { Round } from "./round.ts"
+import { Gathering, Round } from "./round.ts"
 import { SettledLog } from "./settled-log.ts"
 
 export interface FlusherData {
@@ -242,27 +242,30 @@ class Flusher {
     await this.pause(fullRetryMs)
   }
 
-  /**
-   * All files, up to `target` or as far as `bytesMax` of log go, newest first. The log is read once for each file: that costs
-   * a tenth of what writing it costs, and what the round holds in memory is an eighth.
-   */
+  /** All files, up to `target` or as far as `bytesMax` of log go, newest first. */
   private async flush(target: LogPlace, bytesMax: number, spans: () => CutSpans): Promise<void> {
     const log = this.log as SettledLog
     const from = this.oldest
     const to = log.stretch(from, target, bytesMax, spans)
     if (!data.sync) log.sync()
-    for (const file of this.files) {
-      if (file.applied.batch >= to.batch) continue
-      const round = new Round(file.file, file.applied.batch)
-      log.walkBack(from, to, (record, batch) => round.add(record, batch))
-      this.rows += namedErrors(file.path, () => file.write(round, to))
-      round.changes.free()
+    const files = this.files.filter(({ applied }) => applied.batch < to.batch)
+    const together = filesTogether(to.position - from.position)
+    for (let first = 0; first < files.length; first += together) {
+      const some = files.slice(first, first + together)
+      const gathering = new Gathering(some.map(({ file, applied }) => new Round(file, applied.batch)))
+      log.walkBack(from, to, (record, batch) => gathering.add(record, batch))
+      for (const file of some) await this.write(file, gathering.round(file.file), to)
       collectYoung()
-      send(flushedMessage(file, round.slots.keys()))
-      this.report()
-      // Requests that came meanwhile are heard between files.
-      await turn()
     }
+  }
+
+  private async write(file: PartitionWriter, round: Round, to: LogPlace): Promise<void> {
+    this.rows += namedErrors(file.path, () => file.write(round, to))
+    round.changes.free()
+    send(flushedMessage(file, round.slots.keys()))
+    this.report()
+    // Requests that came meanwhile are heard between files.
+    await turn()
   }
 
   private report(): void {
@@ -296,6 +299,15 @@ class Flusher {
     this.log?.close()
     send({ kind: "closed" })
   }
+}
+
+/**
+ * Reading the log costs a tenth of what writing its changes costs where batches are large, and more than that where they are
+ * small, as when many copies wait for the table: then one reading serves all files. A long stretch is read for each file,
+ * since what is gathered lies in memory: no more than an eighth of a whole step at a time.
+ */
+function filesTogether(stretchBytes: number): number {
+  return Math.max(1, Math.floor(data.stepBytes / stretchBytes))
 }
 
 function flushedMessage(file: PartitionWriter, changed: Iterable<number>): FlusherMessage {

@@ -154,6 +154,27 @@ export class Round {
   }
 }
 
+/** The rounds of some files, from one walk over the log. */
+export class Gathering {
+  private readonly rounds: (Round | undefined)[] = []
+
+  constructor(rounds: readonly Round[]) {
+    for (const round of rounds) this.rounds[round.file] = round
+  }
+
+  /** A record concerns the file of its slot; one that forgets clients, all of them. */
+  add(record: RecordView, batch: number): void {
+    if (record.kind === recordKind.forgetClients) for (const round of this.rounds) round?.add(record, batch)
+    else this.rounds[record.slot % partitionFiles]?.add(record, batch)
+  }
+
+  round(file: number): Round {
+    const round = this.rounds[file]
+    assert(round !== undefined, "a file whose round was begun")
+    return round
+  }
+}
+
 function stateOf({ sequence, slotEpoch, slotClockMs }: RecordView): SlotState {
   return { sequence, slotEpoch, clockMs: slotClockMs }
 }
