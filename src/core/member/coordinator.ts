@@ -4,17 +4,26 @@
  * knowing why, and two at once are slow and never wrong. The first waits 100 ms for more changes to come, unless somebody
  * failed: one view for three joins is better than three. Where only slots change it also waits, for a second at the most, until
  * all members have told what they want in the present view: each view makes void what learners and primaries have vouched
- * for in the one before, so a view that a few of them hurry costs the others theirs.
+ * for in the one before, so a view that a few of them hurry costs the others theirs. Where slots only move it waits longer
+ * (`patience.ts`).
  *
  * The same deadline serves what was begun and not finished (`agreement.ts`): then there is something to propose even if
  * nobody wants anything.
  */
-import { gatherMs, gatherMsMax, rankDelayMs, returnPatienceMs, stopGatherMs } from "../lib/limits.ts"
+import {
+  gatherMs,
+  gatherMsMax,
+  moveGatherMs,
+  rankDelayMs,
+  returnPatienceMs,
+  stopGatherMs,
+} from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { propose } from "./agreement.ts"
 import type { MemberEffect } from "./event.ts"
 import { type Order, Orders } from "./order.ts"
-import { planNext, sameAgain, type Plan, type Situation } from "./plan.ts"
+import { isMoreToCome, onlyMoves } from "./patience.ts"
+import { isSteady, planNext, sameAgain, type Plan, type Situation } from "./plan.ts"
 import type { Poll } from "./poll.ts"
 import type { Roll } from "./roll.ts"
 import type { Seat } from "./seat.ts"
@@ -27,6 +36,8 @@ export interface CoordinatorState {
   wantsSlotsOnly: boolean
   /** Until then changes of slots wait for members that have told nothing in the present view. */
   patientUntilMs: number
+  /** Until then they wait for more learners that only move. */
+  movesUntilMs: number
   /** Missing replicas are not restored before. */
   repairAtMs: number
   /** What was last said to people, so that it is said once. */
@@ -49,6 +60,7 @@ export class Coordinator {
       proposeAtMs: undefined,
       wantsSlotsOnly: false,
       patientUntilMs: 0,
+      movesUntilMs: 0,
       repairAtMs: now.monotonicMs + repairGraceMs,
       said: "",
       orders: [],
@@ -59,6 +71,7 @@ export class Coordinator {
   onView(seat: Seat, someoneWentDown: boolean, now: Now): void {
     this.state.proposeAtMs = undefined
     this.state.patientUntilMs = now.monotonicMs + gatherMsMax
+    this.state.movesUntilMs = now.monotonicMs + moveGatherMs + gatherMs
     if (someoneWentDown) this.state.repairAtMs = now.monotonicMs + seat.view.settings.repairGraceMs
   }
 
@@ -74,10 +87,9 @@ export class Coordinator {
     // Planning changes of slots costs milliseconds, and they do not cease to be wanted: not again before they are due.
     const { proposeAtMs, wantsSlotsOnly } = this.state
     if (wantsSlotsOnly && !mustFinish && proposeAtMs !== undefined && now.monotonicMs < proposeAtMs) return
-    const plan = planNext(
-      seat.view,
-      situationOf(seat, roll, poll, this.orders, this.mayRepair(seat, now), now),
-    )
+    const situation = situationOf(seat, roll, poll, this.orders, this.mayRepair(seat, now), now)
+    if (!mustFinish && this.waitsForMoves(seat, situation)) return
+    const plan = planNext(seat.view, situation)
     if (plan === undefined) {
       this.state.proposeAtMs = undefined
       if (mustFinish) propose(seat, sameAgain(seat.view), now)
@@ -93,6 +105,12 @@ export class Coordinator {
     }
     this.say(seat, plan, out)
     propose(seat, plan.proposal(), now)
+  }
+
+  /** Whether nothing is to change but where slots are, of which more will be told. */
+  private waitsForMoves({ view }: Seat, situation: Situation): boolean {
+    if (situation.now.monotonicMs >= this.state.movesUntilMs) return false
+    return onlyMoves(view) && isSteady(view, situation) && isMoreToCome(view, situation)
   }
 
   /** Whether a member that is heard from has told nothing in the present view, and may yet. */

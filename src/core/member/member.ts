@@ -12,7 +12,7 @@
  * carried out.
  */
 import { assert, unreachable } from "../lib/assert.ts"
-import { cleanStopMs, heartbeatMs, listenMs } from "../lib/limits.ts"
+import { cleanStopMs, heartbeatMs, listenMs, moveGatherMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import { viewZero } from "../view/founded.ts"
 import { lossText } from "../view/loss.ts"
@@ -24,6 +24,7 @@ import type { Identity, MemberEffect, MemberEvent, MemberOptions, Recovered, Wan
 import { Finder } from "./finder.ts"
 import { tickFounding } from "./founding-phase.ts"
 import { Joining } from "./joining.ts"
+import { isPressing, onlyMoves } from "./patience.ts"
 import { Poll } from "./poll.ts"
 import { receive } from "./receive.ts"
 import { tickRejoining } from "./rejoining-phase.ts"
@@ -276,10 +277,12 @@ export class Member {
 
   private want(wants: readonly Want[], now: Now): void {
     this.state.wants = wants
-    this.state.heartbeatAtMs = now.monotonicMs
-    if (wants.length > 0) this.state.handOverAtMs = now.monotonicMs
     const { seat } = this
     if (seat === undefined) return
+    const { view } = seat
+    if (onlyMoves(view) && !isPressing(view, this.self.storageId, wants)) return
+    this.state.heartbeatAtMs = now.monotonicMs
+    if (wants.length > 0 && !onlyMoves(view)) this.state.handOverAtMs = now.monotonicMs
     for (const want of wants) if (want.kind === "release") this.release(want)
     if (this.phase === "active") this.tick(now)
   }
@@ -336,7 +339,7 @@ export class Member {
     this.roll.tidy(view, now)
     if (this.seat !== undefined) this.coordinator.onView(this.seat, wentDown, now)
     state.handOvers = []
-    state.handOverAtMs = now.monotonicMs + heartbeatMs
+    state.handOverAtMs = now.monotonicMs + (onlyMoves(view) ? moveGatherMs : heartbeatMs)
     state.heartbeatAtMs = now.monotonicMs
     if (member.standing === "leaving" && memberOf(previous, this.self.storageId)?.standing !== "leaving") {
       this.beginToLeave()

@@ -76,19 +76,22 @@ export function planNext(view: View, situation: Situation): Plan | undefined {
  * Whether everybody tells what the view says already, and nobody asks for anything. What is wanted then follows from the view and
  * from whether replicas may be restored, so one look is enough; and most looks, ten a second, are of this kind.
  */
-function isQuiet(view: View, { orders, joiners, report }: Situation): boolean {
+function isQuiet(view: View, situation: Situation): boolean {
+  return (
+    isSteady(view, situation) &&
+    view.members.every(({ storageId }) => {
+      const told = situation.report(storageId)
+      return told === undefined || (told.epoch === view.epoch && told.wants.length === 0)
+    })
+  )
+}
+
+/** Whether nothing but slots may have to change: every member is as the view has it, and nobody asks for anything else. */
+export function isSteady(view: View, { orders, joiners, report }: Situation): boolean {
   if (orders.length > 0 || joiners.length > 0) return false
   for (const { storageId, boot, standing } of view.members) {
     const told = report(storageId)
-    if (standing === "down") {
-      if (told !== undefined) return false
-    } else if (
-      told === undefined ||
-      told.epoch !== view.epoch ||
-      told.identity.boot !== boot ||
-      told.standing !== standing ||
-      told.wants.length > 0
-    )
+    if (standing === "down" ? told !== undefined : told?.identity.boot !== boot || told.standing !== standing)
       return false
   }
   return true

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { tell, wrongOf } from "./report.ts"
 import { runScale } from "./run.ts"
 
-/** A slice of what `npm run simulate -- --scale` does with a thousand nodes. */
+/** A slice of what `npm run simulate -- --scale` does with a thousand nodes; of fewer slots a percent would be less than one copy. */
 describe("larger clusters", () => {
   it(
     "found, take in and lose a tenth, evenly and by the fewest copies; a node's part does not grow",
@@ -14,7 +14,7 @@ describe("larger clusters", () => {
         const report = runScale({
           seed: 1,
           nodes,
-          slotCount: 256,
+          slotCount: 1024,
           replicationFactor: 2,
           repairGraceMs: 5_000,
           copyMsMax: 500,
