@@ -246,6 +246,14 @@ export const snapshotPieceBytesMax = 128 * 1024
  * table, a round trip and a commit whatever its size, a third of a second under full load: so many at once share them.
  */
 export const snapshotsMax = 128
+/** Copies of slots that only move: how often a node grants itself the right to begin some more, in ticks, … */
+export const ticksPerMoveGrant = 5
+/** … how many at the least, and by how many more each time, … */
+export const moveGrantsMin = 8
+/** … how many at the most, … */
+export const moveGrantsMax = 128
+/** … and how late a tick may come before they become fewer: as busy nodes are without copies. */
+export const moveLateMsMax = 25
 /** Records that wait to be committed and were copied out of the log's ring: some seconds of writing at full speed. */
 export const pinnedBytesMax = 64 * MiB
 /** The tail of a replica that was given up is carried on when it has held the table back for so long … */

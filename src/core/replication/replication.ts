@@ -15,13 +15,14 @@ import type { Now } from "../lib/clock.ts"
 import { tellCommittedBytes } from "../lib/limits.ts"
 import type { DataBody, DataMessage } from "../node/data-message.ts"
 import type { NodeHost, NodeIdentity } from "../node/host.ts"
-import type { StorageId, View } from "../view/view.ts"
+import { noView, type StorageId, type View } from "../view/view.ts"
 import { applyRecord } from "./apply.ts"
 import { Clients, type Text } from "./clients.ts"
 import type { ClientRow } from "./client-row.ts"
 import type { Follower } from "./follower.ts"
 import { tellTaken, type PieceMark } from "./install.ts"
 import { LogQueue } from "./log-queue.ts"
+import { Pace } from "./pace.ts"
 import { Pinned } from "./pinned.ts"
 import { Peer } from "./peer.ts"
 import type { Prepared } from "./prepared.ts"
@@ -46,31 +47,13 @@ export interface Outcomes {
   inDoubt(prepared: Prepared, now: Now): void
 }
 
-const noView: View = Object.freeze({
-  clusterId: "",
-  epoch: 0,
-  members: Object.freeze([]),
-  voters: Object.freeze([]),
-  settings: Object.freeze({
-    replicationFactor: 1,
-    slotCount: 0,
-    sync: true,
-    transient: false,
-    entryBytesMax: 0,
-    leaseMs: 0,
-    suspectMs: 0,
-    repairGraceMs: 0,
-  }),
-  slots: Object.freeze([]),
-  losses: Object.freeze([]),
-})
-
 export class Replication {
   readonly memory: EntryMemory
   readonly log: RecordSink
   readonly writer: RecordWriter
   readonly queue = new LogQueue()
   readonly pinned = new Pinned()
+  readonly pace = new Pace()
   readonly clients: Clients
   readonly slots: SlotLog[] = []
   readonly textOf: Text

@@ -5,7 +5,7 @@
  * costs a copy later, and waiting for it would cost every client now. It is no eviction of the node. Time counts
  * as far as this node was awake: who slept himself must not blame the others.
  */
-import { progressMs, wantsPerHeartbeatMax } from "../lib/limits.ts"
+import { progressMs, tickMs, wantsPerHeartbeatMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Want } from "../member/event.ts"
 import type { SlotAssignment, StorageId } from "../view/view.ts"
@@ -22,6 +22,7 @@ const learnerPatience = 5
 /** @param awakeMs since the last tick, as far as this node was awake */
 export function tickReplication(replication: Replication, awakeMs: number, now: Now): void {
   // Where there are no others, nobody follows: to look at each slot would be a hundredth of a busy node's time.
+  replication.pace.tick(awakeMs - tickMs)
   if (replication.peers.size > 0) {
     tickPrimaries(replication, awakeMs, now)
     startSnapshots(replication, now)

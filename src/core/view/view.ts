@@ -120,3 +120,23 @@ export function compareNodeIds(a: NodeId, b: NodeId): number {
 export function freezeView(view: View): View {
   return Object.freeze(view)
 }
+
+/** Of a node that is in no cluster yet. */
+export const noView: View = Object.freeze({
+  clusterId: "",
+  epoch: 0,
+  members: Object.freeze([]),
+  voters: Object.freeze([]),
+  settings: Object.freeze({
+    replicationFactor: 1,
+    slotCount: 0,
+    sync: true,
+    transient: false,
+    entryBytesMax: 0,
+    leaseMs: 0,
+    suspectMs: 0,
+    repairGraceMs: 0,
+  }),
+  slots: Object.freeze([]),
+  losses: Object.freeze([]),
+})

@@ -50,6 +50,7 @@ class Primary {
     let token = 0
     this.replication = {
       slots: [slot],
+      view: { settings: { replicationFactor: 2 }, slots: [{ inSync: ["s0"], learners: ["s1"] }] },
       sendings: new Set(),
       clients: new Map([["client", row]]),
       seen: () => {},
