@@ -80,6 +80,8 @@ function assign(replication: Replication, slot: SlotLog, assignment: SlotAssignm
   const wasPrimary = slot.role === "primary"
   const isNewEpoch = slot.slotEpoch !== assignment.slotEpoch
   const before = slot.followers
+  // Whoever vouched for it had read all that its copy shows, and waited until this log held as much.
+  if (slot.role === "learner" && role !== "learner") slot.wholeSequence = slot.sequence
   slot.slotEpoch = assignment.slotEpoch
   slot.primary = assignment.inSync[0] ?? ""
   slot.role = role

@@ -67,6 +67,8 @@ export class SlotLog {
   /** To whom this replica owes an acknowledgement: it is in that peer's list. */
   owedTo: Peer | undefined = undefined
   installing: Installing | undefined = undefined
+  /** What a copy brought may be of different moments up to here (`snapshot.ts`). */
+  wholeSequence = 0
   /** Where the note of the last reset ends in the log: snapshots in front of it are void. */
   resetPosition = 0
 

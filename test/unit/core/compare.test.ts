@@ -125,6 +125,42 @@ describe("comparing", () => {
   })
 })
 
+describe("a copy that showed entries of different moments", () => {
+  /** Node 2 has learnt slot 2 up to 9 when it is promoted. */
+  function promoted(role: "backup" | "primary"): Rig {
+    const rig = new Rig(2)
+    rig.replication.slot(2).restart(1, 9)
+    const [first, second] = slots as [SlotAssignment, SlotAssignment]
+    rig.adopt(2, [first, second, { inSync: [name(1), name(2)], learners: [], slotEpoch: 1 }])
+    if (role === "primary")
+      rig.adopt(3, [first, second, { inSync: [name(2), name(1)], learners: [], slotEpoch: 3 }])
+    return rig
+  }
+
+  it.each([
+    [8, 0],
+    [9, 1],
+  ])("is compared as a backup where it was flushed at %i: %i differ", (sequence, differing) => {
+    const rig = promoted("backup")
+    rig.flushed.set(2, { sequence, count: 3, hash: 98 })
+    const message = { clusterId: "c", from: { storageId: name(1), boot: 1 }, to: name(2), epoch: 2 }
+    const body = { kind: "compare", slots: [{ ...state, slot: 2, sequence }] } as const
+    onCompare(rig.replication, { ...message, body }, body)
+    expect(rig.replication.differing).toBe(differing)
+  })
+
+  it.each([
+    [8, 0],
+    [9, 1],
+  ])("is stated as a primary where it was flushed at %i: %i times", (sequence, times) => {
+    const rig = promoted("primary")
+    expect(rig.replication.slot(2).serving).toBe(true)
+    rig.flushed.set(2, { sequence, count: 3, hash: 98 })
+    tickCompare(rig.replication, now)
+    expect(rig.sent.filter(({ body }) => body.kind === "compare")).toHaveLength(times)
+  })
+})
+
 describe("a damaged replica", () => {
   it("of a backup gives its place up, and discards the slot once the view without it is there", () => {
     const rig = new Rig(1)
