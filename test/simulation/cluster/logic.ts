@@ -153,6 +153,9 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
   isPrimary(slot: number): boolean {
     return this.node.member?.isPrimary(slot) === true
   }
+  get peers(): readonly string[] {
+    return this.node.member?.options.bootstrappingPeers ?? []
+  }
   mayAnswer(slot: number, now: Now): boolean {
     const { member, replication } = this.node
     return member?.mayAnswer(slot, now) === true && replication.slots[slot]?.serving === true

@@ -40,8 +40,11 @@ export interface Corrupted {
   readonly text: string
   /** The disk may lose it otherwise than by being found out: the entry expires, or the node is stopped. */
   isThere(): boolean
-  /** A factor that falls may leave this one replica: then there is none that it differs from. */
-  isAlone(view: View): boolean
+  /**
+   * Whether all replicas in sync have it, so that there is none that it differs from: a factor that falls may leave this one, or it may
+   * lead before anybody has compared, and the others copy what it shows.
+   */
+  isEverywhere(view: View): boolean
 }
 
 /** Changes an entry of a backup on its disk and in its memory, with a checksum that holds. */
@@ -62,12 +65,17 @@ export function corruptBackup(
         if (Buffer.compare(entry.content, held.content) !== 0) continue
         const content = Uint8Array.from([...entry.content, 33])
         const entries = new Map(table.entries).set(alias, { ...entry, content })
+        const isCorrupted = (holder: string) => {
+          const found = machines.find((each) => each.disk.durable.storageId === holder)
+          const kept = found?.disk.durable.table.entries.get(alias)
+          return kept !== undefined && Buffer.compare(kept.content, content) === 0
+        }
         machine.disk.durable = { ...machine.disk.durable, table: { ...table, entries } }
         memory.entries.set(alias, { ...held, content })
         return {
           text: `${alias} of slot ${slot} on n${machine.index}`,
           isThere: () => machine.disk.durable.table.entries.get(alias)?.content === content,
-          isAlone: ({ slots }) => slots[slot]?.inSync.join() === storageId,
+          isEverywhere: ({ slots }) => slots[slot]?.inSync.every(isCorrupted) === true,
         }
       }
     }

@@ -247,7 +247,7 @@ class ClusterRun {
       const present = ledger.newest() as View
       wrong = differences(nodes, present)
       const isFound = this.coverage.seen.has("replica differs")
-      if (!isFound && (!corrupted.isThere() || corrupted.isAlone(present))) return
+      if (!isFound && (!corrupted.isThere() || corrupted.isEverywhere(present))) return
       if (!isFound) wrong.push(`nobody sees that ${corrupted.text} differs`)
       else wrong.push(...missing(nodes.map(memberSide), ledger, world.nowMs))
     } while (wrong.length > 0 && world.nowMs < untilMs)

@@ -73,6 +73,11 @@ export class MemberLogic implements Logic {
     return this.member?.seat?.state.acceptor.record
   }
 
+  /** Addresses that its configuration names. */
+  get peers(): readonly string[] {
+    return this.member?.options.bootstrappingPeers ?? []
+  }
+
   /** What a request that arrives at this moment asks before it is answered. */
   mayAnswer(slot: number, now: Now): boolean {
     return this.member !== undefined && this.member.mayAnswer(slot, now)

@@ -18,7 +18,7 @@ export function missing(machines: readonly MemberMachine[], ledger: Ledger, nowM
   const wrong: string[] = []
   const byStorage = new Map(machines.map((machine) => [machine.disk.durable.storageId, machine]))
   for (const machine of machines) {
-    if (!machine.running) continue
+    if (!machine.running || isForgotten(machine, view)) continue
     const own = machine.disk.durable.view
     if (own?.clusterId !== view.clusterId || own.epoch !== view.epoch)
       wrong.push(`n${machine.index} has view ${own?.epoch ?? "none"} of ${own?.clusterId}, not ${view.epoch}`)
@@ -40,6 +40,18 @@ export function missing(machines: readonly MemberMachine[], ledger: Ledger, nowM
     if (slot.learners.length > 0) wrong.push(`slot ${s} moves`)
   })
   return wrong
+}
+
+/**
+ * Whether the node is no member any more, was not told, and can find nobody who is: all whose addresses it has have left, too.
+ * Somebody has to name it one who is there (`docs/cluster.md`, "Founding").
+ */
+function isForgotten({ disk, logic }: MemberMachine, { clusterId, members }: View): boolean {
+  const own = disk.durable.view
+  if (own?.clusterId !== clusterId || members.some((m) => m.storageId === disk.durable.storageId))
+    return false
+  const known = new Set([...own.members.map((m) => m.address), ...(logic as MemberLogic).peers])
+  return !members.some(({ address }) => known.has(address))
 }
 
 /** Whether a voter of the view has a promise or an acceptance on disk for the view after it: somebody must finish that. */
