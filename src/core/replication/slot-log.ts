@@ -67,7 +67,10 @@ export class SlotLog {
   /** To whom this replica owes an acknowledgement: it is in that peer's list. */
   owedTo: Peer | undefined = undefined
   installing: Installing | undefined = undefined
-  /** What a copy brought may be of different moments up to here (`snapshot.ts`). */
+  /**
+   * What a copy brought may be of different moments up to here (`snapshot.ts`). Not known after a restart, but then nothing is compared
+   * before the table holds all that the log held.
+   */
   wholeSequence = 0
   /** Where the note of the last reset ends in the log: snapshots in front of it are void. */
   resetPosition = 0
