@@ -18,13 +18,19 @@ import { createPartition, partitionPath } from "../../../src/storage/table/parti
 import { PartitionReader } from "../../../src/storage/table/partition-reader.ts"
 import { PartitionWriter } from "../../../src/storage/table/partition-writer.ts"
 import { decodeResults, encodeResults } from "../../../src/storage/table/results.ts"
-import { Round } from "../../../src/storage/table/round.ts"
+import { Gathering, Round } from "../../../src/storage/table/round.ts"
 import { temporaryDirectory } from "./support/directory.ts"
 
 const directory = temporaryDirectory()
 const sequences = new Map<number, number>()
 
-function record(slot: number, alias: string, content: string | undefined, expiresAtMs = 0): RecordView {
+function record(
+  slot: number,
+  alias: string,
+  content: string | undefined,
+  expiresAtMs = 0,
+  kind: number = recordKind.entry,
+): RecordView {
   const length = recordBytes(alias.length, content?.length ?? 0, noResult)
   const bytes = new Uint8Array(length)
   const sequence = (sequences.get(slot) ?? 0) + 1
@@ -35,7 +41,7 @@ function record(slot: number, alias: string, content: string | undefined, expire
   writeRecordHeader(
     new DataView(bytes.buffer),
     0,
-    recordKind.entry,
+    kind,
     effect,
     slot,
     1,
@@ -64,6 +70,23 @@ function roundOf(file: number, records: readonly RecordView[]): Round {
 const key = (alias: string) => Buffer.from(alias, "latin1")
 const text = (content: Uint8Array | undefined) =>
   content === undefined ? undefined : Buffer.from(content).toString("latin1")
+
+test("one walk over the log gives each file what is its own, and forgotten clients to all", () => {
+  const gathering = new Gathering([1, 3, 6].map((file) => new Round(file, file === 6 ? 1 : 0)))
+  const client = "0123456789abcdef"
+  gathering.add(record(0, client, undefined, 0, recordKind.forgetClients), 2)
+  for (const slot of [1, 3, 9, 6, 4]) gathering.add(record(slot, `of ${slot}`, "x"), slot === 6 ? 1 : 2)
+  const found = [1, 3, 6].map((file) => {
+    const { slots, clients } = gathering.round(file)
+    return { slots: [...slots.keys()], forgotten: clients.get(client)?.forgotten }
+  })
+  expect(found).toEqual([
+    { slots: [1, 9], forgotten: true },
+    { slots: [3], forgotten: true },
+    { slots: [], forgotten: true },
+  ])
+  expect(() => gathering.round(4)).toThrow("a file whose round was begun")
+})
 
 describe("a partition file", () => {
   test("holds the last state of each key over many rounds, and counts what it holds", () => {
