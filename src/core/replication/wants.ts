@@ -22,8 +22,8 @@ const learnerPatience = 5
 /** @param awakeMs since the last tick, as far as this node was awake */
 export function tickReplication(replication: Replication, awakeMs: number, now: Now): void {
   // Where there are no others, nobody follows: to look at each slot would be a hundredth of a busy node's time.
-  replication.pace.tick(awakeMs - tickMs)
   if (replication.peers.size > 0) {
+    replication.pace.tick(awakeMs - tickMs)
     tickPrimaries(replication, awakeMs, now)
     startSnapshots(replication, now)
   }
