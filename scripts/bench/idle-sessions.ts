@@ -11,6 +11,8 @@ interface Idle {
   received: Uint8Array
   greeted: boolean
   settle: ((refusal: string | undefined) => void) | undefined
+  lost: boolean
+  gone: (() => void) | undefined
 }
 
 export class IdleSessions {
@@ -18,6 +20,7 @@ export class IdleSessions {
   private readonly pinger: ReturnType<typeof setInterval>
   private nextToPing = 0
   private pingedMs = performance.now()
+  private closing = false
   /** Connections that the server has closed after their hello. */
   closed = 0
 
@@ -41,14 +44,25 @@ export class IdleSessions {
     return refusal
   }
 
-  close(): void {
+  /** Ends all of them. @returns when the server has let go of the last */
+  async close(): Promise<void> {
     clearInterval(this.pinger)
-    for (const socket of this.sockets) socket.end()
+    this.closing = true
+    const open = this.sockets.filter(({ data }) => !data.lost)
+    const gone = open.map(({ data }) => new Promise<void>((resolve) => (data.gone = resolve)))
+    for (const socket of open) socket.end()
+    await Promise.all(gone)
   }
 
   private openOne(host: string, port: number): Promise<string | undefined> {
     return new Promise((resolve) => {
-      const data: Idle = { received: new Uint8Array(0), greeted: false, settle: resolve }
+      const data: Idle = {
+        received: new Uint8Array(0),
+        greeted: false,
+        settle: resolve,
+        lost: false,
+        gone: undefined,
+      }
       const opening = Bun.connect<Idle>({
         hostname: host,
         port,
@@ -84,9 +98,14 @@ export class IdleSessions {
   }
 
   private lost(socket: Socket<Idle>, why: string): void {
-    if (socket.data.greeted) this.closed += 1
-    socket.data.settle?.(why)
-    socket.data.settle = undefined
+    const idle = socket.data
+    // An error is followed by the connection's end.
+    if (idle.lost) return
+    idle.lost = true
+    if (idle.greeted && !this.closing) this.closed += 1
+    idle.settle?.(why)
+    idle.settle = undefined
+    idle.gone?.()
   }
 
   /** As many as the time since the last call is worth: a busy machine runs timers late, and nobody may go silent for that. */

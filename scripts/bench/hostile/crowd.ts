@@ -1,10 +1,24 @@
-/** Many connections of one behaviour: as many as it wants are kept open, and each is reminded of its duty once a second. */
+/**
+ * Many connections of one behaviour: as many as it wants are kept open, and each is reminded of its duty once a second.
+ *
+ * They know nothing of each other, so nothing of what they do comes at once: connections are opened one after the other, and
+ * each one's seconds count from its own opening. Ten that were opened by one tick of a timer, and a hundred that wrote at the
+ * same instant, would measure the timer.
+ */
 import type { Socket } from "bun"
 import type { Prng } from "../../../src/core/lib/prng.ts"
 import type { Behaviour } from "./behaviours.ts"
 
-const topUpMs = 10
+/** As often as a timer can be had. */
+const stepMs = 1
 const tickMs = 1_000
+/** A step that comes late makes up for no more than this. */
+const lateMsMax = 20
+
+interface Reminder {
+  readonly socket: Socket
+  readonly dueMs: number
+}
 
 export class Crowd {
   /** Connections that were opened so far. */
@@ -15,7 +29,12 @@ export class Crowd {
   private readonly prng: Prng
   private readonly sockets = new Set<Socket>()
   private opening = 0
-  private readonly timers: ReadonlyArray<ReturnType<typeof setInterval>>
+  /** In the order in which they are due: all wait equally long. */
+  private readonly reminders: Array<Reminder> = []
+  /** Connections that may be opened now, and parts of one. */
+  private credit = 0
+  private steppedMs = performance.now()
+  private readonly timer: ReturnType<typeof setInterval>
   private stopped = false
 
   constructor(behaviour: Behaviour, host: string, port: number, prng: Prng) {
@@ -23,15 +42,26 @@ export class Crowd {
     this.host = host
     this.port = port
     this.prng = prng
-    this.topUp()
-    this.timers = [setInterval(() => this.topUp(), topUpMs), setInterval(() => this.tick(), tickMs)]
+    this.timer = setInterval(() => this.step(), stepMs)
   }
 
-  private topUp(): void {
-    const { count, perSecond } = this.behaviour
+  private step(): void {
+    const { count, perSecond, tick } = this.behaviour
+    const nowMs = performance.now()
+    const passedMs = Math.min(lateMsMax, nowMs - this.steppedMs)
+    this.steppedMs = nowMs
     const missing = count - this.sockets.size - this.opening
-    const some = Math.min(missing, Math.ceil((perSecond * topUpMs) / 1000))
-    for (let begun = 0; begun < some; begun++) this.open()
+    // Nobody saves up for later while all are there.
+    this.credit = Math.min(missing, this.credit + (perSecond * passedMs) / 1000)
+    for (; this.credit >= 1; this.credit--) this.open()
+    while (tick !== undefined && (this.reminders[0]?.dueMs ?? nowMs) < nowMs) this.remind(tick, nowMs)
+  }
+
+  private remind(tick: NonNullable<Behaviour["tick"]>, nowMs: number): void {
+    const { socket } = this.reminders.shift() as Reminder
+    if (!this.sockets.has(socket)) return
+    this.reminders.push({ socket, dueMs: nowMs + tickMs })
+    tick(socket, this.prng)
   }
 
   private open(): void {
@@ -51,6 +81,7 @@ export class Crowd {
           if (this.stopped) return void socket.terminate()
           this.opened++
           this.sockets.add(socket)
+          this.reminders.push({ socket, dueMs: performance.now() + tickMs })
           this.behaviour.open(socket, this.prng)
         },
         // What the server says is of no interest to a peer like this.
@@ -62,16 +93,10 @@ export class Crowd {
     }).catch(settle)
   }
 
-  private tick(): void {
-    const { tick } = this.behaviour
-    if (tick === undefined) return
-    for (const socket of this.sockets) tick(socket, this.prng)
-  }
-
   /** Everybody leaves. */
   stop(): void {
     this.stopped = true
-    for (const timer of this.timers) clearInterval(timer)
+    clearInterval(this.timer)
     for (const socket of this.sockets) socket.terminate()
   }
 }
