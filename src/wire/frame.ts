@@ -5,15 +5,17 @@
  * is a cursor, not a callback or a list: the caller pushes a chunk and asks for `next()` until the reader is starved, and a
  * frame is a range of `bytes`. A frame that lies within one chunk is never copied and nothing is allocated for it.
  *
- * Only a frame that a chunk's end cuts in two is copied. Its buffer grows with the bytes that have *arrived*, at most twice
- * as much, and never by the announced length: a stranger who announces 64 MiB and sends ten bytes costs us some hundred.
+ * Only a frame that a chunk's end cuts in two is copied (`partial-frame.ts`). Its memory grows with the bytes that have
+ * *arrived*, at most twice as much, and never by the announced length: a stranger who announces 64 MiB and sends ten bytes
+ * costs us some hundred.
  * A length above the bound fails at once, before anything is kept. The bound is small until the hello is in (`limit`).
  *
  * Rejected: a ring that each chunk is copied into (a copy of every byte, to save one of few), and a list of chunks (frames
  * in pieces, which every decoder would then have to know).
  */
 import { assert } from "../core/lib/assert.ts"
-import { frameBufferBytesMin, frameBufferKeptBytesMax, helloFrameBytesMax } from "../core/lib/limits.ts"
+import { helloFrameBytesMax } from "../core/lib/limits.ts"
+import { PartialFrame } from "./partial-frame.ts"
 
 /** What `FrameReader.next` answers. */
 export const frameState = {
@@ -39,9 +41,8 @@ export class FrameReader {
   private chunk: Uint8Array = nothing
   private position = 0
   private chunkEnd = 0
-  /** The first bytes of a frame that began in an earlier chunk, header included. */
-  private partial: Uint8Array<ArrayBuffer> = nothing
-  private partialLength = 0
+  /** A frame that began in an earlier chunk. */
+  private readonly partial = new PartialFrame()
   private failed = false
 
   /** @param frameBytesMax the longest frame accepted, without its header */
@@ -56,7 +57,7 @@ export class FrameReader {
 
   /** Bytes of memory held for this stream: the partial frame's buffer and what is unread of the chunk. */
   get heldBytes(): number {
-    return this.partial.length + (this.chunkEnd - this.position)
+    return this.partial.heldBytes + (this.chunkEnd - this.position)
   }
 
   /**
@@ -91,10 +92,11 @@ export class FrameReader {
   /** Looks for the next frame; see `frameState`. */
   next(): FrameState {
     if (this.failed) return frameState.tooLong
-    if (this.partialLength > 0) return this.continuePartial()
-    if (this.partial.length > frameBufferKeptBytesMax) this.dropPartial()
+    if (this.partial.length > 0) return this.continuePartial()
+    if (this.partial.heldBytes > 0) this.partial.shrink()
     const at = this.position
     const available = this.chunkEnd - at
+    let total = headerBytes
     if (available >= headerBytes) {
       const length = lengthAt(this.chunk, at)
       if (length > this.frameBytesMax) return this.fail()
@@ -104,60 +106,43 @@ export class FrameReader {
         this.end = this.position = at + headerBytes + length
         return frameState.whole
       }
+      total += length
     }
-    if (available > 0) this.keep(available, available)
+    if (available > 0) this.keep(available, total)
     return this.starve()
   }
 
   /** Nothing more is read: every later `next` answers `tooLong`, and no memory is held. */
   close(): void {
     this.failed = true
-    this.dropPartial()
-    this.partialLength = 0
+    this.partial.clear()
     this.position = this.chunkEnd
     this.starve()
   }
 
   /** A frame began in an earlier chunk: takes what is missing, and no more, from this one. */
   private continuePartial(): FrameState {
-    if (this.partialLength < headerBytes) {
-      this.keep(Math.min(headerBytes - this.partialLength, this.chunkEnd - this.position), headerBytes)
-      if (this.partialLength < headerBytes) return this.starve()
+    const { partial } = this
+    if (partial.length < headerBytes) {
+      this.keep(headerBytes - partial.length, headerBytes)
+      if (partial.length < headerBytes) return this.starve()
     }
-    const length = lengthAt(this.partial, 0)
+    const length = lengthAt(partial.head, 0)
     if (length > this.frameBytesMax) return this.fail()
     const total = headerBytes + length
-    this.keep(Math.min(total - this.partialLength, this.chunkEnd - this.position), total)
-    if (this.partialLength < total) return this.starve()
-    this.partialLength = 0
-    this.bytes = this.partial
+    this.keep(total - partial.length, total)
+    if (partial.length < total) return this.starve()
+    this.bytes = partial.take()
     this.start = headerBytes
     this.end = total
     return frameState.whole
   }
 
-  /** Appends `count` bytes of the chunk to the partial frame, which will never need more than `total`. */
+  /** Moves up to `count` bytes of the chunk to the partial frame. */
   private keep(count: number, total: number): void {
-    const needed = this.partialLength + count
-    if (needed > this.partial.length) {
-      const doubled = Math.min(2 * needed, Math.max(total, needed))
-      const grown = new Uint8Array(Math.max(doubled, frameBufferBytesMin))
-      grown.set(this.partial.subarray(0, this.partialLength))
-      this.dropPartial()
-      this.partial = grown
-    }
-    this.partial.set(this.chunk.subarray(this.position, this.position + count), this.partialLength)
-    this.partialLength = needed
-    this.position += count
-  }
-
-  /**
-   * Gives the partial frame's buffer back now and not at some later collection: a stranger can make us hold hundreds of
-   * megabytes of these, and the collector does not see how large they are.
-   */
-  private dropPartial(): void {
-    if (this.partial.length > frameBufferKeptBytesMax) this.partial.buffer.transfer(0)
-    this.partial = nothing
+    const end = Math.min(this.position + count, this.chunkEnd)
+    this.partial.append(this.chunk, this.position, end, total)
+    this.position = end
   }
 
   private starve(): FrameState {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { frameBytesMax, helloFrameBytesMax } from "../../../src/core/lib/limits.ts"
+import { frameBytesMax, framePieceBytes, helloFrameBytesMax } from "../../../src/core/lib/limits.ts"
 import { FrameReader, frameState } from "../../../src/wire/frame.ts"
 
 const header = (length: number) => {
@@ -68,6 +68,50 @@ describe("frame reader", () => {
     const reader = new FrameReader()
     expect(() => reader.push(new Uint8Array(4), 0, 5)).toThrow("range")
     expect(() => reader.push(new Uint8Array(4), 3, 2)).toThrow("range")
+  })
+
+  const longBody = 2 * framePieceBytes + 12_345
+  /** Steps of one length, and single bytes around each place where a piece begins. */
+  const steps = (step: number) => (at: number) => {
+    const edge = Math.round(at / framePieceBytes) * framePieceBytes
+    if (Math.abs(at - edge) < 4) return 1
+    return edge > at ? Math.min(step, edge - 3 - at) : step
+  }
+
+  it.each([997, framePieceBytes - 5, framePieceBytes, 300_000, 524_288].map((step) => [step] as const))(
+    "joins a frame of many pieces that arrives by %i bytes, and holds no more than twice of it",
+    (step) => {
+      const frame = new Uint8Array(4 + longBody)
+      frame.set(header(longBody))
+      for (let at = 4; at < frame.length; at++) frame[at] = (at * 31) >> 3
+      for (const lengthAt of [() => step, steps(step)]) {
+        const reader = new FrameReader(longBody)
+        for (let at = 0, next; at < frame.length; at = next) {
+          next = Math.min(frame.length, at + lengthAt(at))
+          reader.push(frame.slice(at, next))
+          expect(reader.next()).toBe(next === frame.length ? frameState.whole : frameState.starved)
+          if (next < frame.length) expect(reader.heldBytes).toBeLessThanOrEqual(Math.max(2 * next, 256))
+        }
+        expect([reader.start, reader.end]).toEqual([4, frame.length])
+        expect(Buffer.compare(reader.bytes.subarray(0, reader.end), frame)).toBe(0)
+        reader.push(Uint8Array.of(1, 0, 0, 0, 5))
+        expect(reader.next()).toBe(frameState.whole)
+        expect(reader.heldBytes).toBe(0)
+      }
+    },
+  )
+
+  it("never copies megabytes for a frame that has not ended", () => {
+    const reader = new FrameReader(frameBytesMax)
+    reader.push(header(frameBytesMax))
+    expect(reader.next()).toBe(frameState.starved)
+    const chunk = new Uint8Array(64 * 1024)
+    for (let arrived = 4 + chunk.length; arrived < 20 * 2 ** 20; arrived += chunk.length) {
+      const before = reader.heldBytes
+      reader.push(chunk)
+      expect(reader.next()).toBe(frameState.starved)
+      expect(reader.heldBytes - before).toBeLessThanOrEqual(framePieceBytes)
+    }
   })
 
   it("gives the memory of a long frame back when it is read, and when the connection is gone", () => {
