@@ -2,8 +2,8 @@
  * Slots that were reset: what memory held of them is void at once, and leaves in bounded steps.
  *
  * A list of each slot's entries would cost 8 bytes an entry for the sake of a rare event. Instead the slot notes where in
- * the log it was reset: what was written before is void, and a walk over the index takes it out. Resets that come while a
- * walk is under way wait for the next one, so any number of them costs two walks.
+ * the log it was reset: what was written before is void, and a walk over the index takes it out. It begins with the next
+ * piece of upkeep, so that what is reset in one turn shares a walk; resets that come while one is under way wait for the next.
  *
  * What is not resident of such a slot does not exist: all that was written since the reset is dirty, so none of it has
  * left memory, and what the table holds is void. That is so until the table has caught up with the reset (`isWhole`). It may
@@ -38,9 +38,7 @@ export class Clearing {
     this.resetAt[slot] = position
     if (this.waits[slot] !== wait.nextWalk) this.next.push(slot)
     this.waits[slot] = wait.nextWalk
-    if (this.active) return
     this.active = true
-    this.begin()
   }
 
   private begin(): void {
@@ -73,6 +71,7 @@ export class Clearing {
   step(steps: number): void {
     const { doomed } = this
     for (let done = 0; this.active && done < steps; done += scanPieceSteps) {
+      if (this.current.length === 0) this.begin()
       this.cursor = this.entries.index.scanPiece(this.cursor, (reference) => {
         if (this.isVoid(reference)) doomed.push(reference)
       })
@@ -86,7 +85,6 @@ export class Clearing {
     // A slot that was reset again meanwhile waits for the next walk.
     for (const slot of this.current) if (this.waits[slot] === wait.thisWalk) this.waits[slot] = wait.nothing
     this.current = []
-    if (this.next.length > 0) this.begin()
-    else this.active = false
+    this.active = this.next.length > 0
   }
 }

@@ -3,8 +3,12 @@
  * owns sockets hands over nothing; file `i` belongs to worker `i mod n`.
  *
  * A round takes the files as far as the log is durable and settled. Rounds run when much is waiting, when something has waited for
- * long, when somebody scans (`barrier`) and before closing. A checkpoint after the round empties the file's write-ahead
- * log; the log may be cut up to there.
+ * long, when somebody waits for the table (`barrier`) and before closing. A checkpoint after the round empties the file's
+ * write-ahead log; the log may be cut up to there.
+ *
+ * Copies of slots wait for the table by the hundred, each for another place of the log: a round for whoever came meanwhile, and
+ * one more, would take a core for as long as slots are copied. They are patient: after a round for them the thread
+ * rests for some times as long as that took, and more of them share the next. Who scans waits for nothing.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { resultOf } from "#sqlite"
@@ -70,7 +74,13 @@ export type FlusherMessage =
 export type FlusherRequest =
   /** The log is recovered; following may begin. */
   | { readonly kind: "follow" }
-  | { readonly kind: "barrier"; readonly id: number; readonly position: number }
+  | {
+      readonly kind: "barrier"
+      readonly id: number
+      readonly position: number
+      /** It may wait for others, so that a round serves many. */
+      readonly patient: boolean
+    }
   /** More is settled, and somebody waits for it. */
   | { readonly kind: "settled" }
   /** Memory is full of changes: a round is wanted now. */
@@ -78,6 +88,9 @@ export type FlusherRequest =
   | { readonly kind: "close" }
 
 const pollMs = 100
+/** After a round for those who are patient, times what it took: no more than a fifth of a core goes to them. */
+const restFactor = 4
+const restMsMax = 1_000
 const fullRetryMs = 500
 
 const data = workerData as FlusherData
@@ -90,7 +103,9 @@ class Flusher {
   private readonly control = new LogControl(data.control)
   private readonly files: PartitionWriter[] = []
   private log: SettledLog | undefined
-  private barriers: { readonly id: number; readonly position: number }[] = []
+  private barriers: Extract<FlusherRequest, { kind: "barrier" }>[] = []
+  /** Until then it does nothing for those who are patient. */
+  private restsUntilMs = 0
   private urgent = false
   private closing = false
   private full = false
@@ -137,7 +152,7 @@ class Flusher {
     while (!this.closing) {
       if (this.barriersDue()) await this.barrier()
       else if (this.isDue()) await this.round(true)
-      else await this.pause(pollMs)
+      else await this.pause(this.idleMs)
     }
     await this.close()
   }
@@ -180,11 +195,20 @@ class Flusher {
   private barriersDue(): boolean {
     if (this.barriers.length === 0) return false
     const { position } = this.target
-    return this.barriers.some((barrier) => barrier.position <= position)
+    const rests = performance.now() < this.restsUntilMs
+    return this.barriers.some((barrier) => barrier.position <= position && !(rests && barrier.patient))
+  }
+
+  private get idleMs(): number {
+    if (this.barriers.length === 0) return pollMs
+    return Math.max(1, Math.min(pollMs, this.restsUntilMs - performance.now()))
   }
 
   private async barrier(): Promise<void> {
+    const begunMs = performance.now()
     if (!(await this.round(false))) return
+    const endMs = performance.now()
+    this.restsUntilMs = endMs + Math.min(restMsMax, (endMs - begunMs) * restFactor)
     const { position } = this.oldest
     const passed = this.barriers.filter((barrier) => barrier.position <= position)
     this.barriers = this.barriers.filter((barrier) => barrier.position > position)
