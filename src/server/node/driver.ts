@@ -244,6 +244,7 @@ export class Driver {
     this.node.endTurn(this.clock)
     this.storage.publish()
     this.flush()
+    this.releaseWaiting()
     const { counters } = this.data
     const ms = performance.now() - this.turnBeganMs
     this.options.slowLog.turn(ms, counters.endTurn(ms))
@@ -281,11 +282,16 @@ export class Driver {
     node.endTurn(now)
     storage.publish()
     this.flush()
-    if (this.waitingForRoom.size > 0 && storage.hasRoom(logRoomBytes)) this.releaseWaiting()
+    this.releaseWaiting()
     if (this.idle !== undefined && this.quiet) this.idle()
   }
 
+  /**
+   * Reads sessions again that waited, once there is room. That may come with any turn and not only with a commit: a tick
+   * gives the ring's places back of records that wait for the word of a primary, whose session is among these.
+   */
   private releaseWaiting(): void {
+    if (this.waitingForRoom.size === 0 || !this.storage.hasRoom(logRoomBytes)) return
     const waiting = [...this.waitingForRoom]
     this.waitingForRoom.clear()
     for (const session of waiting) this.options.resume(session)
