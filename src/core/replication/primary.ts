@@ -194,7 +194,8 @@ export function tickPrimary(replication: Replication, slot: SlotLog, awakeMs: nu
     }
     const isOwing = follower.ackedSequence < slot.sequence
     // Whose copy has not begun yet waits for this node, and not the other way round.
-    const isWaiting = follower.isLearner && follower.needsSnapshot && follower.snapshot === undefined
+    const isUnbegun = follower.needsSnapshot && follower.snapshot === undefined
+    const isWaiting = follower.isLearner && (follower.awaitsTurn || isUnbegun)
     follower.stalledMs = isOwing && !isWaiting ? follower.stalledMs + awakeMs : 0
     if (!isOwing && follower.committedSequence === slot.committedSequence) continue
     if (now.monotonicMs >= follower.probeAtMs && !isCopying(follower)) probe(follower, now)
