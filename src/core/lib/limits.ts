@@ -239,6 +239,11 @@ export const logTailShareOfQuota = 1 / 16
 export const transientTailBytes = 32 * MiB
 /** The index of the log's tail knows where a slot's records begin to within this much of the log. */
 export const tailStretchBytes = 4 * MiB
+/**
+ * Records of a slot that a learner which has none of them is sent out of the log; more of them it gets as a snapshot. The log
+ * holds those of all slots: to read what one has costs a walk over the others', too, and over all that was overwritten since.
+ */
+export const tailFromNothingMax = 32
 /** Records read from the log at once for replicas that catch up. */
 export const tailBytesMax = 1 * MiB
 /** Entries of one piece of a snapshot, bytes; a longer entry goes alone. */
@@ -251,11 +256,11 @@ export const snapshotsMax = 128
 /** Copies of slots that only move: how often a node grants itself the right to begin some more, in ticks, … */
 export const ticksPerMoveGrant = 5
 /** … how many at the least, and by how many more each time, … */
-export const moveGrantsMin = 8
+export const moveGrantsMin = 4
 /** … how many at the most, … */
 export const moveGrantsMax = 128
 /** … and how late a tick may come before they become fewer: as busy nodes are without copies. */
-export const moveLateMsMax = 25
+export const moveLateMsMax = 8
 /** Records that wait to be committed and were copied out of the log's ring: some seconds of writing at full speed. */
 export const pinnedBytesMax = 64 * MiB
 /** The tail of a replica that was given up is carried on when it has held the table back for so long … */

@@ -18,7 +18,7 @@
  * have said so in the present epoch: between two views it may have lost its place, and with it its data.
  */
 import type { RecordView } from "../entry/record.ts"
-import { probeMs } from "../lib/limits.ts"
+import { probeMs, tailFromNothingMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Appended, DataMessage, ReplicaState } from "../node/data-message.ts"
 import { lastShared } from "./epochs.ts"
@@ -165,6 +165,10 @@ function rewind(replication: Replication, follower: Follower, state: ReplicaStat
   }
   const { epochs, committedSequence, sequence } = state
   const shared = lastShared(slot.epochs, slot.sequence, epochs, committedSequence, sequence)
+  if (follower.isLearner && shared === 0 && slot.committedSequence > tailFromNothingMax) {
+    follower.needsSnapshot = true
+    return
+  }
   if (follower.isLearner && shared < slot.committedSequence) replication.seen("tail catch-up")
   follower.nextSequence = shared + 1
   if (follower.nextSequence > slot.sequence) probe(follower, now)

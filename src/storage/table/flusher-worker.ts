@@ -5,10 +5,6 @@
  * A round takes the files as far as the log is durable and settled. Rounds run when much is waiting, when something has waited for
  * long, when somebody waits for the table (`barrier`) and before closing. A checkpoint after the round empties the file's
  * write-ahead log; the log may be cut up to there.
- *
- * Copies of slots wait for the table by the hundred, each for another place of the log: a round for whoever came meanwhile, and
- * one more, would take a core for as long as slots are copied. They are patient: after a round for them the thread
- * rests for some times as long as that took, and more of them share the next. Who scans waits for nothing.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { resultOf } from "#sqlite"
@@ -24,6 +20,7 @@ import type { CutSpans } from "./cut-spans.ts"
 import { partitionPath } from "./partition.ts"
 import { PartitionWriter } from "./partition-writer.ts"
 import { readClients } from "./read-clients.ts"
+import { Rest } from "./rest.ts"
 import { Gathering, Round } from "./round.ts"
 import { SettledLog } from "./settled-log.ts"
 
@@ -78,7 +75,7 @@ export type FlusherRequest =
       readonly kind: "barrier"
       readonly id: number
       readonly position: number
-      /** It may wait for others, so that a round serves many. */
+      /** It may wait for others, so that a round serves many (`rest.ts`). */
       readonly patient: boolean
     }
   /** More is settled, and somebody waits for it. */
@@ -88,9 +85,6 @@ export type FlusherRequest =
   | { readonly kind: "close" }
 
 const pollMs = 100
-/** After a round for those who are patient, times what it took: no more than a fifth of a core goes to them. */
-const restFactor = 4
-const restMsMax = 1_000
 const fullRetryMs = 500
 
 const data = workerData as FlusherData
@@ -104,8 +98,7 @@ class Flusher {
   private readonly files: PartitionWriter[] = []
   private log: SettledLog | undefined
   private barriers: Extract<FlusherRequest, { kind: "barrier" }>[] = []
-  /** Until then it does nothing for those who are patient. */
-  private restsUntilMs = 0
+  private readonly rest = new Rest()
   private urgent = false
   private closing = false
   private full = false
@@ -195,20 +188,20 @@ class Flusher {
   private barriersDue(): boolean {
     if (this.barriers.length === 0) return false
     const { position } = this.target
-    const rests = performance.now() < this.restsUntilMs
-    return this.barriers.some((barrier) => barrier.position <= position && !(rests && barrier.patient))
+    const rested = this.rest.isOver(performance.now())
+    return this.barriers.some((barrier) => barrier.position <= position && (rested || !barrier.patient))
   }
 
   private get idleMs(): number {
     if (this.barriers.length === 0) return pollMs
-    return Math.max(1, Math.min(pollMs, this.restsUntilMs - performance.now()))
+    const leftMs = this.rest.leftMs(performance.now())
+    return leftMs === 0 ? pollMs : Math.min(pollMs, Math.ceil(leftMs))
   }
 
   private async barrier(): Promise<void> {
     const begunMs = performance.now()
     if (!(await this.round(false))) return
-    const endMs = performance.now()
-    this.restsUntilMs = endMs + Math.min(restMsMax, (endMs - begunMs) * restFactor)
+    this.rest.after(begunMs, performance.now())
     const { position } = this.oldest
     const passed = this.barriers.filter((barrier) => barrier.position <= position)
     this.barriers = this.barriers.filter((barrier) => barrier.position > position)

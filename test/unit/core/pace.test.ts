@@ -15,6 +15,8 @@ import { readTail } from "../../../src/core/replication/tail.ts"
 import type { TailWanted } from "../../../src/core/replication/transfer.ts"
 import type { View } from "../../../src/core/view/view.ts"
 
+/** Enough to get from one bound to the other. */
+const rounds = moveGrantsMax / moveGrantsMin
 const moving = { settings: { replicationFactor: 2 }, slots: [{ inSync: ["s0", "s1"], learners: ["s9"] }] }
 const view = moving as unknown as View
 const learner = (): Follower => ({ isLearner: true, slot: { slot: 0 } }) as unknown as Follower
@@ -31,16 +33,16 @@ function grant(pace: Pace, lateMs: number, used: boolean): number {
 describe("the pace of copies", () => {
   it("grows by as many each time, up to a bound", () => {
     const pace = new Pace()
-    const grants = Array.from({ length: 20 }, () => grant(pace, moveLateMsMax, true))
+    const grants = Array.from({ length: rounds }, () => grant(pace, moveLateMsMax, true))
     expect(grants.slice(0, 3)).toEqual([2, 3, 4].map((times) => times * moveGrantsMin))
     expect(grants.at(-1)).toBe(moveGrantsMax)
   })
 
   it("halves where one tick came late, down to a bound", () => {
     const pace = new Pace()
-    for (let i = 0; i < 20; i++) grant(pace, 0, true)
+    for (let i = 0; i < rounds; i++) grant(pace, 0, true)
     expect(grant(pace, moveLateMsMax + 1, true)).toBe(moveGrantsMax / 2)
-    for (let i = 0; i < 20; i++) grant(pace, moveLateMsMax + 1, true)
+    for (let i = 0; i < rounds; i++) grant(pace, moveLateMsMax + 1, true)
     expect(grant(pace, moveLateMsMax + 1, true)).toBe(moveGrantsMin)
     expect(grant(pace, 0, true)).toBe(2 * moveGrantsMin)
   })
