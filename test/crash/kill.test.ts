@@ -120,7 +120,9 @@ describe("a killed node", () => {
       const injected = readFileSync(trace, "latin1").includes("(INJECTED)")
       expect(outcome.closed, `fsync ${at}`).toBe(!injected)
       if (injected)
-        expect(outcome.errors).toMatch(/StorageError: [^\n]*(disk I\/O error|EIO: i\/o error, fsync|Input\/output error)/)
+        expect(outcome.errors).toMatch(
+          /StorageError: [^\n]*(disk I\/O error|EIO: i\/o error, fsync|Input\/output error)/,
+        )
       if (injected) failed++
       expectation.add(script(run + 1, stepCount), outcome.acknowledged)
       expect(await checkDirectory(path, expectation)).toEqual([])
