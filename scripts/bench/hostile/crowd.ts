@@ -54,7 +54,8 @@ export class Crowd {
     // Nobody saves up for later while all are there.
     this.credit = Math.min(missing, this.credit + (perSecond * passedMs) / 1000)
     for (; this.credit >= 1; this.credit--) this.open()
-    while (tick !== undefined && (this.reminders[0]?.dueMs ?? nowMs) < nowMs) this.remind(tick, nowMs)
+    if (tick === undefined) return
+    while ((this.reminders[0]?.dueMs ?? nowMs) < nowMs) this.remind(tick, nowMs)
   }
 
   private remind(tick: NonNullable<Behaviour["tick"]>, nowMs: number): void {
