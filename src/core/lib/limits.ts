@@ -21,10 +21,7 @@ export const slotCountDefault = 4096
 
 /** The entry limit, and room for an alias, a comparand's header and the message around it. */
 export const frameBytesMax = 64 * MiB + 64 * KiB
-/**
- * A frame between nodes: one record may hold a new content and the one that it replaced, which its client is told; the segments
- * of an append, or the rest of a piece, come besides.
- */
+/** Between nodes: one record may hold a new content and the one that it replaced, and the segments of an append, or the rest of a piece. */
 export const peerFrameBytesMax = 2 * contentBytesMax + 128 * KiB
 /** The first frame of a connection is small: a stranger may not make us allocate. */
 export const helloFrameBytesMax = 4 * KiB
@@ -32,9 +29,9 @@ export const helloFrameBytesMax = 4 * KiB
 export const helloTextCharactersMax = 128
 /** A hello's challenge or answer. */
 export const helloAuthBytesMax = 256
-/** A partial frame's buffer begins with this much, so that a slow small frame does not regrow. */
+/** A partial frame's buffer begins with this much, so that a slow small frame does not regrow … */
 export const frameBufferBytesMin = 256
-/** That buffer doubles up to this; what follows comes in pieces of this size. */
+/** … and doubles up to this; what follows comes in pieces of this size. */
 export const framePieceBytes = 256 * KiB
 /** A larger buffer of a partial frame is given back once its frame is read; a connection keeps a smaller one. */
 export const frameBufferKeptBytesMax = 16 * KiB
@@ -239,10 +236,7 @@ export const logTailShareOfQuota = 1 / 16
 export const transientTailBytes = 32 * MiB
 /** The index of the log's tail knows where a slot's records begin to within this much of the log. */
 export const tailStretchBytes = 4 * MiB
-/**
- * Records of a slot that a learner which has none of them is sent out of the log; more of them it gets as a snapshot. The log
- * holds those of all slots: to read what one has costs a walk over the others', too, and over all that was overwritten since.
- */
+/** Records that a learner which has none of its slot is sent out of the log, a walk over those of all; of more it gets a snapshot. */
 export const tailFromNothingMax = 32
 /** Records read from the log at once for replicas that catch up. */
 export const tailBytesMax = 1 * MiB

@@ -5,7 +5,7 @@
  */
 import { h } from "preact"
 import type { ComponentChildren } from "preact"
-import { useEffect, useMemo, useRef, useState } from "preact/hooks"
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks"
 import { readAnswers } from "../../config/answers.ts"
 import type { Answers, Remark } from "../../config/answers.ts"
 import { download, savedFiles } from "../../config/archive.ts"
@@ -33,7 +33,8 @@ export function Page({ save }: { readonly save: (file: Download) => void }): Com
     [answers, plan],
   )
 
-  useEffect(() => {
+  // At once, and not after the next paint: an address that comes from outside in between would be written over.
+  useLayoutEffect(() => {
     const hash = hashFromAnswers(answers)
     if (window.location.hash !== hash && (window.location.hash !== "" || hash !== "#"))
       window.history.replaceState(null, "", hash)
