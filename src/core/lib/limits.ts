@@ -21,7 +21,10 @@ export const slotCountDefault = 4096
 
 /** The entry limit, and room for an alias, a comparand's header and the message around it. */
 export const frameBytesMax = 64 * MiB + 64 * KiB
-/** Between nodes: one record may hold a new content and the one that it replaced, and the segments of an append, or the rest of a piece. */
+/**
+ * A frame between nodes: one record may hold a new content and the one that it replaced, which its client is told; the segments
+ * of an append, or the rest of a piece, come besides.
+ */
 export const peerFrameBytesMax = 2 * contentBytesMax + 128 * KiB
 /** The first frame of a connection is small: a stranger may not make us allocate. */
 export const helloFrameBytesMax = 4 * KiB
@@ -236,8 +239,6 @@ export const logTailShareOfQuota = 1 / 16
 export const transientTailBytes = 32 * MiB
 /** The index of the log's tail knows where a slot's records begin to within this much of the log. */
 export const tailStretchBytes = 4 * MiB
-/** Records that a learner which has none of its slot is sent out of the log, a walk over those of all; of more it gets a snapshot. */
-export const tailFromNothingMax = 32
 /** Records read from the log at once for replicas that catch up. */
 export const tailBytesMax = 1 * MiB
 /** Entries of one piece of a snapshot, bytes; a longer entry goes alone. */
@@ -250,11 +251,11 @@ export const snapshotsMax = 128
 /** Copies of slots that only move: how often a node grants itself the right to begin some more, in ticks, … */
 export const ticksPerMoveGrant = 5
 /** … how many at the least, and by how many more each time, … */
-export const moveGrantsMin = 4
+export const moveGrantsMin = 8
 /** … how many at the most, … */
 export const moveGrantsMax = 128
 /** … and how late a tick may come before they become fewer: as busy nodes are without copies. */
-export const moveLateMsMax = 8
+export const moveLateMsMax = 25
 /** Records that wait to be committed and were copied out of the log's ring: some seconds of writing at full speed. */
 export const pinnedBytesMax = 64 * MiB
 /** The tail of a replica that was given up is carried on when it has held the table back for so long … */

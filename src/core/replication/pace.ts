@@ -4,13 +4,8 @@
  * of the flusher, and the groups grow as long as the event loop keeps its time, and halve when it does not (additive
  * increase, multiplicative decrease). Where nothing else is to be done that is soon as fast as it can be. Copies that restore
  * the factor wait for nobody.
- *
- * It is the same whether what the learner lacks comes as a snapshot or out of the log: a log that reaches back to the first
- * entry is the whole copy.
  */
 import { moveGrantsMax, moveGrantsMin, moveLateMsMax, ticksPerMoveGrant } from "../lib/limits.ts"
-import type { View } from "../view/view.ts"
-import type { Follower } from "./follower.ts"
 
 export class Pace {
   private granted = moveGrantsMin
@@ -30,20 +25,11 @@ export class Pace {
     this.lateMs = 0
   }
 
-  /** Whether the follower may be sent what it lacks: at once, but that of a slot which only moves begins in its turn. */
-  admits(follower: Follower, view: View): boolean {
-    if (!follower.hasTurn && isMove(follower, view)) {
-      follower.awaitsTurn = this.left === 0
-      if (follower.awaitsTurn) return false
-      this.left--
-    }
-    follower.hasTurn = true
-    follower.awaitsTurn = false
-    return true
+  get mayBegin(): boolean {
+    return this.left > 0
   }
-}
 
-/** Whether the follower learns a slot that has all its replicas without it. */
-function isMove({ isLearner, slot: { slot } }: Follower, { slots, settings }: View): boolean {
-  return isLearner && (slots[slot]?.inSync.length ?? 0) >= settings.replicationFactor
+  begin(): void {
+    this.left--
+  }
 }

@@ -18,7 +18,7 @@
  * have said so in the present epoch: between two views it may have lost its place, and with it its data.
  */
 import type { RecordView } from "../entry/record.ts"
-import { probeMs, tailFromNothingMax } from "../lib/limits.ts"
+import { probeMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Appended, DataMessage, ReplicaState } from "../node/data-message.ts"
 import { lastShared } from "./epochs.ts"
@@ -165,10 +165,6 @@ function rewind(replication: Replication, follower: Follower, state: ReplicaStat
   }
   const { epochs, committedSequence, sequence } = state
   const shared = lastShared(slot.epochs, slot.sequence, epochs, committedSequence, sequence)
-  if (follower.isLearner && shared === 0 && slot.committedSequence > tailFromNothingMax) {
-    follower.needsSnapshot = true
-    return
-  }
   if (follower.isLearner && shared < slot.committedSequence) replication.seen("tail catch-up")
   follower.nextSequence = shared + 1
   if (follower.nextSequence > slot.sequence) probe(follower, now)
@@ -198,8 +194,7 @@ export function tickPrimary(replication: Replication, slot: SlotLog, awakeMs: nu
     }
     const isOwing = follower.ackedSequence < slot.sequence
     // Whose copy has not begun yet waits for this node, and not the other way round.
-    const isUnbegun = follower.needsSnapshot && follower.snapshot === undefined
-    const isWaiting = follower.isLearner && (follower.awaitsTurn || isUnbegun)
+    const isWaiting = follower.isLearner && follower.needsSnapshot && follower.snapshot === undefined
     follower.stalledMs = isOwing && !isWaiting ? follower.stalledMs + awakeMs : 0
     if (!isOwing && follower.committedSequence === slot.committedSequence) continue
     if (now.monotonicMs >= follower.probeAtMs && !isCopying(follower)) probe(follower, now)

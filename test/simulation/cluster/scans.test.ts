@@ -1,21 +1,27 @@
 /** Lists that are wrong are told from those that are right. */
 import { describe, expect, it } from "vitest"
 import { HistoryRecorder } from "../../linearizability/history.ts"
-import type { EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
+import {
+  absent,
+  type EntryEvent,
+  type EntryInput,
+  type EntryOutput,
+  holding,
+} from "../../linearizability/models/entry.ts"
 import { grown, shrunk } from "../data/growth.ts"
 import { Scans } from "./scans.ts"
 
-type Step = readonly [key: string, input: EntryInput, answer: "ok" | "?"] | readonly string[]
+type Step = readonly [key: string, input: EntryEvent, answer: "ok" | "?"] | readonly string[]
 
 const stored = (content: string): EntryInput => ({ op: "update", content, expiresAtMs: 0 })
 
 /** Steps one after another; a list of aliases is a list that was made then. @returns what is wrong with it */
 function judged(...steps: readonly Step[]): string | undefined {
-  const recorder = new HistoryRecorder<EntryInput, EntryOutput>()
+  const recorder = new HistoryRecorder<EntryEvent, EntryOutput>()
   const scans = new Scans()
   for (const step of steps) {
     if (typeof step[1] === "object") {
-      const [key, input, answer] = step as readonly [string, EntryInput, string]
+      const [key, input, answer] = step as readonly [string, EntryEvent, string]
       const index = recorder.called(1, key, input)
       if (answer === "ok") recorder.returned(index, { error: "none" })
     } else {
@@ -46,6 +52,17 @@ describe("a list against the history", () => {
       ).toBeUndefined()
     }
     expect(judged(["a", { op: "remove" }, "?"], ["a", stored("1"), "ok"], [])).toBeUndefined()
+  })
+
+  it("may hold again what was removed, where an operator goes on with an older copy", () => {
+    const removed = [
+      ["a", stored("1"), "ok"],
+      ["a", { op: "remove" }, "ok"],
+    ] as const
+    const older = { op: "lost", states: [absent, holding("1", 0)] } as const
+    for (const list of [[], ["a"]]) expect(judged(...removed, ["a", older, "ok"], list)).toBeUndefined()
+    const empty = { op: "lost", states: [absent] } as const
+    expect(judged(...removed, ["a", empty, "ok"], ["a"])).toContain("holds a")
   })
 })
 

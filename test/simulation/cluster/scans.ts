@@ -3,7 +3,7 @@
  * history says was there all the time must be listed exactly once, what was certainly gone must not, and nothing twice.
  */
 import { never, type Operation, partitionByKey } from "../../linearizability/history.ts"
-import type { EntryEvent, EntryOutput } from "../../linearizability/models/entry.ts"
+import { absent, type EntryEvent, type EntryOutput } from "../../linearizability/models/entry.ts"
 
 type KeyOperation = Operation<EntryEvent, EntryOutput>
 
@@ -80,7 +80,9 @@ function isSurelyAbsent(operations: readonly KeyOperation[], { beganAt, endedAt 
 const storing: ReadonlySet<string> = new Set(["put", "update", "get_update", "cas"])
 const removing: ReadonlySet<string> = new Set(["remove", "get_remove", "remove_if"])
 
+/** Also by way of a copy from before it was removed, with which an operator goes on. */
 function mayStore({ input, output }: KeyOperation): boolean {
+  if (input.op === "lost") return input.states.some((state) => state !== absent)
   return storing.has(input.op) && (output === undefined || output.error === "none")
 }
 
