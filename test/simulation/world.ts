@@ -202,7 +202,10 @@ export class World<Contents> {
 
   private springOnSend(machine: Machine<Contents>, label: string): void {
     const { trap } = machine
-    if (trap?.at === "send" && trap.label === label) this.spring(machine, trap, trap.power)
+    if (trap?.at !== "send" || trap.label !== label) return
+    // What it decided in this step has left it, in part: seen from outside it is so.
+    if (machine.logic !== undefined) this.observer.stepped(machine, this.nowMs)
+    this.spring(machine, trap, trap.power)
   }
 
   private arrive(atMs: number, machine: Machine<Contents>, message: unknown, label: string): void {
