@@ -5,29 +5,26 @@
  * under the same faults.
  *
  * A process is stepped as the daemon's driver steps it: one input, with clocks read for it; its outputs are collected
- * while it runs and carried out in their order afterwards. Between the two it may be paused or killed, and so it may in
- * the middle of the outputs.
+ * while it runs and carried out in their order afterwards. It may be paused or killed in front of any of them.
  *
  * Time is real time in milliseconds, which no process sees. A seed decides everything: every machine and link draws from
  * a generator of its own.
  */
 import { Prng } from "../../src/core/lib/prng.ts"
 import { MachineClock, rateMax, rateMin } from "./clock.ts"
-import { Disk } from "./disk.ts"
-import type { DiskTiming, Write } from "./disk.ts"
+import { Disk, type DiskTiming, type Write } from "./disk.ts"
 import { EventHeap } from "./heap.ts"
-import { Network } from "./network.ts"
-import type { LinkQuality } from "./network.ts"
+import { type LinkQuality, Network } from "./network.ts"
 import { Streams } from "./streams.ts"
 import type { Trace } from "./trace.ts"
 import {
-  type Input,
-  type Host,
-  type Output,
-  type Observer,
   type Factory,
-  type Trap,
+  type Host,
+  type Input,
   Machine,
+  type Observer,
+  type Output,
+  type Trap,
 } from "./machine.ts"
 
 interface Event<Contents> {
