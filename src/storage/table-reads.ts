@@ -23,8 +23,8 @@ export class TableReads {
   }
 
   /** Waits until the table holds everything up to here. */
-  private async flushedTo(position: number, patient: boolean): Promise<void> {
-    if (this.flushers.applied < position) await this.flushers.barrier(position, patient)
+  private async flushedTo(position: number): Promise<void> {
+    if (this.flushers.applied < position) await this.flushers.barrier(position)
   }
 
   async scan(
@@ -33,7 +33,7 @@ export class TableReads {
     bytesMax: number,
     slots: readonly number[] | undefined,
   ): Promise<ScanPiece> {
-    await this.flushedTo(this.memory.appliedPosition, false)
+    await this.flushedTo(this.memory.appliedPosition)
     const message = await this.readers.call<"scan">({
       kind: "scan",
       prefix: prefix.slice(),
@@ -48,7 +48,7 @@ export class TableReads {
   }
 
   async slot(slot: number, after: Uint8Array | undefined, bytesMax: number): Promise<SlotPiece> {
-    await this.flushedTo(this.memory.lastAppliedOf(slot), true)
+    await this.flushedTo(this.memory.lastAppliedOf(slot))
     const message = await this.readers.call<"entries">(
       { kind: "entries", slot, after: after?.slice() ?? new Uint8Array(0), bytesMax },
       slot,

@@ -3,8 +3,7 @@
  *
  * Its first `framePieceBytes` lie in one buffer that doubles as they arrive; what follows comes into pieces of that size, which
  * are joined once, when the last byte is there. A buffer that goes on doubling copies megabytes in the middle of some turn,
- * into memory that the system has yet to find, and does so for strangers who never end their frame (docs/performance.md,
- * "What was tried").
+ * into memory that the system has yet to find, and does so for strangers who never end their frame (docs/performance.md).
  *
  * Either way no more than twice of what has arrived is held, or `frameBufferBytesMin`, however much was announced.
  */

@@ -3,8 +3,8 @@
  * owns sockets hands over nothing; file `i` belongs to worker `i mod n`.
  *
  * A round takes the files as far as the log is durable and settled. Rounds run when much is waiting, when something has waited for
- * long, when somebody waits for the table (`barrier`) and before closing. A checkpoint after the round empties the file's
- * write-ahead log; the log may be cut up to there.
+ * long, when somebody scans (`barrier`) and before closing. A checkpoint after the round empties the file's write-ahead
+ * log; the log may be cut up to there.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { resultOf } from "#sqlite"
@@ -20,7 +20,6 @@ import type { CutSpans } from "./cut-spans.ts"
 import { partitionPath } from "./partition.ts"
 import { PartitionWriter } from "./partition-writer.ts"
 import { readClients } from "./read-clients.ts"
-import { Rest } from "./rest.ts"
 import { Gathering, Round } from "./round.ts"
 import { SettledLog } from "./settled-log.ts"
 
@@ -71,13 +70,7 @@ export type FlusherMessage =
 export type FlusherRequest =
   /** The log is recovered; following may begin. */
   | { readonly kind: "follow" }
-  | {
-      readonly kind: "barrier"
-      readonly id: number
-      readonly position: number
-      /** It may wait for others, so that a round serves many (`rest.ts`). */
-      readonly patient: boolean
-    }
+  | { readonly kind: "barrier"; readonly id: number; readonly position: number }
   /** More is settled, and somebody waits for it. */
   | { readonly kind: "settled" }
   /** Memory is full of changes: a round is wanted now. */
@@ -97,8 +90,7 @@ class Flusher {
   private readonly control = new LogControl(data.control)
   private readonly files: PartitionWriter[] = []
   private log: SettledLog | undefined
-  private barriers: Extract<FlusherRequest, { kind: "barrier" }>[] = []
-  private readonly rest = new Rest()
+  private barriers: { readonly id: number; readonly position: number }[] = []
   private urgent = false
   private closing = false
   private full = false
@@ -145,7 +137,7 @@ class Flusher {
     while (!this.closing) {
       if (this.barriersDue()) await this.barrier()
       else if (this.isDue()) await this.round(true)
-      else await this.pause(this.idleMs)
+      else await this.pause(pollMs)
     }
     await this.close()
   }
@@ -188,20 +180,11 @@ class Flusher {
   private barriersDue(): boolean {
     if (this.barriers.length === 0) return false
     const { position } = this.target
-    const rested = this.rest.isOver(performance.now())
-    return this.barriers.some((barrier) => barrier.position <= position && (rested || !barrier.patient))
-  }
-
-  private get idleMs(): number {
-    if (this.barriers.length === 0) return pollMs
-    const leftMs = this.rest.leftMs(performance.now())
-    return leftMs === 0 ? pollMs : Math.min(pollMs, Math.ceil(leftMs))
+    return this.barriers.some((barrier) => barrier.position <= position)
   }
 
   private async barrier(): Promise<void> {
-    const begunMs = performance.now()
     if (!(await this.round(false))) return
-    this.rest.after(begunMs, performance.now())
     const { position } = this.oldest
     const passed = this.barriers.filter((barrier) => barrier.position <= position)
     this.barriers = this.barriers.filter((barrier) => barrier.position > position)

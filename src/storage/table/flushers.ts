@@ -93,16 +93,13 @@ export class Flushers {
     this.post({ kind: "urgent" })
   }
 
-  /**
-   * Resolves when the table holds everything up to `position`, which it does once that is settled.
-   * @param patient it may wait for others of its kind, so that they share a round
-   */
-  barrier(position: number, patient: boolean): Promise<void> {
+  /** Resolves when the table holds everything up to `position`, which it does once that is settled. */
+  barrier(position: number): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure)
     const id = this.nextBarrier++
     return new Promise((resolve, reject) => {
       this.barriers.set(id, { left: this.flushers.length, resolve, reject })
-      this.post({ kind: "barrier", id, position, patient })
+      this.post({ kind: "barrier", id, position })
     })
   }
 
