@@ -79,8 +79,9 @@ export class DiskUse {
     return bytesMax > 0 && (this.quotaFull || this.estimate() >= bytesMax)
   }
 
+  /** What was appended counts twice, as in a measurement: it is in the log, and on its way into the table. */
   private estimate(): number {
-    return this.quotaBytes + this.options.appendedBytes() - this.appendedAtMeasure
+    return this.quotaBytes + 2 * (this.options.appendedBytes() - this.appendedAtMeasure)
   }
 
   async look(): Promise<void> {

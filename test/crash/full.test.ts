@@ -172,7 +172,8 @@ describe("a full disk", () => {
       (sum, name) => sum + statSync(join(directory, "data", name)).size,
       0,
     )
-    expect(used).toBeLessThan(2.5 * quota)
+    // Once more what WAL files and the reserve take beside it: what was taken without a measurement counted for log and table.
+    expect(used).toBeLessThan(1.5 * quota)
     for (let i = 0; i < next; i++) void node.remove(`key ${i}`)
     await node.put("tick", "last")
     await eventually("room", () => !node.storage.diskFull)

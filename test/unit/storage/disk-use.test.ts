@@ -9,14 +9,14 @@ const quota = 100 * 1024 * 1024
 
 /** @param share of the quota that is used, to begin with */
 function open(share: number, warnIntervalMs: number, warnShare = 0.75) {
-  const state = { share, notices: [] as string[], rounds: 0 }
+  const state = { share, notices: [] as string[], rounds: 0, appended: 0 }
   const disk = new DiskUse({
     directory: directory(),
     bytesMax: quota,
     warnShare,
     warnIntervalMs,
     freeBytes: () => disk.bytesUsed,
-    appendedBytes: () => 0,
+    appendedBytes: () => state.appended,
     pendingBytes: () => state.share * quota,
     noRoom: () => false,
     makeRoom: () => state.rounds++,
@@ -61,5 +61,17 @@ test("above its level, room is asked for; a full one refuses until there is some
   await disk.look()
   expect(disk.full).toBe(false)
   expect(state.notices[1]).toMatch(/^info below the quota/)
+  await disk.close()
+})
+
+test("between two looks, what is appended is in the log and will be in the table: it counts twice", async () => {
+  const { disk, state } = open(0.5, 3_600_000)
+  await disk.look()
+  state.appended = 0.24 * quota
+  expect(disk.full).toBe(false)
+  state.appended = 0.26 * quota
+  expect(disk.full).toBe(true)
+  await disk.look()
+  expect(disk.full).toBe(false)
   await disk.close()
 })
