@@ -4,12 +4,15 @@
  *
  * Questions are numbered, and only an answer to a newer question than the last replaces it: what an address said long
  * ago, delayed on the network, must not pass for what is there now. A founder concludes from an answer that a storage is
- * gone, so that is no nicety.
+ * gone, and who rejoins concludes that nobody knows of a later start of its own, so that is no nicety. The first number
+ * is drawn: a directory that was put back from a copy starts with a boot that had been before, and an answer
+ * to the process of then, still on its way, must not pass for one to the process of now.
  */
 import { askedInTurnMax, heartbeatMs } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Address, View } from "../view/view.ts"
 import type { Hello, Identity, MemberEffect, PeerMessage } from "./event.ts"
+import type { Draw } from "./seat.ts"
 
 /** What an address said last: that it is in a cluster (`view`), or what it is waiting for (`hello`). */
 export interface Answer {
@@ -22,6 +25,7 @@ export interface Answer {
 }
 
 export interface FinderState {
+  readonly firstNumber: number
   nextNumber: number
   askAtMs: number
   /** Where among those who are asked in turn it goes on. */
@@ -39,10 +43,12 @@ export class Finder {
     this.state = state
   }
 
-  static started(now: Now, boot: number): Finder {
-    // Numbers of one boot do not recur in the next.
+  static started(now: Now, boot: number, draw: Draw): Finder {
+    // Numbers of one boot do not recur in the next: the other half of its range lasts for 48 days of questions.
+    const firstNumber = boot * 2 ** 24 + draw.between(1, 2 ** 23)
     return new Finder({
-      nextNumber: boot * 2 ** 24 + 1,
+      firstNumber,
+      nextNumber: firstNumber,
       askAtMs: now.monotonicMs,
       askFrom: 0,
       answers: new Map(),
@@ -79,13 +85,18 @@ export class Finder {
     return Array.from({ length: askedInTurnMax }, (_, i) => all[(askFrom + i) % all.length] as Address)
   }
 
+  /** Whether it is the number of a question of this process. */
+  hasAsked(number: number): boolean {
+    return number >= this.state.firstNumber && number < this.state.nextNumber
+  }
+
   /** Keeps the answer to one of its questions. */
   onAnswer(message: PeerMessage, now: Now): void {
     const { body, from } = message
     if (body.kind !== "welcome" && !(body.kind === "hello" && body.hello.isAnswer)) return
     const number = body.kind === "welcome" ? body.number : body.hello.number
     const before = this.state.answers.get(from.address)
-    if (number >= this.state.nextNumber || (before !== undefined && number < before.number)) return
+    if (!this.hasAsked(number) || (before !== undefined && number < before.number)) return
     this.state.answers.set(from.address, {
       identity: from,
       number,

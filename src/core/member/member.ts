@@ -4,7 +4,7 @@
  *
  * - In `founding` and `joining` it is in no cluster, grants nothing and votes in view 0 only.
  * - In `rejoining` it has a view on disk but does not act on it, not even as a voter, before a majority of the voters
- *   has told it the newest view that they know. Only so can a directory that was restored from an old copy be told: the
+ *   has told this process the newest view that they know. Only so can a directory that was restored from an old copy be told: the
  *   cluster has then seen this start already.
  * - In `active` it does everything.
  *
@@ -46,7 +46,7 @@ export class Member {
   seat: Seat | undefined
   out: MemberEffect[] = []
 
-  /** @param draw randomness for back-off only; nothing rests on it */
+  /** @param draw randomness for back-off, and for numbers that no other process of this directory has used */
   constructor(self: Identity, options: MemberOptions, draw: Draw, state: MemberState) {
     this.self = Object.freeze(self)
     this.options = options
@@ -73,7 +73,7 @@ export class Member {
       entering: undefined,
       nextToken: 1,
       seat: undefined,
-      finder: Finder.started(now, self.boot).state,
+      finder: Finder.started(now, self.boot, draw).state,
       joining: Joining.started().state,
       answered: new Set(),
       roll: Roll.started(now, options.settings.suspectMs).state,

@@ -137,7 +137,8 @@ function onWelcome(member: Member, message: PeerMessage, view: View, now: Now): 
     return
   }
   if (state.phase === "rejoining") {
-    state.answered.add(message.from.storageId)
+    const { body, from } = message
+    if (body.kind === "welcome" && member.finder.hasAsked(body.number)) state.answered.add(from.storageId)
     const named = memberOf(view, self.storageId)
     if (named !== undefined && named.boot >= self.boot) {
       member.fail("this data directory is an old copy: the cluster has seen a later start of it")
