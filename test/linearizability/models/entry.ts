@@ -6,7 +6,6 @@
  * expiry must still see the entry, one that began well after it must not, and between the two either is right. But only
  * once: what was seen expired stays absent, since from then on the state is "absent" (invariant I17).
  */
-import type { Operation } from "../history.ts"
 import { impossible } from "../model.ts"
 import type { Model } from "../model.ts"
 
@@ -18,8 +17,13 @@ export type EntryInput =
   | { readonly op: "remove_if"; readonly comparand: string }
   | { readonly op: "expires_at"; readonly expiresAtMs: number }
 
-/** What befalls an entry: an operation, or an operator who has given up what was there, so that it is one of these states. */
-export type EntryEvent = EntryInput | { readonly op: "lost"; readonly states: readonly string[] }
+/** What befalls an entry. */
+export type EntryEvent =
+  | EntryInput
+  /** An operator has given up what was there, so that it is one of these states. */
+  | { readonly op: "lost"; readonly states: readonly string[] }
+  /** The operation has happened with an answer that nobody got, or it has not. */
+  | { readonly op: "perhaps"; readonly of: EntryInput }
 
 export interface EntryOutput {
   readonly error: "none" | "alias_not_found" | "alias_already_exists" | "unmatched_content"
@@ -34,7 +38,7 @@ export const holding = (content: string, expiresAtMs: number) => `${expiresAtMs}
 
 /** @param clockErrorMs how far any node's wall clock may be from the real one; `never` makes every expiry optional */
 export function entryModel(clockErrorMs: number): Model<EntryEvent, EntryOutput> {
-  return {
+  const model: Model<EntryEvent, EntryOutput> = {
     initial: absent,
     mayChange: (input) => input.op !== "get" && input.op !== "get_expiry",
     // What finds no entry may be what sees it expire.
@@ -43,14 +47,17 @@ export function entryModel(clockErrorMs: number): Model<EntryEvent, EntryOutput>
       return output.error !== "none" || input.op === "get" || input.op === "get_expiry"
     },
     step(state, operation) {
-      if (operation.input.op === "lost") return operation.input.states
-      if (state === absent) return perform(absent, operation)
+      const { input, output } = operation
+      if (input.op === "lost") return input.states
+      if (input.op === "perhaps")
+        return [state, ...model.step(state, { ...operation, input: input.of, output: undefined })]
+      if (state === absent) return perform(absent, input, output)
       const expiresAtMs = Number(state.slice(0, state.indexOf("=")))
       const mayBeGone = expiresAtMs !== 0 && operation.returnedMs + clockErrorMs >= expiresAtMs
-      if (!mayBeGone) return perform(state, operation)
+      if (!mayBeGone) return perform(state, input, output)
       const mustBeGone = operation.calledMs - clockErrorMs >= expiresAtMs
-      if (mustBeGone) return perform(absent, operation)
-      return [...perform(state, operation), ...perform(absent, operation)]
+      if (mustBeGone) return perform(absent, input, output)
+      return [...perform(state, input, output), ...perform(absent, input, output)]
     },
     describe({ input, output }) {
       const { op, ...parameters } = input
@@ -58,11 +65,11 @@ export function entryModel(clockErrorMs: number): Model<EntryEvent, EntryOutput>
     },
     describeState: (state) => state,
   }
+  return model
 }
 
 /** Without an expiry in play: one state, or none if the output says otherwise. */
-function perform(state: string, { input, output }: Operation<EntryEvent, EntryOutput>): readonly string[] {
-  if (input.op === "lost") return input.states
+function perform(state: string, input: EntryInput, output: EntryOutput | undefined): readonly string[] {
   const exists = state !== absent
   const separator = state.indexOf("=")
   const content = exists ? state.slice(separator + 1) : undefined

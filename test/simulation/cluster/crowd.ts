@@ -3,13 +3,9 @@
  * the same number again when nothing came back in time; and an operator. All of them write into one history.
  */
 import type { Prng } from "../../../src/core/lib/prng.ts"
-import { slotOfDigest } from "../../../src/core/ring/slot.ts"
-import { sha3 } from "../../../src/platform/digest.ts"
-import { HistoryRecorder, never, type Operation, partitionByKey } from "../../linearizability/history.ts"
-import { absent, holding } from "../../linearizability/models/entry.ts"
+import { HistoryRecorder, type Operation } from "../../linearizability/history.ts"
 import type { EntryEvent, EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
 import { ClientLogic } from "../data/client.ts"
-import { bytesOf } from "../data/message.ts"
 import { Workload } from "../data/workload.ts"
 import type { Host, Logic, Machine } from "../machine.ts"
 import type { Checks, Coverage } from "../violation.ts"
@@ -20,6 +16,7 @@ import type { ClusterContents } from "./contents.ts"
 import type { ClusterOptions, ConnectedOptions } from "./options.ts"
 import { Foreigner } from "./foreigner.ts"
 import { LargeValues } from "./large.ts"
+import { Losses } from "./losses.ts"
 import { Scans } from "./scans.ts"
 import { Sluggard } from "./sluggard.ts"
 import { type Overheard, Stranger } from "./stranger.ts"
@@ -43,13 +40,7 @@ export class Crowd {
   private readonly machines = new Map<ClientMachine, Kind>()
   /** What strangers hear. */
   readonly overheard: Overheard = { append: undefined, control: undefined, nodeId: "" }
-  /** Losses: of which slots, from when an operator has accepted them until a view said so. */
-  private readonly losses: {
-    readonly slots: readonly number[]
-    readonly fromAt: number
-    readonly untilAt: number
-  }[] = []
-  private lossOrderedAt: number | undefined
+  private readonly losses = new Losses()
   private readonly large: LargeValues | undefined
   private world: World<ClusterContents> | undefined
 
@@ -94,40 +85,18 @@ export class Crowd {
 
   /** An operator accepts a loss. */
   lossOrdered(): void {
-    this.lossOrderedAt ??= this.recorder.mark()
+    this.losses.ordered(this.recorder.mark())
   }
 
   /** A view says that these slots begin anew. */
   lost(slots: readonly number[]): void {
-    const untilAt = this.recorder.mark()
-    this.losses.push({ slots, fromAt: this.lossOrderedAt ?? untilAt, untilAt })
+    this.losses.befell(slots, this.recorder.mark())
   }
 
   /** What clients saw, and what was given up of it. */
   history(): Operation<EntryEvent, EntryOutput>[] {
     const seen = this.recorder.history()
-    const { slotCount } = this.options
-    const lost = [...partitionByKey(seen)].flatMap(([key, operations]) => {
-      const slot = slotOfDigest(sha3(bytesOf(key)), slotCount)
-      return this.losses.flatMap(({ slots, fromAt, untilAt }) => {
-        if (!slots.includes(slot)) return []
-        const input = { op: "lost", states: statesOf(operations, untilAt) } as const
-        const [calledMs, returnedMs] = [0, never]
-        return [
-          {
-            process: -1,
-            key,
-            input,
-            output: { error: "none" } as const,
-            calledAt: fromAt,
-            returnedAt: untilAt,
-            calledMs,
-            returnedMs,
-          },
-        ]
-      })
-    })
-    return [...seen, ...lost]
+    return [...seen, ...this.losses.events(seen, this.options.slotCount)]
   }
 
   /** No new operations. */
@@ -235,14 +204,4 @@ export class Crowd {
       coverage,
     )
   }
-}
-
-/** All that the entry may have been before: what was stored, as it was or with an expiry that was set later. */
-function statesOf(operations: readonly Operation<EntryEvent, EntryOutput>[], beforeAt: number): string[] {
-  const earlier = operations.filter(({ calledAt }) => calledAt < beforeAt).map(({ input }) => input)
-  const set = earlier.flatMap((input) => (input.op === "expires_at" ? [input.expiresAtMs] : []))
-  const stored = earlier.flatMap((input) =>
-    "content" in input ? [input.expiresAtMs, ...set].map((ms) => holding(input.content, ms)) : [],
-  )
-  return [absent, ...new Set(stored)]
 }

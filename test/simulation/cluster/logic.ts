@@ -351,9 +351,9 @@ export class ClusterLogic extends Answers implements Logic, NodeHost, SessionNod
       done(this.storage.scan(this.machine.disk.durable, prefix, from, Math.min(40, bytesMax), slots))
     })
   }
-  readTail(token: number, wanted: readonly TailWanted[], bytesMax: number): void {
+  readTail(token: number, wanted: readonly TailWanted[]): void {
     this.asked.push((now) => {
-      const piece = this.storage.readTail(this.machine.disk.durable, wanted, Math.min(2_000, bytesMax))
+      const piece = this.storage.readTail(this.machine.disk.durable, wanted)
       this.node.tailPiece(token, piece, now)
     })
   }

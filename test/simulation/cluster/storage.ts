@@ -27,6 +27,8 @@ const bufferBytes = 16 * 1024
 /** What nobody has written yet; between records some stays, where it must not be written to. */
 const garbage = 0xee
 const gapBytes = 8
+/** What one look at the log gives; there is one a tick. */
+const tailReadBytes = [1_000, 30_000] as const
 
 export class SimulatedLog implements RecordSink {
   bytes = new Uint8Array(0)
@@ -217,7 +219,9 @@ export class SimulatedStorage {
     return { aliases, next: undefined }
   }
 
-  readTail(contents: ClusterContents, wanted: readonly TailWanted[], bytesMax: number): TailPiece {
+  /** Short pieces, that there be several; but on the whole more than clients write meanwhile, as with a real log. */
+  readTail(contents: ClusterContents, wanted: readonly TailWanted[]): TailPiece {
+    const bytesMax = this.prng.between(...tailReadBytes)
     const view = new RecordView()
     const missing: number[] = []
     const found: Uint8Array[] = []
