@@ -162,6 +162,7 @@ function listen(args: string[], lines: Line[]): Promise<void> {
     env: { ...process.env, BUN_JSC_numberOfGCMarkers: "1" },
   })
   let rest = ""
+  let told = "before its first seed was done"
   child.stdout.setEncoding("utf8")
   child.stdout.on("data", (text: string) => {
     const parts = (rest + text).split("\n")
@@ -169,6 +170,7 @@ function listen(args: string[], lines: Line[]): Promise<void> {
     for (const part of parts) {
       const line = JSON.parse(part) as Line
       lines.push(line)
+      told = `behind seed ${line.seed}`
       if (line.violation !== undefined) console.log(`seed ${line.seed}: ${line.violation.text.slice(0, 300)}`)
       if (line.repeated === false) console.log(`seed ${line.seed}: two runs, two traces`)
     }
@@ -176,7 +178,7 @@ function listen(args: string[], lines: Line[]): Promise<void> {
   return new Promise((resolve, reject) => {
     child.on("error", reject)
     child.on("close", (status, signal) => {
-      if (status !== 0) failed.push(`a worker ended with ${signal ?? `status ${status}`}`)
+      if (status !== 0) failed.push(`a worker ended with ${signal ?? `status ${status}`}, ${told}`)
       resolve()
     })
   })

@@ -12,7 +12,7 @@
  * content.
  */
 import type { Want } from "../member/event.ts"
-import { memberOf, type StorageId } from "../view/view.ts"
+import { memberOf, type Standing, type StorageId } from "../view/view.ts"
 import type { Replication } from "./replication.ts"
 import type { SlotLog } from "./slot-log.ts"
 
@@ -28,10 +28,12 @@ export function markDamaged(replication: Replication, slot: SlotLog, text: strin
   replication.seen("damaged replica")
 }
 
-/** Who can take the slot over from this node, its primary. */
+/** Who can take the slot over from this node, its primary: somebody who stays, or else who leaves, since he hands on what is whole. */
 export function successorOf({ view }: Replication, slot: SlotLog): StorageId | undefined {
   const inSync = slot.followers.filter((follower) => !follower.isLearner)
-  return inSync.find(({ peer }) => memberOf(view, peer.storageId)?.standing === "up")?.peer.storageId
+  const find = (standing: Standing) =>
+    inSync.find(({ peer }) => memberOf(view, peer.storageId)?.standing === standing)?.peer.storageId
+  return find("up") ?? find("leaving")
 }
 
 /** Releases damaged slots of which this node is primary. Only while it is in touch: until the next view nobody serves them. */

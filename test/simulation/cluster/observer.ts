@@ -285,6 +285,8 @@ export class ClusterObserver implements Observer<ClusterContents> {
 
   private onCommit(machine: NodeMachine, logic: ClusterLogic, slot: SlotState, from: number): void {
     const { view } = logic.node.replication
+    // Who has not heard of a loss goes on in what was given up; he may answer nothing of it (I6).
+    if (view.epoch < (this.anewFrom.get(slot.slot) ?? 0)) return
     const log = this.disks.get(machine.index)?.get(slot.slot)
     const committed = mapOf(this.committed, slot.slot)
     for (let sequence = from + 1; sequence <= slot.committedSequence; sequence++) {
