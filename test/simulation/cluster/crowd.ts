@@ -90,13 +90,19 @@ export class Crowd {
 
   /** A view says that these slots begin anew. */
   lost(slots: readonly number[]): void {
-    this.losses.befell(slots, this.recorder.mark())
+    this.losses.befell(slots, this.recorder.mark(), this.realMs())
   }
 
   /** What clients saw, and what was given up of it. */
   history(): Operation<EntryEvent, EntryOutput>[] {
     const seen = this.recorder.history()
     return [...seen, ...this.losses.events(seen, this.options.slotCount)]
+  }
+
+  /** What may besides have happened to what was given up. */
+  lostEffects(): Operation<EntryEvent, EntryOutput>[] {
+    const { slotCount, timeoutMs } = this.options
+    return this.losses.effects(this.recorder.history(), slotCount, timeoutMs)
   }
 
   /** No new operations. */

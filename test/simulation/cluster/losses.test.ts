@@ -6,13 +6,16 @@ import { entryModel } from "../../linearizability/models/entry.ts"
 import type { EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
 import { Losses } from "./losses.ts"
 
+const timeoutMs = 1_000
+
 class Story {
+  nowMs = 0
   readonly losses = new Losses()
   private readonly recorder = new HistoryRecorder<EntryInput, EntryOutput>()
 
   call(input: EntryInput): (output: EntryOutput) => void {
-    const index = this.recorder.called(1, "key", input)
-    return (output) => this.recorder.returned(index, output)
+    const index = this.recorder.called(1, "key", input, this.nowMs)
+    return (output) => this.recorder.returned(index, output, this.nowMs)
   }
 
   did(input: EntryInput, output: EntryOutput): void {
@@ -26,12 +29,13 @@ class Story {
   /** The only slot begins anew. */
   lose(): void {
     this.losses.ordered(this.recorder.mark())
-    this.losses.befell([0], this.recorder.mark())
+    this.losses.befell([0], this.recorder.mark(), this.nowMs)
   }
 
   get verdict(): string {
     const seen = this.recorder.history()
-    return check(entryModel(0), [...seen, ...this.losses.events(seen, 1)]).verdict
+    const events = [...this.losses.events(seen, 1), ...this.losses.effects(seen, 1, timeoutMs)]
+    return check(entryModel(0), [...seen, ...events]).verdict
   }
 }
 
@@ -77,6 +81,21 @@ describe("behind an accepted loss", () => {
     story.saw("1")
     answer(done)
     expect(story.verdict).toBe("violation")
+  })
+
+  it.each([
+    ["takes effect again while it is repeated", 999, "linearizable"],
+    ["takes effect once, when it had been given up", 1_001, "violation"],
+  ])("what nobody was told of %s", (_, agoMs, verdict) => {
+    const story = new Story()
+    story.call(update("1"))
+    story.saw("1")
+    story.nowMs = agoMs
+    story.lose()
+    story.saw(undefined)
+    story.did(update("2"), done)
+    story.saw("1")
+    expect(story.verdict).toBe(verdict)
   })
 
   it("nothing is lost before it", () => {

@@ -20,6 +20,8 @@ interface Loss {
   /** Places in the history: from when an operator may have accepted it until a view said so. */
   readonly fromAt: number
   readonly untilAt: number
+  /** Real time of the view. */
+  readonly nowMs: number
 }
 
 const { mayChange } = entryModel(never)
@@ -34,18 +36,33 @@ export class Losses {
   }
 
   /** A view says that these slots begin anew. */
-  befell(slots: readonly number[], place: number): void {
-    this.losses.push({ slots, fromAt: this.orderedAt ?? place, untilAt: place })
+  befell(slots: readonly number[], place: number, nowMs: number): void {
+    this.losses.push({ slots, fromAt: this.orderedAt ?? place, untilAt: place, nowMs })
   }
 
   /** What befell the entries beside what clients saw. */
   events(seen: readonly Seen[], slotCount: number): Event[] {
+    return this.forEach(seen, slotCount, (key, operations, loss) => [lossOf(key, operations, loss)])
+  }
+
+  /**
+   * Effects that may have been lost, and are rarely needed to explain anything: each makes the checker's search many times longer.
+   * @param timeoutMs for which a client repeats a request
+   */
+  effects(seen: readonly Seen[], slotCount: number, timeoutMs: number): Event[] {
+    return this.forEach(seen, slotCount, (_, operations, loss) => lostEffects(operations, loss, timeoutMs))
+  }
+
+  private forEach(
+    seen: readonly Seen[],
+    slotCount: number,
+    eventsOf: (key: string, operations: readonly Seen[], loss: Loss) => Event[],
+  ): Event[] {
     if (this.losses.length === 0) return []
     return [...partitionByKey(seen)].flatMap(([key, operations]) => {
       const slot = slotOfDigest(sha3(bytesOf(key)), slotCount)
-      return this.losses
-        .filter(({ slots }) => slots.includes(slot))
-        .flatMap((loss) => [lossOf(key, operations, loss), ...lostEffects(operations, loss)])
+      const losses = this.losses.filter(({ slots }) => slots.includes(slot))
+      return losses.flatMap((loss) => eventsOf(key, operations, loss))
     })
   }
 }
@@ -63,16 +80,24 @@ function lossOf(key: string, operations: readonly Seen[], { fromAt, untilAt }: L
   }
 }
 
-/** Of those that were under way: before the loss, beside the effect that their answers tell of. */
-function lostEffects(operations: readonly Seen[], { fromAt, untilAt }: Loss): Event[] {
+/**
+ * Of those that were under way: before the loss, beside the effect that their answers tell of. Nobody is answered anew before
+ * the view, and nobody repeats what was given up. For who never was answered, one more effect at any time is allowed.
+ */
+function lostEffects(operations: readonly Seen[], { untilAt, nowMs }: Loss, timeoutMs: number): Event[] {
   return operations
-    .filter((each) => mayChange(each.input) && each.calledAt < untilAt && each.returnedAt > fromAt)
-    .map((each) => ({
-      ...each,
-      input: { op: "perhaps", of: each.input },
-      output: { error: "none" },
-      returnedAt: untilAt,
-    }))
+    .filter((each) => mayChange(each.input) && each.calledAt < untilAt && each.returnedAt > untilAt)
+    .filter((each) => each.calledMs + timeoutMs >= nowMs)
+    .map((each) =>
+      each.output === undefined
+        ? each
+        : {
+            ...each,
+            input: { op: "perhaps", of: each.input },
+            output: { error: "none" },
+            returnedAt: untilAt,
+          },
+    )
 }
 
 /** Every state in which an entry may have been: what was stored, with each expiry that was ever asked for. */

@@ -198,7 +198,9 @@ class ClusterRun {
     )
     const model = entryModel(jumps ? never : this.options.wallErrorMs + 1)
     const history = this.crowd.history()
-    const result = check(model, history, checkerStepsMax)
+    let result = check(model, history, checkerStepsMax)
+    const effects = result.verdict === "linearizable" ? [] : this.crowd.lostEffects()
+    if (effects.length > 0) result = check(model, [...history, ...effects], checkerStepsMax)
     const isLinearizable = result.verdict === "linearizable"
     this.checks.that("linearizability", isLinearizable, () => report(model, result))
     for (const { sure, wrong } of this.crowd.scans.judge(history))
