@@ -78,6 +78,7 @@ export function normal(machine: Machine): Machine {
   member.said = ""
   member.refused.clear()
   member.nextToken = 1
+  member.finder.firstNumber = 1
   member.finder.nextNumber = 1
   member.finder.askAtMs = futureMs
   const { answers } = member.finder

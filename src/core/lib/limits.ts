@@ -21,10 +21,7 @@ export const slotCountDefault = 4096
 
 /** The entry limit, and room for an alias, a comparand's header and the message around it. */
 export const frameBytesMax = 64 * MiB + 64 * KiB
-/**
- * A frame between nodes: one record may hold a new content and the one that it replaced, which its client is told; the segments
- * of an append, or the rest of a piece, come besides.
- */
+/** Between nodes: one record may hold a new content and the one that it replaced, and the segments of an append, or the rest of a piece. */
 export const peerFrameBytesMax = 2 * contentBytesMax + 128 * KiB
 /** The first frame of a connection is small: a stranger may not make us allocate. */
 export const helloFrameBytesMax = 4 * KiB
@@ -196,8 +193,8 @@ export const stopGatherMs = 300
 export const returnPatienceMs = 5_000
 /** How long changes of slots wait for members that have told nothing since the last view. */
 export const gatherMsMax = 1_000
-/** How long a view waits for more learners that only move; six heartbeats, so that releases of all nodes fall together. */
-export const moveGatherMs = 3_000
+/** How long a view waits for more learners that only move; whole heartbeats, so that releases of all nodes fall together. */
+export const moveGatherMs = 8_000
 /** A voter of rank r proposes what stayed wanted for r times this. */
 export const rankDelayMs = 1_000
 /** A voter that took part in an instance and sees no decision takes it up after this. */
@@ -239,23 +236,25 @@ export const logTailShareOfQuota = 1 / 16
 export const transientTailBytes = 32 * MiB
 /** The index of the log's tail knows where a slot's records begin to within this much of the log. */
 export const tailStretchBytes = 4 * MiB
+/** Records that a learner which has none of its slot is sent out of the log, a walk over those of all; of more it gets a snapshot. */
+export const tailFromNothingMax = 32
 /** Records read from the log at once for replicas that catch up. */
 export const tailBytesMax = 1 * MiB
 /** Entries of one piece of a snapshot, bytes; a longer entry goes alone. */
 export const snapshotPieceBytesMax = 128 * 1024
-/**
- * Snapshots that one node sends at once, one piece of each under way. Most slots are small, and a copy of one waits for the
- * table, a round trip and a commit whatever its size, a third of a second under full load: so many at once share them.
- */
+/** Snapshots that one node sends at once, one piece of each under way: copies of small slots share looks at the table and commits. */
 export const snapshotsMax = 128
 /** Copies of slots that only move: how often a node grants itself the right to begin some more, in ticks, … */
-export const ticksPerMoveGrant = 5
+export const ticksPerMoveGrant = 20
 /** … how many at the least, and by how many more each time, … */
-export const moveGrantsMin = 8
+export const moveGrantsMin = 16
 /** … how many at the most, … */
-export const moveGrantsMax = 128
-/** … and how late a tick may come before they become fewer: as busy nodes are without copies. */
-export const moveLateMsMax = 25
+export const moveGrantsMax = 512
+/** … and how late a tick may come before they become fewer, where clients are served … */
+export const moveLateMsMax = 3
+/** … and where not more requests than so many came in that time. */
+export const moveLateMsMaxAtRest = 25
+export const restingRequestsMax = 200
 /** Records that wait to be committed and were copied out of the log's ring: some seconds of writing at full speed. */
 export const pinnedBytesMax = 64 * MiB
 /** The tail of a replica that was given up is carried on when it has held the table back for so long … */

@@ -25,7 +25,7 @@ export interface Answer {
 }
 
 export interface FinderState {
-  readonly firstNumber: number
+  firstNumber: number
   nextNumber: number
   askAtMs: number
   /** Where among those who are asked in turn it goes on. */

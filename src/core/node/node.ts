@@ -92,6 +92,8 @@ export class Node implements NodeInput {
   /** What the voters were told last in this epoch. */
   private wanted: readonly Want[] = []
   private tickedMs = 0
+  /** Taken since the last tick. */
+  private requests = 0
   private sweepAtMs = 0
   /** For how long this node's own log has not moved although something waits for it, ms of time awake. */
   private stalledMs = 0
@@ -208,6 +210,7 @@ export class Node implements NodeInput {
 
   request(request: Request, requester: Requester, now: Now): void {
     this.dropLeaseIfClockJumped(now)
+    this.requests++
     this.path.request(request, requester, now)
     this.restOnLease(now)
   }
@@ -341,7 +344,8 @@ export class Node implements NodeInput {
     this.tickedMs = now.monotonicMs
     this.step({ kind: "tick" }, now)
     if (this.isStopped) return
-    tickReplication(replication, awakeMs, now)
+    tickReplication(replication, awakeMs, this.requests, now)
+    this.requests = 0
     if (now.monotonicMs < path.leaseUntilMs) stepDown(replication)
     this.tellWants(now)
     path.expireWaiters(now)

@@ -1,35 +1,66 @@
 /**
  * How many copies of slots that only move this node begins: a slot that has all its replicas loses nothing by waiting, while
  * its copy takes the processor and the disk from those who are served. So they begin in small groups, which share a round
- * of the flusher, and the groups grow as long as the event loop keeps its time, and halve when it does not (additive
- * increase, multiplicative decrease). Where nothing else is to be done that is soon as fast as it can be. Copies that restore
- * the factor wait for nobody.
+ * of the flusher, and the groups grow by one as long as the event loop keeps its time, and halve when it does not (additive
+ * increase, multiplicative decrease). How late it may come depends on who is served: copies themselves make it late, which
+ * nobody minds where next to nothing is asked for, and everybody where a request waits behind them. So in a cluster that rests
+ * groups double, and one that works takes its time. Copies that restore the factor wait for nobody.
+ *
+ * It is the same whether what the learner lacks comes as a snapshot or out of the log: a log that reaches back to the first
+ * entry is the whole copy.
  */
-import { moveGrantsMax, moveGrantsMin, moveLateMsMax, ticksPerMoveGrant } from "../lib/limits.ts"
+import {
+  moveGrantsMax,
+  moveGrantsMin,
+  moveLateMsMax,
+  moveLateMsMaxAtRest,
+  restingRequestsMax,
+  ticksPerMoveGrant,
+} from "../lib/limits.ts"
+import type { View } from "../view/view.ts"
+import type { Follower } from "./follower.ts"
 
 export class Pace {
   private granted = moveGrantsMin
   private left = moveGrantsMin
   private ticks = 0
   private lateMs = 0
+  private requests = 0
 
-  /** @param lateMs how late the tick came */
-  tick(lateMs: number): void {
+  /**
+   * @param lateMs how late the tick came
+   * @param requests taken since the last one
+   */
+  tick(lateMs: number, requests: number): void {
     this.lateMs = Math.max(this.lateMs, lateMs)
+    this.requests += requests
     if (++this.ticks < ticksPerMoveGrant) return
-    if (this.lateMs > moveLateMsMax) this.granted = Math.max(moveGrantsMin, Math.floor(this.granted / 2))
-    else if (this.left === 0) this.granted = Math.min(moveGrantsMax, this.granted + moveGrantsMin)
+    const rests = this.requests <= restingRequestsMax
+    const lateMsMax = rests ? moveLateMsMaxAtRest : moveLateMsMax
+    if (this.lateMs > lateMsMax) this.granted = Math.max(moveGrantsMin, Math.floor(this.granted / 2))
+    else if (this.left === 0)
+      this.granted = Math.min(moveGrantsMax, this.granted + (rests ? this.granted : 1))
     else this.granted = moveGrantsMin // Nobody knows how much more would be too much.
     this.left = this.granted
     this.ticks = 0
     this.lateMs = 0
+    this.requests = 0
   }
 
-  get mayBegin(): boolean {
-    return this.left > 0
+  /** Whether the follower may be sent what it lacks: at once, but that of a slot which only moves begins in its turn. */
+  admits(follower: Follower, view: View): boolean {
+    if (!follower.hasTurn && isMove(follower, view)) {
+      follower.awaitsTurn = this.left === 0
+      if (follower.awaitsTurn) return false
+      this.left--
+    }
+    follower.hasTurn = true
+    follower.awaitsTurn = false
+    return true
   }
+}
 
-  begin(): void {
-    this.left--
-  }
+/** Whether the follower learns a slot that has all its replicas without it. */
+function isMove({ isLearner, slot: { slot } }: Follower, { slots, settings }: View): boolean {
+  return isLearner && (slots[slot]?.inSync.length ?? 0) >= settings.replicationFactor
 }

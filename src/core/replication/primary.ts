@@ -18,7 +18,7 @@
  * have said so in the present epoch: between two views it may have lost its place, and with it its data.
  */
 import type { RecordView } from "../entry/record.ts"
-import { probeMs } from "../lib/limits.ts"
+import { probeMs, tailFromNothingMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { Appended, DataMessage, ReplicaState } from "../node/data-message.ts"
 import { lastShared } from "./epochs.ts"
@@ -165,6 +165,10 @@ function rewind(replication: Replication, follower: Follower, state: ReplicaStat
   }
   const { epochs, committedSequence, sequence } = state
   const shared = lastShared(slot.epochs, slot.sequence, epochs, committedSequence, sequence)
+  if (follower.isLearner && shared === 0 && slot.committedSequence > tailFromNothingMax) {
+    follower.needsSnapshot = true
+    return
+  }
   if (follower.isLearner && shared < slot.committedSequence) replication.seen("tail catch-up")
   follower.nextSequence = shared + 1
   if (follower.nextSequence > slot.sequence) probe(follower, now)
@@ -187,16 +191,22 @@ export function tellCommitted(peer: Peer): void {
 /** @param awakeMs since the last tick, as far as this node was awake */
 export function tickPrimary(replication: Replication, slot: SlotLog, awakeMs: number, now: Now): void {
   for (const follower of slot.followers) {
-    if (follower.isLearner && !follower.isCertified) {
-      // Its word must be of the present epoch.
-      if (follower.ackedEpoch !== replication.view.epoch && now.monotonicMs >= follower.probeAtMs)
-        probe(follower, now)
-    }
-    const isOwing = follower.ackedSequence < slot.sequence
     // Whose copy has not begun yet waits for this node, and not the other way round.
-    const isWaiting = follower.isLearner && follower.needsSnapshot && follower.snapshot === undefined
+    const isWaiting = follower.isLearner && (follower.awaitsTurn || isUnbegun(follower))
+    const isOwing = follower.ackedSequence < slot.sequence
     follower.stalledMs = isOwing && !isWaiting ? follower.stalledMs + awakeMs : 0
-    if (!isOwing && follower.committedSequence === slot.committedSequence) continue
-    if (now.monotonicMs >= follower.probeAtMs && !isCopying(follower)) probe(follower, now)
+    // It has nothing to tell before it holds something: to ask thousands of learners all the same would keep two nodes busy.
+    if (isWaiting || isCopying(follower) || now.monotonicMs < follower.probeAtMs) continue
+    const isBehind = isOwing || follower.committedSequence !== slot.committedSequence
+    if (isBehind || owesCertificate(replication, follower)) probe(follower, now)
   }
+}
+
+function isUnbegun(follower: Follower): boolean {
+  return follower.needsSnapshot && follower.snapshot === undefined
+}
+
+/** A learner's word must be of the present epoch. */
+function owesCertificate({ view }: Replication, follower: Follower): boolean {
+  return follower.isLearner && !follower.isCertified && follower.ackedEpoch !== view.epoch
 }

@@ -22,7 +22,8 @@ export function readTail(replication: Replication, peer: Peer): void {
   const followers = new Map<number, Follower>()
   for (const follower of peer.behind) {
     const { slot } = follower
-    if (follower.nextSequence <= slot.committedSequence) followers.set(slot.slot, follower)
+    if (follower.nextSequence > slot.committedSequence) continue
+    if (replication.pace.admits(follower, replication.view)) followers.set(slot.slot, follower)
   }
   if (followers.size === 0) return
   peer.isReading = true

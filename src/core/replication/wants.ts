@@ -19,11 +19,14 @@ import { resendPieces, startSnapshots } from "./snapshot.ts"
 /** A learner may be slow for so many times as long: nobody waits for it. */
 const learnerPatience = 5
 
-/** @param awakeMs since the last tick, as far as this node was awake */
-export function tickReplication(replication: Replication, awakeMs: number, now: Now): void {
+/**
+ * @param awakeMs since the last tick, as far as this node was awake
+ * @param requests taken since then
+ */
+export function tickReplication(replication: Replication, awakeMs: number, requests: number, now: Now): void {
   // Where there are no others, nobody follows: to look at each slot would be a hundredth of a busy node's time.
   if (replication.peers.size > 0) {
-    replication.pace.tick(awakeMs - tickMs)
+    replication.pace.tick(awakeMs - tickMs, requests)
     tickPrimaries(replication, awakeMs, now)
     startSnapshots(replication, now)
   }

@@ -33,8 +33,6 @@ export class ReplicaPlan {
   private readonly domains: Domains
   private readonly slots: number
   private readonly factor: number
-  /** Which slots go is free; taken in the order of a hash, they differ between members that shed at the same time. */
-  private readonly spread: Int32Array
   private quotas: Int32Array
 
   constructor(members: readonly PlacementMember[], domains: Domains, slots: number, factor: number) {
@@ -44,7 +42,6 @@ export class ReplicaPlan {
     this.quotas = new Int32Array(members.length)
     this.slotsOf = members.map(() => [])
     this.memberHashes = Int32Array.from(members, (member) => hashText(member.id))
-    this.spread = Int32Array.from({ length: slots }, (_, slot) => mix(slot, 0x5bd1e995))
     this.domains = domains
     this.slots = slots
     this.factor = factor
@@ -52,8 +49,8 @@ export class ReplicaPlan {
 
   /** Keeps a replica that there is, if it fits. */
   keep(slot: number, member: number): void {
-    const place = this.freePlace(slot)
-    if (place !== nobody && this.allows(slot, member, nobody)) this.put(slot, place, member, 0)
+    const place = this.placeOf(slot, nobody)
+    if (place !== -1 && this.allows(slot, member, nobody)) this.put(slot, place, member, 0)
   }
 
   /** Holds the slot, too, and was not kept. */
@@ -90,7 +87,7 @@ export class ReplicaPlan {
 
   private fillMissing(): void {
     for (let slot = 0; slot < this.slots; slot++) {
-      for (let place = this.freePlace(slot); place !== nobody; place = this.freePlace(slot)) {
+      for (let place = this.placeOf(slot, nobody); place !== -1; place = this.placeOf(slot, nobody)) {
         const member = this.neediest(slot)
         if (member === nobody) break
         this.put(slot, place, member, 1)
@@ -117,13 +114,12 @@ export class ReplicaPlan {
   }
 
   private shedDirectly(source: number, manner: Manner): void {
-    const slots = this.slotsOf[source] as number[]
     const needy: number[] = []
     for (let member = 0; member < this.held.length; member++) if (this.lacks(member)) needy.push(member)
     if (needy.length === 0 || !this.exceeds(source)) return
-    for (const slot of slots.toSorted((a, b) => (this.spread[a] as number) - (this.spread[b] as number))) {
+    for (const slot of spreadOf(this.slots)) {
       if (!this.exceeds(source)) return
-      if (!this.mayLeave(slot, source, manner)) continue
+      if (this.placeOf(slot, source) === -1 || !this.mayLeave(slot, source, manner)) continue
       let best = nobody
       let bestLack = 0
       for (const target of needy) {
@@ -179,7 +175,7 @@ export class ReplicaPlan {
 
   private mayLeave(slot: number, member: number, manner: Manner): boolean {
     if (manner === "spare") return this.spares.has(slot)
-    return manner === "any" || this.isPlanned(slot, member)
+    return manner === "any" || this.planned[this.placeOf(slot, member)] === 1
   }
 
   private mayTake(slot: number, member: number, leaving: number, manner: Manner): boolean {
@@ -211,14 +207,11 @@ export class ReplicaPlan {
     return zone < zoneMax && host < hostMax
   }
 
-  private freePlace(slot: number): number {
+  /** @returns where among the slot's places the member stands; `nobody`: where one is free; -1: nowhere */
+  private placeOf(slot: number, member: number): number {
     const end = (slot + 1) * this.factor
-    for (let place = slot * this.factor; place < end; place++) if (this.places[place] === nobody) return place
-    return nobody
-  }
-
-  private isPlanned(slot: number, member: number): boolean {
-    return this.planned[this.places.indexOf(member, slot * this.factor)] === 1
+    for (let place = slot * this.factor; place < end; place++) if (this.places[place] === member) return place
+    return -1
   }
 
   private put(slot: number, place: number, member: number, planned: 0 | 1): void {
@@ -229,8 +222,8 @@ export class ReplicaPlan {
   }
 
   private move(slot: number, source: number, target: number, manner: Manner): void {
-    const place = this.places.indexOf(source, slot * this.factor)
-    assert(place !== -1 && place < (slot + 1) * this.factor, "a replica moves from where it is")
+    const place = this.placeOf(slot, source)
+    assert(place !== -1, "a replica moves from where it is")
     const slots = this.slotsOf[source] as number[]
     slots[slots.indexOf(slot)] = slots[slots.length - 1] as number
     slots.pop()
@@ -239,6 +232,20 @@ export class ReplicaPlan {
     const spares = this.spares.get(slot)
     if (manner === "spare" && spares !== undefined) spares[spares.indexOf(target)] = source
   }
+}
+
+/** Orders of slots, by their number: sorting them was half of a plan. */
+const spreads = new Map<number, Int32Array>()
+
+/** Which slots go is free; taken in the order of a hash, they differ between members that shed at the same time. */
+function spreadOf(slots: number): Int32Array {
+  let spread = spreads.get(slots)
+  if (spread === undefined) {
+    const hashes = Int32Array.from({ length: slots }, (_, slot) => mix(slot, 0x5bd1e995))
+    spread = Int32Array.from(hashes.keys()).sort((a, b) => (hashes[a] as number) - (hashes[b] as number))
+    spreads.set(slots, spread)
+  }
+  return spread
 }
 
 /** FNV-1a: ids of any form become 32 bits. */

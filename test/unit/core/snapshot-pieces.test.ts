@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { contentBytesMax, snapshotPieceBytesMax } from "../../../src/core/lib/limits.ts"
 import type { SnapshotPiece } from "../../../src/core/node/data-message.ts"
 import type { Follower } from "../../../src/core/replication/follower.ts"
+import { Pace } from "../../../src/core/replication/pace.ts"
 import type { Replication } from "../../../src/core/replication/replication.ts"
 import { onSlotPiece, onTaken, startSnapshots } from "../../../src/core/replication/snapshot.ts"
 import type { SlotEntry, SlotPiece } from "../../../src/core/replication/transfer.ts"
@@ -51,6 +52,7 @@ class Primary {
     this.replication = {
       slots: [slot],
       view: { settings: { replicationFactor: 2 }, slots: [{ inSync: ["s0"], learners: ["s1"] }] },
+      pace: new Pace(),
       sendings: new Set(),
       clients: new Map([["client", row]]),
       seen: () => {},
