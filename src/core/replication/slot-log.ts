@@ -174,6 +174,7 @@ export class SlotLog {
 
   /** The whole state is that at `sequence` from here on; nothing is prepared. */
   restart(slotEpoch: number, sequence: number): void {
+    this.wholeSequence = 0
     this.first = undefined
     this.last = undefined
     this.sequence = sequence

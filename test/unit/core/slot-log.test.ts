@@ -41,6 +41,13 @@ test("a log that begins anew behind a snapshot goes on in whichever slot epoch c
   expect(epochs(slot, 1)).toEqual([3])
 })
 
+test("a log that begins anew shows entries of one moment, whatever it was copied from before", () => {
+  const slot = new SlotLog(0, 1)
+  slot.wholeSequence = 147
+  slot.restart(0, 0)
+  expect(slot.wholeSequence).toBe(0)
+})
+
 test("a primary numbers in its own slot epoch", () => {
   const slot = new SlotLog(0, 1)
   expect(slot.nextSequence()).toBe(1)
