@@ -246,14 +246,15 @@ export const snapshotPieceBytesMax = 128 * 1024
 export const snapshotsMax = 128
 /** Copies of slots that only move: how often a node grants itself the right to begin some more, in ticks, … */
 export const ticksPerMoveGrant = 20
-/** … how many at the least, and by how many more each time, … */
+/** … how many at the least, … */
 export const moveGrantsMin = 16
 /** … how many at the most, … */
 export const moveGrantsMax = 512
 /** … and how late a tick may come before they become fewer, where clients are served … */
 export const moveLateMsMax = 3
-/** … and where not more requests than so many came in that time. */
+/** … and where none are to speak of: … */
 export const moveLateMsMaxAtRest = 25
+/** … where no more requests than so many came between two grants. */
 export const restingRequestsMax = 200
 /** Records that wait to be committed and were copied out of the log's ring: some seconds of writing at full speed. */
 export const pinnedBytesMax = 64 * MiB

@@ -40,7 +40,8 @@ export class Pace {
     if (this.lateMs > lateMsMax) this.granted = Math.max(moveGrantsMin, Math.floor(this.granted / 2))
     else if (this.left === 0)
       this.granted = Math.min(moveGrantsMax, this.granted + (rests ? this.granted : 1))
-    else this.granted = moveGrantsMin // Nobody knows how much more would be too much.
+    // Of more than was made use of nobody knows whether it would be too much.
+    else this.granted = Math.max(moveGrantsMin, this.granted - this.left)
     this.left = this.granted
     this.ticks = 0
     this.lateMs = 0

@@ -66,11 +66,16 @@ describe("the pace of copies", () => {
     expect(grant(pace, 0, true)).toBe(moveGrantsMin + 1)
   })
 
-  it("begins anew where less was wanted than granted", () => {
-    const pace = new Pace()
-    for (let i = 0; i < 5; i++) grant(pace, 0, true)
-    for (let tick = 0; tick < 2 * ticksPerMoveGrant; tick++) pace.tick(0, 0)
-    expect(grant(pace, 0, true)).toBe(moveGrantsMin + 1)
+  it("goes back to what was made use of", () => {
+    const pace = atTheMost()
+    const used = 3 * moveGrantsMin
+    for (let tick = 0; tick < ticksPerMoveGrant; tick++) pace.tick(0, 0)
+    expect(grant(pace, 0, false, 0), "of nothing").toBe(moveGrantsMin)
+    const busy = atTheMost()
+    grant(busy, 0, true, 0)
+    for (let tick = 0; tick < ticksPerMoveGrant; tick++) busy.tick(0, 0)
+    for (let i = 0; i < used; i++) expect(busy.admits(learner(), view)).toBe(true)
+    expect(grant(busy, 0, false, 0)).toBe(used)
   })
 })
 
