@@ -207,7 +207,7 @@ export class ReplicaPlan {
     return zone < zoneMax && host < hostMax
   }
 
-  /** @returns where among the slot's places the member stands; `nobody`: where one is free; -1: nowhere */
+  /** @returns the place that the member, or nobody, has in the slot; -1: none */
   private placeOf(slot: number, member: number): number {
     const end = (slot + 1) * this.factor
     for (let place = slot * this.factor; place < end; place++) if (this.places[place] === member) return place
@@ -234,7 +234,7 @@ export class ReplicaPlan {
   }
 }
 
-/** Orders of slots, by their number: sorting them was half of a plan. */
+/** By how many slots there are: a plan is made for each view, and would sort them for each member. */
 const spreads = new Map<number, Int32Array>()
 
 /** Which slots go is free; taken in the order of a hash, they differ between members that shed at the same time. */
