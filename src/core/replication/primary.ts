@@ -71,6 +71,8 @@ export function sendRecord(replication: Replication, follower: Follower, record:
 export function pump(replication: Replication, follower: Follower): void {
   const { slot, peer } = follower
   peer.behind.delete(follower)
+  // It waits again where it still lacks what only the log has.
+  follower.awaitsTurn = false
   if (isCopying(follower) || follower.nextSequence > slot.sequence) return
   if (follower.nextSequence <= slot.committedSequence) {
     // What is committed is not kept in memory: it is read from the log (`tail.ts`).
@@ -195,6 +197,7 @@ export function tickPrimary(replication: Replication, slot: SlotLog, awakeMs: nu
     const isWaiting = follower.isLearner && (follower.awaitsTurn || isUnbegun(follower))
     const isOwing = follower.ackedSequence < slot.sequence
     follower.stalledMs = isOwing && !isWaiting ? follower.stalledMs + awakeMs : 0
+    if (follower.awaitsTurn) pump(replication, follower)
     // It has nothing to tell before it holds something: to ask thousands of learners all the same would keep two nodes busy.
     if (isWaiting || isCopying(follower) || now.monotonicMs < follower.probeAtMs) continue
     const isBehind = isOwing || follower.committedSequence !== slot.committedSequence

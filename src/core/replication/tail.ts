@@ -24,6 +24,8 @@ export function readTail(replication: Replication, peer: Peer): void {
     const { slot } = follower
     if (follower.nextSequence > slot.committedSequence) continue
     if (replication.pace.admits(follower, replication.view)) followers.set(slot.slot, follower)
+    // Until the next tick: those who wait for their turn are many, and this is looked through in each turn of the loop.
+    else peer.behind.delete(follower)
   }
   if (followers.size === 0) return
   peer.isReading = true

@@ -120,6 +120,8 @@ describe("a follower", () => {
 interface Begun {
   readonly snapshots: readonly number[]
   readonly tails: readonly number[]
+  /** Whom the end of each turn has still to look at. */
+  readonly behind: number
 }
 
 /** A primary of so many slots, each with a learner that needs a snapshot, or the log. @returns slots whose copy has begun */
@@ -169,13 +171,16 @@ function begun(slotCount: number, inSync: readonly string[], needsSnapshot: bool
   startSnapshots(replication, { monotonicMs: 0, wallMs: 0 })
   for (const { followers } of replication.slots) for (const follower of followers) peer.behind.add(follower)
   if (!needsSnapshot) readTail(replication, peer)
-  return { snapshots, tails }
+  return { snapshots, tails, behind: peer.behind.size }
 }
 
 describe("copies of slots", () => {
   it("that only move begin as the pace grants it, from the table and from the log", () => {
     expect(begun(100, ["s0", "s1"], true)).toMatchObject({ snapshots: { length: moveGrantsMin }, tails: [] })
     expect(begun(100, ["s0", "s1"], false)).toMatchObject({ snapshots: [], tails: { length: moveGrantsMin } })
+  })
+  it("that wait for their turn are not looked at in each turn of the loop", () => {
+    expect(begun(100, ["s0", "s1"], false).behind).toBe(moveGrantsMin)
   })
   it("that lack a replica begin all", () => {
     expect(begun(100, ["s0"], true).snapshots).toHaveLength(100)
