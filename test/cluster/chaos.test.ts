@@ -7,7 +7,7 @@ const durationMs = 100_000
 
 it(
   "three nodes under chaos lose nothing, answer nothing wrong, and come back",
-  { timeout: 600_000 },
+  { timeout: 400_000 },
   async () => {
     const directory = temporaryDirectory()
     try {

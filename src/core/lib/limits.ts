@@ -247,7 +247,7 @@ export const snapshotsMax = 128
 /** Copies of slots that only move: how often a node grants itself the right to begin some more, in ticks, … */
 export const ticksPerMoveGrant = 20
 /** … how many at the least, … */
-export const moveGrantsMin = 32
+export const moveGrantsMin = 16
 /** … how many at the most, … */
 export const moveGrantsMax = 512
 /** … and how late a tick may come before they become fewer, where clients are served … */

@@ -34,9 +34,6 @@ export class Follower {
   /** A snapshot is under way, or waits for its turn. */
   snapshot: Sending | undefined
   needsSnapshot = false
-  /** Its copy of a slot that only moves waits until this node begins another (`pace.ts`), or was begun. */
-  awaitsTurn = false
-  hasTurn = false
   /** Its segment in the append that is being put together. */
   appendNumber = 0
   segment: number = 0

@@ -6,8 +6,8 @@
  * nobody minds where next to nothing is asked for, and everybody where a request waits behind them. So in a cluster that rests
  * groups double, and one that works takes its time. Copies that restore the factor wait for nobody.
  *
- * It is the same whether what the learner lacks comes as a snapshot or out of the log: a log that reaches back to the first
- * entry is the whole copy.
+ * Only whole copies wait. What a replica missed that was away comes out of the log, is little, and comes at once; a learner that has
+ * nothing of much gets no log, however far it reaches back (`rewind` in `primary.ts`).
  */
 import {
   moveGrantsMax,
@@ -17,8 +17,6 @@ import {
   restingRequestsMax,
   ticksPerMoveGrant,
 } from "../lib/limits.ts"
-import type { View } from "../view/view.ts"
-import type { Follower } from "./follower.ts"
 
 export class Pace {
   private granted = moveGrantsMin
@@ -48,20 +46,11 @@ export class Pace {
     this.requests = 0
   }
 
-  /** Whether the follower may be sent what it lacks: at once, but that of a slot which only moves begins in its turn. */
-  admits(follower: Follower, view: View): boolean {
-    if (!follower.hasTurn && isMove(follower, view)) {
-      follower.awaitsTurn = this.left === 0
-      if (follower.awaitsTurn) return false
-      this.left--
-    }
-    follower.hasTurn = true
-    follower.awaitsTurn = false
-    return true
+  get mayBegin(): boolean {
+    return this.left > 0
   }
-}
 
-/** Whether the follower learns a slot that has all its replicas without it. */
-function isMove({ isLearner, slot: { slot } }: Follower, { slots, settings }: View): boolean {
-  return isLearner && (slots[slot]?.inSync.length ?? 0) >= settings.replicationFactor
+  begin(): void {
+    this.left--
+  }
 }

@@ -71,8 +71,6 @@ export function sendRecord(replication: Replication, follower: Follower, record:
 export function pump(replication: Replication, follower: Follower): void {
   const { slot, peer } = follower
   peer.behind.delete(follower)
-  // It waits again where it still lacks what only the log has.
-  follower.awaitsTurn = false
   if (isCopying(follower) || follower.nextSequence > slot.sequence) return
   if (follower.nextSequence <= slot.committedSequence) {
     // What is committed is not kept in memory: it is read from the log (`tail.ts`).
@@ -194,19 +192,14 @@ export function tellCommitted(peer: Peer): void {
 export function tickPrimary(replication: Replication, slot: SlotLog, awakeMs: number, now: Now): void {
   for (const follower of slot.followers) {
     // Whose copy has not begun yet waits for this node, and not the other way round.
-    const isWaiting = follower.isLearner && (follower.awaitsTurn || isUnbegun(follower))
+    const isWaiting = follower.isLearner && follower.needsSnapshot && follower.snapshot === undefined
     const isOwing = follower.ackedSequence < slot.sequence
     follower.stalledMs = isOwing && !isWaiting ? follower.stalledMs + awakeMs : 0
-    if (follower.awaitsTurn) pump(replication, follower)
     // It has nothing to tell before it holds something: to ask thousands of learners all the same would keep two nodes busy.
-    if (isWaiting || isCopying(follower) || now.monotonicMs < follower.probeAtMs) continue
+    if (isCopying(follower) || now.monotonicMs < follower.probeAtMs) continue
     const isBehind = isOwing || follower.committedSequence !== slot.committedSequence
     if (isBehind || owesCertificate(replication, follower)) probe(follower, now)
   }
-}
-
-function isUnbegun(follower: Follower): boolean {
-  return follower.needsSnapshot && follower.snapshot === undefined
 }
 
 /** A learner's word must be of the present epoch. */

@@ -18,6 +18,7 @@ import { markDamaged } from "./damage.ts"
 import type { Follower } from "./follower.ts"
 import { pump } from "./primary.ts"
 import type { Replication } from "./replication.ts"
+import type { SlotLog } from "./slot-log.ts"
 import type { SlotPiece } from "./transfer.ts"
 
 /** A snapshot that is being sent. */
@@ -57,9 +58,18 @@ export function startSnapshots(replication: Replication, now: Now): void {
     for (const follower of slot.followers) {
       if (replication.sendings.size >= snapshotsMax) return
       if (!follower.isLearner || !follower.needsSnapshot) continue
-      if (replication.pace.admits(follower, replication.view)) start(replication, follower, now)
+      if (isMove(replication, slot)) {
+        if (!replication.pace.mayBegin) continue
+        replication.pace.begin()
+      }
+      start(replication, follower, now)
     }
   }
+}
+
+/** Whether the slot has all its replicas without the learner. */
+function isMove({ view }: Replication, { slot }: SlotLog): boolean {
+  return (view.slots[slot]?.inSync.length ?? 0) >= view.settings.replicationFactor
 }
 
 function start(replication: Replication, follower: Follower, now: Now): void {

@@ -22,10 +22,7 @@ export function readTail(replication: Replication, peer: Peer): void {
   const followers = new Map<number, Follower>()
   for (const follower of peer.behind) {
     const { slot } = follower
-    if (follower.nextSequence > slot.committedSequence) continue
-    if (replication.pace.admits(follower, replication.view)) followers.set(slot.slot, follower)
-    // Until the next tick: those who wait for their turn are many, and this is looked through in each turn of the loop.
-    else peer.behind.delete(follower)
+    if (follower.nextSequence <= slot.committedSequence) followers.set(slot.slot, follower)
   }
   if (followers.size === 0) return
   peer.isReading = true

@@ -8,29 +8,26 @@ import {
   restingRequestsMax,
   ticksPerMoveGrant,
 } from "../../../src/core/lib/limits.ts"
-import type { Follower } from "../../../src/core/replication/follower.ts"
 import { Pace } from "../../../src/core/replication/pace.ts"
-import { Peer } from "../../../src/core/replication/peer.ts"
 import type { Replication } from "../../../src/core/replication/replication.ts"
 import { startSnapshots } from "../../../src/core/replication/snapshot.ts"
-import { readTail } from "../../../src/core/replication/tail.ts"
-import type { TailWanted } from "../../../src/core/replication/transfer.ts"
-import type { View } from "../../../src/core/view/view.ts"
 
 /** Enough to get from one bound to the other, at rest. */
 const rounds = Math.log2(moveGrantsMax / moveGrantsMin)
-const moving = { settings: { replicationFactor: 2 }, slots: [{ inSync: ["s0", "s1"], learners: ["s9"] }] }
-const view = moving as unknown as View
-const learner = (): Follower => ({ isLearner: true, slot: { slot: 0 } }) as unknown as Follower
+
+/** Begins all that may. @returns how many */
+function use(pace: Pace): number {
+  let count = 0
+  for (; pace.mayBegin; count++) pace.begin()
+  return count
+}
 
 /** Two seconds. @returns how many may begin then */
 function grant(pace: Pace, lateMs: number, used: boolean, requests = restingRequestsMax + 1): number {
-  if (used) while (pace.admits(learner(), view));
+  if (used) use(pace)
   for (let tick = 0; tick < ticksPerMoveGrant; tick++)
     pace.tick(tick === 1 ? lateMs : 0, tick === 2 ? requests : 0)
-  let count = 0
-  while (pace.admits(learner(), view)) count++
-  return count
+  return use(pace)
 }
 
 describe("the pace of copies", () => {
@@ -74,78 +71,24 @@ describe("the pace of copies", () => {
     const busy = atTheMost()
     grant(busy, 0, true, 0)
     for (let tick = 0; tick < ticksPerMoveGrant; tick++) busy.tick(0, 0)
-    for (let i = 0; i < used; i++) expect(busy.admits(learner(), view)).toBe(true)
+    for (let i = 0; i < used; i++) busy.begin()
     expect(grant(busy, 0, false, 0)).toBe(used)
   })
 })
 
-describe("a follower", () => {
-  const exhausted = () => {
-    const pace = new Pace()
-    while (pace.admits(learner(), view));
-    return pace
-  }
-
-  it("that had its turn goes on, and waits for nobody", () => {
-    const pace = new Pace()
-    const first = learner()
-    expect(pace.admits(first, view)).toBe(true)
-    while (pace.admits(learner(), view));
-    expect(pace.admits(first, view)).toBe(true)
-    expect(first.awaitsTurn).toBe(false)
-  })
-
-  it("awaits its turn until it comes", () => {
-    const pace = exhausted()
-    const late = learner()
-    expect(pace.admits(late, view)).toBe(false)
-    expect(late.awaitsTurn).toBe(true)
-    for (let tick = 0; tick < ticksPerMoveGrant; tick++) pace.tick(0, 0)
-    expect(pace.admits(late, view)).toBe(true)
-    expect(late.awaitsTurn).toBe(false)
-  })
-
-  it("awaits nothing any more once a replica is missing, or when it is none that learns", () => {
-    const pace = exhausted()
-    const late = learner()
-    expect(pace.admits(late, view)).toBe(false)
-    const lacking = { ...moving, slots: [{ inSync: ["s0"], learners: ["s9"] }] } as unknown as View
-    expect(pace.admits(late, lacking)).toBe(true)
-    expect(late.awaitsTurn).toBe(false)
-    const backup = { isLearner: false, slot: { slot: 0 } } as unknown as Follower
-    expect(pace.admits(backup, view)).toBe(true)
-  })
-})
-
-interface Begun {
-  readonly snapshots: readonly number[]
-  readonly tails: readonly number[]
-  /** Whom the end of each turn has still to look at. */
-  readonly behind: number
-}
-
-/** A primary of so many slots, each with a learner that needs a snapshot, or the log. @returns slots whose copy has begun */
-function begun(slotCount: number, inSync: readonly string[], needsSnapshot: boolean): Begun {
-  const snapshots: number[] = []
-  const tails: number[] = []
-  const peer = new Peer("s9")
+/** A primary of so many slots, each with a learner that needs a snapshot. @returns slots whose copy has begun */
+function begun(slotCount: number, inSync: readonly string[]): number[] {
+  const read: number[] = []
   const slots = Array.from({ length: slotCount }, (_, slot) => {
     const log = {
       role: "primary",
       slot,
-      committedSequence: 9,
+      committedSequence: 0,
       clockMs: 0,
       epochs: { at: () => 1 },
       followers: [] as object[],
     }
-    log.followers.push({
-      slot: log,
-      peer,
-      isLearner: true,
-      needsSnapshot,
-      snapshot: undefined,
-      nextSequence: 1,
-    })
+    log.followers.push({ slot: log, peer: {}, isLearner: true, needsSnapshot: true, snapshot: undefined })
     return log
   })
   const pace = new Pace()
@@ -160,30 +103,18 @@ function begun(slotCount: number, inSync: readonly string[], needsSnapshot: bool
     clients: new Map(),
     seen: () => {},
     takeToken: () => 1,
-    tails: new Map(),
-    host: {
-      readSlot: (_token: number, slot: number) => snapshots.push(slot),
-      readTail: (_token: number, wanted: readonly TailWanted[]) =>
-        tails.push(...wanted.map(({ slot }) => slot)),
-    },
+    host: { readSlot: (_token: number, slot: number) => read.push(slot) },
   } as unknown as Replication
   for (let tick = 0; tick < ticksPerMoveGrant; tick++) pace.tick(0, 0)
   startSnapshots(replication, { monotonicMs: 0, wallMs: 0 })
-  for (const { followers } of replication.slots) for (const follower of followers) peer.behind.add(follower)
-  if (!needsSnapshot) readTail(replication, peer)
-  return { snapshots, tails, behind: peer.behind.size }
+  return read
 }
 
 describe("copies of slots", () => {
-  it("that only move begin as the pace grants it, from the table and from the log", () => {
-    expect(begun(100, ["s0", "s1"], true)).toMatchObject({ snapshots: { length: moveGrantsMin }, tails: [] })
-    expect(begun(100, ["s0", "s1"], false)).toMatchObject({ snapshots: [], tails: { length: moveGrantsMin } })
-  })
-  it("that wait for their turn are not looked at in each turn of the loop", () => {
-    expect(begun(100, ["s0", "s1"], false).behind).toBe(moveGrantsMin)
+  it("that only move begin as the pace grants it", () => {
+    expect(begun(100, ["s0", "s1"])).toHaveLength(moveGrantsMin)
   })
   it("that lack a replica begin all", () => {
-    expect(begun(100, ["s0"], true).snapshots).toHaveLength(100)
-    expect(begun(100, ["s0"], false).tails).toHaveLength(100)
+    expect(begun(100, ["s0"])).toHaveLength(100)
   })
 })

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { Follower } from "../../../src/core/replication/follower.ts"
 import { Peer } from "../../../src/core/replication/peer.ts"
-import { pump, tickPrimary } from "../../../src/core/replication/primary.ts"
+import { tickPrimary } from "../../../src/core/replication/primary.ts"
 import type { Replication } from "../../../src/core/replication/replication.ts"
 import type { Sending } from "../../../src/core/replication/snapshot.ts"
 import { SlotLog } from "../../../src/core/replication/slot-log.ts"
@@ -47,26 +47,7 @@ describe("a learner", () => {
   it.each<[string, (learner: Follower) => void]>([
     ["waits for a snapshot", (learner) => (learner.needsSnapshot = true)],
     ["is sent one", (learner) => (learner.snapshot = {} as Sending)],
-    ["waits for its turn to be sent the log", (learner) => (learner.awaitsTurn = true)],
   ])("that %s has nothing to tell", (_, change) => {
     expect(isAsked(change)).toBe(false)
   })
-})
-
-it("a learner that waits for its turn is looked at once a tick, and waits no more when nothing of the log is lacking", () => {
-  const slot = new SlotLog(0, 1)
-  slot.restart(1, 9)
-  const peer = new Peer("s1")
-  const learner = new Follower(slot, peer, 1, true)
-  slot.followers = [learner]
-  learner.awaitsTurn = true
-  learner.nextSequence = 5
-  tickPrimary(replication, slot, 100, now)
-  expect(peer.behind.has(learner)).toBe(true)
-  // An answer that was on its way told of the rest.
-  learner.awaitsTurn = true
-  learner.nextSequence = 10
-  pump(replication, learner)
-  expect(learner.awaitsTurn).toBe(false)
-  expect(peer.behind.has(learner)).toBe(false)
 })
