@@ -196,24 +196,24 @@ describe("in a browser", () => {
       const about = isOfAll ? "hosts-about" : await control.getAttribute("aria-describedby")
       expect(await page.locator(`#${about}`).textContent()).toContain(reason)
     }
-  }, 120_000)
+  }, 60_000)
 
   test("30 random answers: the bytes of a direct call", async () => {
     const prng = new Prng(6)
+    let page = await built.visit()
     for (let round = 0; round < 30; round++) {
-      // A page of its own for each, as people have: of thirty downloads from one page this browser now and then drops one.
-      const page = await built.visit()
-      const button = page.getByRole("button", { name: "Generate Configuration File" })
       const answers = randomAnswers(prng)
       await page.evaluate(followHash(hashFromAnswers(answers)))
       await expect.poll(() => page.getByLabel(/Hostname/).count()).toBe(answers.hosts.length)
       await expect.poll(() => page.locator("#hosts-0").inputValue()).toBe(answers.hosts[0])
       const saving = page.waitForEvent("download")
-      await button.click()
+      await page.getByRole("button", { name: "Generate Configuration File" }).click()
       const bytes = await built.bytesOf(await saving)
       expect({ answers, same: bytes.equals(expected(answers)) }).toEqual({ answers, same: true })
+      // Chromium saves at most ten files within a second for one page, and says nothing of the eleventh.
+      if (round % 10 === 9) page = await built.visit()
     }
-  }, 120_000)
+  }, 60_000)
 
   test("reasons appear while one types, not before", async () => {
     const page = await built.visit()
