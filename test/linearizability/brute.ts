@@ -13,7 +13,9 @@ export function checkByBruteForce<Input, Output>(
 ): boolean {
   const keys = [...new Set(history.map((o) => o.key))]
   return keys.every((key) => {
-    const part = history.filter((o) => o.key === key)
+    // A read that nobody heard of tells nothing. That it may see an entry expire, at any time, is not to explain anything.
+    const tells = (o: Operation<Input, Output>) => o.output !== undefined || model.mayChange(o.input)
+    const part = history.filter((o) => o.key === key && tells(o))
     return explains(model, model.initial, part)
   })
 }

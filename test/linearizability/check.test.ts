@@ -7,7 +7,8 @@ import { generate, swapOutputs } from "./generate.ts"
 import { HistoryRecorder, never, partitionByKey } from "./history.ts"
 import type { Operation } from "./history.ts"
 import { entryModel } from "./models/entry.ts"
-import type { EntryInput, EntryOutput } from "./models/entry.ts"
+import { absent, holding } from "./models/entry-state.ts"
+import type { EntryEvent, EntryInput, EntryOutput } from "./models/entry-state.ts"
 
 const exactClocks = entryModel(0)
 
@@ -25,8 +26,19 @@ function historyOf(...rows: [EntryInput, EntryOutput | undefined, number, number
   }))
 }
 
+/** An operator gives up what there was, at some place in a history of so many operations. */
+function lossWithin(prng: Prng, operations: number): Operation<EntryEvent, EntryOutput> {
+  const calledAt = prng.between(0, operations)
+  const input: EntryEvent = {
+    op: "lost",
+    states: [absent, holding("a", 0), holding("c", prng.between(0, 60))],
+  }
+  const returnedAt = calledAt + prng.between(0, 2)
+  return { process: -1, key: "k0", input, output: ok, calledAt, returnedAt, calledMs: 0, returnedMs: never }
+}
+
 /** The other search, for each key. */
-function byFrontier(model: typeof exactClocks, history: readonly Operation<EntryInput, EntryOutput>[]) {
+function byFrontier(model: typeof exactClocks, history: readonly Operation<EntryEvent, EntryOutput>[]) {
   const found = [...partitionByKey(history).values()].map((part) => checkFrontier(model, part, 1_000_000))
   return found.find(({ verdict }) => verdict !== "linearizable") ?? { verdict: "linearizable" }
 }
@@ -70,6 +82,21 @@ describe("against brute force", () => {
     expect(wrong).toBe(1667)
     expect(open).toBeGreaterThan(2_000)
   })
+
+  it("agrees on 6,000 histories of one key in which most answers are lost, whatever the clocks", () => {
+    const prng = new Prng(20_261_128)
+    const seen = { linearizable: 0, violation: 0 }
+    for (let round = 0; round < 6_000; round++) {
+      const model = entryModel(prng.pick([0, 5, 20, never]))
+      const made = generate(prng, prng.between(5, 8), 4, 1, 3)
+      const told = (round % 2 === 0 ? undefined : swapOutputs(prng, made)) ?? made
+      const history = round % 3 === 0 ? [...told, lossWithin(prng, told.length)] : told
+      const expected = checkByBruteForce(model, history) ? "linearizable" : "violation"
+      seen[expected]++
+      expect({ round, verdict: byFrontier(model, history).verdict }).toEqual({ round, verdict: expected })
+    }
+    expect(Math.min(seen.linearizable, seen.violation)).toBeGreaterThan(700)
+  })
 })
 
 describe("long histories", () => {
@@ -108,6 +135,14 @@ describe("long histories", () => {
     const history = generate(new Prng(1), 1_000, 6, 1, 30)
     expect(history.filter((o) => o.returnedAt === never).length).toBeGreaterThan(50)
     expect(byFrontier(exactClocks, history).verdict).toBe("linearizable")
+  })
+
+  it("are decided with a hundred of unknown fate, most of which nobody saw", () => {
+    const contents = Array.from({ length: 1_000 }, (_, i) => `c${i}`)
+    const history = generate(new Prng(5), 700, 9, 1, 10, contents)
+    expect(history.filter((o) => o.returnedAt === never).length).toBeGreaterThan(90)
+    expect(checkFrontier(entryModel(never), history, 500_000).verdict).toBe("linearizable")
+    expect(checkFrontier(entryModel(never), history, 1_000).verdict).toBe("unknown")
   })
 
   it("are decided with forty operations of unknown fate, of which one took effect late", () => {
@@ -195,6 +230,15 @@ describe("expiry", () => {
     expect(check(model, at(120, got("a"))).verdict).toBe("violation")
     expect(check(model, at(120, notFound)).verdict).toBe("linearizable")
     expect(check(entryModel(never), at(5_000, got("a"))).verdict).toBe("linearizable")
+  })
+
+  it("comes to what an operator's loss brought back", () => {
+    const lost: EntryEvent = { op: "lost", states: [holding("a", 40)] }
+    const event = { process: -1, key: "k", input: lost, output: ok, calledMs: 0, returnedMs: never }
+    const seen = historyOf([get, got("a"), 10, 11], [get, notFound, 50, 51])
+    const history = [{ ...event, calledAt: 0, returnedAt: 1 }, ...seen]
+    expect(byFrontier(exactClocks, history).verdict).toBe("linearizable")
+    expect(byFrontier(exactClocks, history.slice(1)).verdict).toBe("violation")
   })
 
   it("does not come back", () => {

@@ -13,6 +13,10 @@
  * it. Of ten operations that run at a time on a hot key most are such, and which of them have happened would else be a
  * thousand configurations.
  *
+ * Of operations that do the same in every state, the one that returns first takes effect first: where another one did, the two
+ * can change places. Those of unknown fate, which never return, go by their order. With `Model.simplify` most of them are alike, and
+ * of a hundred there are no more sets than numbers.
+ *
  * Most of unknown fate never took effect, or were overwritten unseen. So a first, eager pass uses them only at a return that
  * nothing else explains, and then as few as will do: of fifty there are more sets than can be looked at. What it finds
  * linearizable is. It may miss an explanation that needed one earlier: then the whole search decides.
@@ -23,6 +27,9 @@ import type { Model } from "./model.ts"
 
 /** How many more operations of unknown fate the eager pass takes to have had an effect, one try after the other. */
 const eagerOpens = [0, 1, 2, Infinity]
+
+/** How many may be looked at before one return: some hundred megabytes of them. */
+const configurationsMax = 1_000_000
 
 /** The linearization that led to a configuration, last first. */
 interface Chain<Input, Output> {
@@ -49,7 +56,7 @@ export interface FrontierResult<Input, Output> {
   readonly steps: number
 }
 
-/** @param stepsMax steps of the model; more than that is `unknown` */
+/** @param stepsMax steps of the model; more than that, or more memory than is sensible, is `unknown` */
 export function checkFrontier<Input, Output>(
   model: Model<Input, Output>,
   history: readonly Operation<Input, Output>[],
@@ -67,7 +74,9 @@ function pass<Input, Output>(
   stepsMax: number,
   eager: boolean,
 ): FrontierResult<Input, Output> {
-  const operations = history.filter((o) => o.output !== undefined || model.mayChange(o.input))
+  const given = history.filter((o) => o.output !== undefined || model.mayChange(o.input))
+  const operations = model.simplify?.(given) ?? given
+  const deeds = deedsOf(operations)
   const isOpen = (index: number) => operations[index]?.returnedAt === never
   const observes = operations.map((operation) => model.observes?.(operation) === true)
   const events = operations.flatMap(({ calledAt, returnedAt }, index) => [
@@ -78,6 +87,7 @@ function pass<Input, Output>(
   events.sort((a, b) => a.at - b.at || Number(b.call) - Number(a.call) || a.index - b.index)
 
   let steps = 0
+  let isOver = false
   const running: number[] = []
   let frontier = new Frontier<Input, Output>()
   frontier.add({ state: model.initial, ahead: [], used: [], chain: undefined })
@@ -87,12 +97,12 @@ function pass<Input, Output>(
       running.push(index)
       continue
     }
-    const operation = operations[index] as Operation<Input, Output>
+    const operation = given[index] as Operation<Input, Output>
     let next: Frontier<Input, Output> | undefined
     for (const openMax of eager ? eagerOpens : [Infinity])
-      if (next === undefined || (next.size === 0 && steps <= stepsMax)) next = explain(index, openMax)
+      if (next === undefined || (next.size === 0 && !isOver)) next = explain(index, openMax)
     if (next === undefined) throw new Error("an explanation is looked for")
-    if (steps > stepsMax) return result("unknown", operation, frontier, steps)
+    if (isOver) return result("unknown", operation, frontier, steps)
     if (next.size === 0) return result("violation", operation, frontier, steps)
     frontier = next
     running.splice(running.indexOf(index), 1)
@@ -104,6 +114,7 @@ function pass<Input, Output>(
    *   fate at most `openMax` more than in any configuration so far
    */
   function explain(index: number, openMax: number): Frontier<Input, Output> {
+    const forerunners = forerunnersOf(running)
     const candidates = openMax === 0 ? running.filter((other) => !isOpen(other)) : running
     let usedMax = openMax
     for (const { used } of frontier.all()) usedMax = Math.max(usedMax, used.length + openMax)
@@ -116,12 +127,15 @@ function pass<Input, Output>(
         continue
       }
       for (const candidate of candidates) {
-        if (from.ahead.includes(candidate) || from.used.includes(candidate)) continue
+        if (isTaken(from, candidate)) continue
+        const forerunner = forerunners.get(candidate)
+        if (forerunner !== undefined && !isTaken(from, forerunner)) continue
         if (isOpen(candidate) && from.used.length >= usedMax) continue
-        if (++steps > stepsMax) return next
+        isOver = ++steps > stepsMax || met.added > configurationsMax
+        if (isOver) return next
         const operation = operations[candidate] as Operation<Input, Output>
         for (const state of model.step(from.state, operation)) {
-          const chain = { operation, state, before: from.chain }
+          const chain = { operation: given[candidate] as Operation<Input, Output>, state, before: from.chain }
           const { ahead, used } = from
           if (candidate === index) next.add({ state, ahead, used, chain })
           else if (!isOpen(candidate))
@@ -132,6 +146,20 @@ function pass<Input, Output>(
       }
     }
     return next
+  }
+
+  /** @returns for each of `indices` the one that does the same and is to take effect right before it, if there is one */
+  function forerunnersOf(indices: readonly number[]): ReadonlyMap<number, number> {
+    const last = new Map<number, number>()
+    const forerunners = new Map<number, number>()
+    const returnOf = (index: number) => Math.min(operations[index]?.returnedAt ?? never, Number.MAX_VALUE)
+    for (const index of indices.toSorted((a, b) => returnOf(a) - returnOf(b) || a - b)) {
+      const deed = deeds[index] as number
+      const forerunner = last.get(deed)
+      if (forerunner !== undefined) forerunners.set(index, forerunner)
+      last.set(deed, index)
+    }
+    return forerunners
   }
 
   /** @returns the configuration with all of `candidates` taken that observe its state */
@@ -147,10 +175,25 @@ function pass<Input, Output>(
       steps++
       if (model.step(state, operation).length === 0) continue
       ahead = insert(ahead, candidate)
-      chain = { operation, state, before: chain }
+      chain = { operation: given[candidate] as Operation<Input, Output>, state, before: chain }
     }
     return { state, ahead, used, chain }
   }
+}
+
+/** @returns for each operation what it does, as a number: the same where it does the same in every state */
+function deedsOf<Input, Output>(operations: readonly Operation<Input, Output>[]): readonly number[] {
+  const numbers = new Map<string, number>()
+  return operations.map(({ input, output, calledMs, returnedMs }) => {
+    const deed = `${calledMs} ${returnedMs} ${JSON.stringify([input, output])}`
+    const number = numbers.get(deed) ?? numbers.size
+    numbers.set(deed, number)
+    return number
+  })
+}
+
+function isTaken({ ahead, used }: Configuration<unknown, unknown>, index: number): boolean {
+  return ahead.includes(index) || used.includes(index)
 }
 
 function insert(sorted: readonly number[], value: number): readonly number[] {
@@ -177,6 +220,10 @@ class Frontier<Input, Output> {
 
   get size(): number {
     return this.groups.size
+  }
+
+  get added(): number {
+    return this.queue.length
   }
 
   add(configuration: Configuration<Input, Output>): void {

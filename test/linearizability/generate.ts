@@ -5,13 +5,13 @@
 import type { Prng } from "../../src/core/lib/prng.ts"
 import { HistoryRecorder } from "./history.ts"
 import type { Operation } from "./history.ts"
-import type { EntryInput, EntryOutput } from "./models/entry.ts"
+import type { EntryInput, EntryOutput } from "./models/entry-state.ts"
 
 type EntryOperation = Operation<EntryInput, EntryOutput>
 
-const contents = ["a", "b", "c"]
+const fewContents = ["a", "b", "c"]
 
-function randomInput(prng: Prng, nowMs: number): EntryInput {
+function randomInput(prng: Prng, contents: readonly string[], nowMs: number): EntryInput {
   const content = prng.pick(contents)
   const comparand = prng.pick(contents)
   const expiresAtMs = prng.chance(1, 4) ? nowMs + prng.between(1, 60) : 0
@@ -96,6 +96,7 @@ export function generate(
   processes: number,
   keys: number,
   lossOneIn: number,
+  contents: readonly string[] = fewContents,
 ): EntryOperation[] {
   const recorder = new HistoryRecorder<EntryInput, EntryOutput>()
   const entries = new Map<string, Entry>()
@@ -108,7 +109,7 @@ export function generate(
     const current = running[process]
     if (current === undefined) {
       if (called === operations) continue
-      const input = randomInput(prng, nowMs)
+      const input = randomInput(prng, contents, nowMs)
       const key = `k${prng.below(keys)}`
       running[process] = { index: recorder.called(process, key, input, nowMs), key, input, output: undefined }
       called++

@@ -15,6 +15,11 @@ export interface Model<Input, Output> {
   mayChange(input: Input): boolean
   /** True only of an operation that, with the output that was seen, leaves every state in which it can have happened as it was. */
   observes?(operation: Operation<Input, Output>): boolean
+  /**
+   * @returns the operations of one key, as many and in the same order, with what no answer tells apart made the same: an order of
+   *   them explains the history exactly if it explains the one that was given
+   */
+  simplify?(operations: readonly Operation<Input, Output>[]): readonly Operation<Input, Output>[]
   /** One line for a person. */
   describe(operation: Operation<Input, Output>): string
   describeState(state: string): string

@@ -6,7 +6,7 @@
 import type { Prng } from "../../../src/core/lib/prng.ts"
 import { check } from "../../linearizability/check.ts"
 import { HistoryRecorder, type Operation } from "../../linearizability/history.ts"
-import type { EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
+import type { EntryInput, EntryOutput } from "../../linearizability/models/entry-state.ts"
 import { entryModel } from "../../linearizability/models/entry.ts"
 import { report } from "../../linearizability/report.ts"
 

@@ -5,7 +5,7 @@
 import type { Client } from "../../../src/client/client.ts"
 import { QdbError } from "../../../src/client/error.ts"
 import type { Prng } from "../../../src/core/lib/prng.ts"
-import type { EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
+import type { EntryInput, EntryOutput } from "../../linearizability/models/entry-state.ts"
 import type { Keyspace } from "./keyspace.ts"
 import { type Ledger, ledgerContent } from "./ledger.ts"
 import type { Tally } from "./tally.ts"

@@ -8,33 +8,9 @@
  */
 import { impossible } from "../model.ts"
 import type { Model } from "../model.ts"
-
-export type EntryInput =
-  | { readonly op: "get" | "remove" | "get_remove" | "get_expiry" }
-  /** `expiresAtMs`: 0 = never, as each modification says anew. */
-  | { readonly op: "put" | "update" | "get_update"; readonly content: string; readonly expiresAtMs: number }
-  | { readonly op: "cas"; readonly content: string; readonly comparand: string; readonly expiresAtMs: number }
-  | { readonly op: "remove_if"; readonly comparand: string }
-  | { readonly op: "expires_at"; readonly expiresAtMs: number }
-
-/** What befalls an entry. */
-export type EntryEvent =
-  | EntryInput
-  /** An operator has given up what was there, so that it is one of these states. */
-  | { readonly op: "lost"; readonly states: readonly string[] }
-  /** The operation has happened with an answer that nobody got, or it has not. */
-  | { readonly op: "perhaps"; readonly of: EntryInput }
-
-export interface EntryOutput {
-  readonly error: "none" | "alias_not_found" | "alias_already_exists" | "unmatched_content"
-  /** Of get, get_update, get_remove, and of a cas that found an entry: the content before. */
-  readonly content?: string
-  readonly expiresAtMs?: number
-}
-
-export const absent = "-"
-/** The content comes last, so that it may hold anything. */
-export const holding = (content: string, expiresAtMs: number) => `${expiresAtMs}=${content}`
+import { absent, holding, partsOf } from "./entry-state.ts"
+import type { EntryEvent, EntryInput, EntryOutput } from "./entry-state.ts"
+import { untold } from "./untold.ts"
 
 /** @param clockErrorMs how far any node's wall clock may be from the real one; `never` makes every expiry optional */
 export function entryModel(clockErrorMs: number): Model<EntryEvent, EntryOutput> {
@@ -52,7 +28,7 @@ export function entryModel(clockErrorMs: number): Model<EntryEvent, EntryOutput>
       if (input.op === "perhaps")
         return [state, ...model.step(state, { ...operation, input: input.of, output: undefined })]
       if (state === absent) return perform(absent, input, output)
-      const expiresAtMs = Number(state.slice(0, state.indexOf("=")))
+      const { expiresAtMs } = partsOf(state)
       const mayBeGone = expiresAtMs !== 0 && operation.returnedMs + clockErrorMs >= expiresAtMs
       if (!mayBeGone) return perform(state, input, output)
       const mustBeGone = operation.calledMs - clockErrorMs >= expiresAtMs
@@ -64,16 +40,15 @@ export function entryModel(clockErrorMs: number): Model<EntryEvent, EntryOutput>
       return `${op} ${JSON.stringify(parameters)}: ${output === undefined ? "?" : JSON.stringify(output)}`
     },
     describeState: (state) => state,
+    simplify: (operations) => untold(operations, clockErrorMs),
   }
   return model
 }
 
 /** Without an expiry in play: one state, or none if the output says otherwise. */
 function perform(state: string, input: EntryInput, output: EntryOutput | undefined): readonly string[] {
-  const exists = state !== absent
-  const separator = state.indexOf("=")
-  const content = exists ? state.slice(separator + 1) : undefined
-  const expiresAtMs = exists ? Number(state.slice(0, separator)) : undefined
+  const { content, expiresAtMs } = partsOf(state)
+  const exists = content !== undefined
   const ends = (expected: EntryOutput, next: string) => (agrees(output, expected) ? [next] : impossible)
   const found: EntryOutput = content === undefined ? { error: "none" } : { error: "none", content }
 
@@ -82,8 +57,7 @@ function perform(state: string, input: EntryInput, output: EntryOutput | undefin
       ? ends({ error: "alias_already_exists" }, state)
       : ends({ error: "none" }, holding(input.content, input.expiresAtMs))
   if (input.op === "update") return ends({ error: "none" }, holding(input.content, input.expiresAtMs))
-  if (!exists || content === undefined || expiresAtMs === undefined)
-    return ends({ error: "alias_not_found" }, absent)
+  if (!exists) return ends({ error: "alias_not_found" }, absent)
 
   switch (input.op) {
     case "get":

@@ -4,7 +4,7 @@
  */
 import type { Prng } from "../../../src/core/lib/prng.ts"
 import { HistoryRecorder, type Operation } from "../../linearizability/history.ts"
-import type { EntryEvent, EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
+import type { EntryEvent, EntryInput, EntryOutput } from "../../linearizability/models/entry-state.ts"
 import { ClientLogic } from "../data/client.ts"
 import { Workload } from "../data/workload.ts"
 import type { Host, Logic, Machine } from "../machine.ts"

@@ -3,7 +3,7 @@
  * written, read, replaced and read again at their times, by whoever is next to ask for something.
  */
 import type { Prng } from "../../../src/core/lib/prng.ts"
-import type { EntryInput } from "../../linearizability/models/entry.ts"
+import type { EntryInput } from "../../linearizability/models/entry-state.ts"
 import { lengthened } from "../data/growth.ts"
 
 export interface LargeOptions {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { check } from "../../linearizability/check.ts"
 import { HistoryRecorder } from "../../linearizability/history.ts"
 import { entryModel } from "../../linearizability/models/entry.ts"
-import type { EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
+import type { EntryInput, EntryOutput } from "../../linearizability/models/entry-state.ts"
 import { Losses } from "./losses.ts"
 
 const timeoutMs = 1_000

@@ -8,8 +8,9 @@
 import { slotOfDigest } from "../../../src/core/ring/slot.ts"
 import { sha3 } from "../../../src/platform/digest.ts"
 import { never, type Operation, partitionByKey } from "../../linearizability/history.ts"
-import { absent, entryModel, holding } from "../../linearizability/models/entry.ts"
-import type { EntryEvent, EntryInput, EntryOutput } from "../../linearizability/models/entry.ts"
+import { entryModel } from "../../linearizability/models/entry.ts"
+import { absent, holding } from "../../linearizability/models/entry-state.ts"
+import type { EntryEvent, EntryInput, EntryOutput } from "../../linearizability/models/entry-state.ts"
 import { bytesOf } from "../data/message.ts"
 
 type Seen = Operation<EntryInput, EntryOutput>

@@ -7,7 +7,7 @@ import {
   type EntryInput,
   type EntryOutput,
   holding,
-} from "../../linearizability/models/entry.ts"
+} from "../../linearizability/models/entry-state.ts"
 import { grown, shrunk } from "../data/growth.ts"
 import { Scans } from "./scans.ts"
 

@@ -3,7 +3,7 @@
  * history says was there all the time must be listed exactly once, what was certainly gone must not, and nothing twice.
  */
 import { never, type Operation, partitionByKey } from "../../linearizability/history.ts"
-import { absent, type EntryEvent, type EntryOutput } from "../../linearizability/models/entry.ts"
+import { absent, type EntryEvent, type EntryOutput } from "../../linearizability/models/entry-state.ts"
 
 type KeyOperation = Operation<EntryEvent, EntryOutput>
 

@@ -1,6 +1,6 @@
 /** What clients want: operations on few keys, with contents that no two writes share. Knows nothing of checking. */
 import type { Prng } from "../../../src/core/lib/prng.ts"
-import type { EntryInput } from "../../linearizability/models/entry.ts"
+import type { EntryInput } from "../../linearizability/models/entry-state.ts"
 
 export interface WorkloadOptions {
   readonly keys: number
