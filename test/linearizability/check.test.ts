@@ -145,6 +145,20 @@ describe("long histories", () => {
     expect(checkFrontier(entryModel(never), history, 1_000).verdict).toBe("unknown")
   })
 
+  it("are decided with a loss that may have brought back any of a hundred thousand states", () => {
+    const contents = Array.from({ length: 1_000 }, (_, i) => `c${i}`)
+    const made = generate(new Prng(2), 1_200, 6, 1, 1_000, contents)
+    const expiries = made
+      .flatMap(({ input }) => ("expiresAtMs" in input ? [input.expiresAtMs] : []))
+      .slice(0, 100)
+    const states = contents.flatMap((content) => expiries.map((expiresAtMs) => holding(content, expiresAtMs)))
+    const input: EntryEvent = { op: "lost", states: [absent, ...states] }
+    const event = { process: -1, key: "k0", input, output: ok, calledMs: 0, returnedMs: never }
+    const history = [...made, { ...event, calledAt: 1_000, returnedAt: 1_010 }]
+    expect(check(exactClocks, history, 300_000).verdict).toBe("linearizable")
+    expect(checkFrontier(exactClocks, history, 300_000).verdict).toBe("linearizable")
+  })
+
   it("are decided with forty operations of unknown fate, of which one took effect late", () => {
     const answered = Array.from({ length: 300 }, (_, i): [EntryInput, EntryOutput, number, number][] => [
       [update(`a${i}`), ok, 10 * i, 10 * i + 1],
@@ -175,6 +189,17 @@ describe("outcomes", () => {
   it("an answered write is seen by what is called later", () => {
     const stale = historyOf([put("a"), ok, 0, 1], [{ op: "get" }, notFound, 2, 3])
     expect(check(exactClocks, stale).verdict).toBe("violation")
+  })
+
+  it("are told as they were given", () => {
+    const history = historyOf([put("a"), ok, 0, 1], [{ op: "get" }, notFound, 2, 3])
+    for (const { longest, blocked } of [
+      check(exactClocks, history),
+      checkFrontier(exactClocks, history, 100),
+    ]) {
+      expect(longest.map(({ operation }) => operation)).toEqual(history.slice(0, 1))
+      expect(blocked).toBe(history[1])
+    }
   })
 
   it("a write in doubt may take effect late, or never, but not before its call", () => {

@@ -95,6 +95,8 @@ class Search<Input, Output> {
     next: undefined,
   }
   private readonly model: Model<Input, Output>
+  /** As they were given, for people; and as the model tells them apart. */
+  private readonly given: readonly Operation<Input, Output>[]
   private readonly operations: readonly Operation<Input, Output>[]
   private readonly stepsMax: number
   private readonly seen: SeenConfigurations
@@ -110,7 +112,8 @@ class Search<Input, Output> {
     stepsMax: number,
   ) {
     this.model = model
-    this.operations = operations.filter((o) => o.output !== undefined || model.mayChange(o.input))
+    this.given = operations.filter((o) => o.output !== undefined || model.mayChange(o.input))
+    this.operations = model.simplify?.(this.given) ?? this.given
     this.stepsMax = stepsMax
     this.seen = new SeenConfigurations(this.operations.length)
     this.link()
@@ -224,14 +227,14 @@ class Search<Input, Output> {
 
   private rememberLongest(): void {
     this.longest = this.choices.map((choice) => ({
-      operation: choice.node.operation as Operation<Input, Output>,
+      operation: this.given[choice.node.index] as Operation<Input, Output>,
       state: choice.outcomes[choice.outcome] as string,
     }))
   }
 
   private result(verdict: Result<Input, Output>["verdict"]): Result<Input, Output> {
     const placed = new Set(this.longest.map((l) => l.operation))
-    const blocked = this.operations
+    const blocked = this.given
       .filter((o) => o.returnedAt !== never && !placed.has(o))
       .sort((a, b) => a.returnedAt - b.returnedAt)[0]
     return { verdict, key: undefined, longest: this.longest, blocked, steps: this.steps }

@@ -131,7 +131,7 @@ function pass<Input, Output>(
         const forerunner = forerunners.get(candidate)
         if (forerunner !== undefined && !isTaken(from, forerunner)) continue
         if (isOpen(candidate) && from.used.length >= usedMax) continue
-        isOver = ++steps > stepsMax || met.added > configurationsMax
+        isOver = ++steps > stepsMax || met.added + next.added > configurationsMax
         if (isOver) return next
         const operation = operations[candidate] as Operation<Input, Output>
         for (const state of model.step(from.state, operation)) {

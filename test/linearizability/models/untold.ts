@@ -2,13 +2,14 @@
  * What no answer tells apart, made the same: a search meets it once.
  *
  * A content that no answer shows and nothing is compared with has no influence on anything but by being there, so all of these
- * may be one. A moment counts only by the expiries that lie before it. Any order of the operations explains the answers of
- * one history exactly if it explains those of the other.
+ * may be one. A moment counts only by the expiries that lie before it. What an operator's loss may have brought back is told
+ * apart only by what came after it. Any order of the operations explains the answers of one history exactly if it explains
+ * those of the other.
  */
 import { never } from "../history.ts"
 import type { Operation } from "../history.ts"
-import { holding, partsOf } from "./entry-state.ts"
-import type { EntryEvent, EntryOutput } from "./entry-state.ts"
+import { absent, holding, partsOf } from "./entry-state.ts"
+import type { EntryEvent, EntryInput, EntryOutput } from "./entry-state.ts"
 
 type Event = Operation<EntryEvent, EntryOutput>
 
@@ -21,7 +22,8 @@ interface Names {
 /** @returns as many operations, of one key and in the same order; `clockErrorMs` as of `entryModel` */
 export function untold(operations: readonly Event[], clockErrorMs: number): Event[] {
   const clockIsWrong = clockErrorMs === never
-  const names = namesOf(operations, clockIsWrong)
+  const other = nameOfOthers(operations)
+  const names = namesOf(operations, other, clockIsWrong)
   const expiries = operations.flatMap(({ input }) => expiriesOf(input)).filter((ms) => ms > 0)
   const moments = [...new Set(expiries)].sort((a, b) => a - b)
   /** The last moment up to `ms` that lies by `shiftMs` behind an expiry. */
@@ -29,23 +31,48 @@ export function untold(operations: readonly Event[], clockErrorMs: number): Even
     const last = moments.findLast((expiresAtMs) => expiresAtMs + shiftMs <= ms)
     return last === undefined ? -never : last + shiftMs
   }
+  /** The states that whatever may come after a loss can tell apart. */
+  const brought = ({ calledAt }: Event, states: readonly string[]) => {
+    const later = operations.filter(({ input, returnedAt }) => input.op !== "lost" && returnedAt >= calledAt)
+    const laterNames = namesOf(later, other, clockIsWrong)
+    const goneMs = Math.min(...later.map(({ calledMs }) => calledMs)) - clockErrorMs
+    const seen = states.map((state) => {
+      const { content, expiresAtMs } = partsOf(state)
+      const isGone = expiresAtMs > 0 && expiresAtMs <= goneMs
+      if (content === undefined || isGone) return absent
+      return holding(laterNames.content(content), laterNames.expiry(expiresAtMs))
+    })
+    return [...new Set(seen)]
+  }
   return operations.map((operation) => {
     const { input, output, calledMs, returnedMs } = operation
     return {
       ...operation,
-      // Without its answer, what it removed is as untold.
-      input: input.op === "get_remove" && output === undefined ? { op: "remove" } : renamed(input, names),
+      input:
+        input.op === "lost"
+          ? { ...input, states: brought(operation, input.states) }
+          : renamed(input, output, names),
       calledMs: since(calledMs, clockErrorMs),
       returnedMs: clockIsWrong || returnedMs === never ? never : since(returnedMs, -clockErrorMs),
     }
   })
 }
 
-function namesOf(operations: readonly Event[], clockIsWrong: boolean): Names {
-  const contents = new Set(operations.flatMap(({ input, output }) => [...comparands(input), output?.content]))
-  const expiries = new Set(operations.flatMap(({ output }) => output?.expiresAtMs ?? 0)).add(0)
+const toldContents = (operations: readonly Event[]) =>
+  new Set(operations.flatMap(({ input, output }) => [...comparands(input), output?.content]))
+
+/** A name that none of the contents has which are told. */
+function nameOfOthers(operations: readonly Event[]): string {
+  const contents = toldContents(operations)
   let other = "*"
   while (contents.has(other)) other += "*"
+  return other
+}
+
+/** Names for all that `operations` do not tell apart. */
+function namesOf(operations: readonly Event[], other: string, clockIsWrong: boolean): Names {
+  const contents = toldContents(operations)
+  const expiries = new Set(operations.flatMap(({ output }) => output?.expiresAtMs ?? 0)).add(0)
   return {
     content: (content) => (contents.has(content) ? content : other),
     // By clocks that may be wrong by any time, each may pass at any moment.
@@ -53,15 +80,14 @@ function namesOf(operations: readonly Event[], clockIsWrong: boolean): Names {
   }
 }
 
-function renamed<Input extends EntryEvent>(input: Input, names: Names): Input {
-  if (input.op === "perhaps") return { ...input, of: renamed(input.of, names) }
-  if (input.op === "lost") {
-    const states = input.states.map((state) => {
-      const { content, expiresAtMs } = partsOf(state)
-      return content === undefined ? state : holding(names.content(content), names.expiry(expiresAtMs))
-    })
-    return { ...input, states: [...new Set(states)] }
-  }
+function renamed(
+  input: Exclude<EntryEvent, { readonly op: "lost" }>,
+  output: EntryOutput | undefined,
+  names: Names,
+): EntryEvent {
+  if (input.op === "perhaps") return { ...input, of: renamed(input.of, undefined, names) as EntryInput }
+  // Without its answer, what it removed is as untold.
+  if (input.op === "get_remove" && output === undefined) return { op: "remove" }
   return {
     ...input,
     ...("content" in input ? { content: names.content(input.content) } : {}),
