@@ -64,6 +64,8 @@ export class World<Contents> {
   private readonly observer: Observer<Contents>
   private readonly empty: (machine: Machine<Contents>) => Contents
   private outbox: Output<Contents>[] = []
+  /** Whether something of the step that is carried out has left the machine. */
+  private hasSpoken = false
 
   /** @param empty the contents of a directory that was wiped */
   constructor(
@@ -117,6 +119,10 @@ export class World<Contents> {
     this.heap.push(atMs, { machine: undefined, incarnation: 0, input: undefined, action })
   }
 
+  private input(atMs: number, machine: Machine<Contents>, incarnation: number, input: Input): void {
+    this.heap.push(atMs, { machine, incarnation, input, action: undefined })
+  }
+
   /** Runs until real time `untilMs`, or until nothing is left to come. */
   run(untilMs: number): void {
     while (this.heap.nextMs <= untilMs) {
@@ -168,6 +174,7 @@ export class World<Contents> {
 
   private carryOut(machine: Machine<Contents>, outputs: readonly Output<Contents>[]): void {
     const { incarnation } = machine
+    this.hasSpoken = false
     for (const output of outputs) {
       // Killed in between: the rest never happens.
       if (machine.incarnation !== incarnation || machine.logic === undefined) return
@@ -176,6 +183,7 @@ export class World<Contents> {
       else if (output.kind === "dial") this.streams.dial(output.end)
       else if (output.kind === "close") this.streams.close(output.end)
       else if (output.kind === "write") {
+        this.hasSpoken = true
         this.streams.write(output.end, output.bytes)
         this.springOnSend(machine, output.label)
       } else {
@@ -187,6 +195,7 @@ export class World<Contents> {
   }
 
   private send(machine: Machine<Contents>, address: string, message: unknown, label: string): void {
+    this.hasSpoken = true
     this.observer.sending(machine, message)
     const target = this.byAddress.get(address)
     if (target !== undefined && (target.misses.length === 0 || !target.misses.includes(label))) {
@@ -199,20 +208,12 @@ export class World<Contents> {
 
   private springOnSend(machine: Machine<Contents>, label: string): void {
     const { trap } = machine
-    if (trap?.at !== "send" || trap.label !== label) return
-    // What it decided in this step has left it, in part: seen from outside it is so.
-    if (machine.logic !== undefined) this.observer.stepped(machine, this.nowMs)
-    this.spring(machine, trap, trap.power)
+    if (trap?.at === "send" && trap.label === label) this.spring(machine, trap, trap.power)
   }
 
   private arrive(atMs: number, machine: Machine<Contents>, message: unknown, label: string): void {
     if (atMs === Number.POSITIVE_INFINITY) return
-    this.heap.push(atMs, {
-      machine,
-      incarnation: 0,
-      input: { kind: "message", message, label },
-      action: undefined,
-    })
+    this.input(atMs, machine, 0, { kind: "message", message, label })
   }
 
   private persist(machine: Machine<Contents>, token: number, write: Write<Contents>): void {
@@ -224,12 +225,13 @@ export class World<Contents> {
     // A failed fsync has lost the write or not: the process must not go on either way.
     if (trapped) return this.spring(machine, trap, trap.power || trap.when === "failed")
     if (readyMs !== Number.POSITIVE_INFINITY) {
-      const input: Input = { kind: "persisted", token }
-      this.heap.push(readyMs, { machine, incarnation: machine.incarnation, input, action: undefined })
+      this.input(readyMs, machine, machine.incarnation, { kind: "persisted", token })
     }
   }
 
   private spring(machine: Machine<Contents>, trap: Trap, power: boolean): void {
+    // What it decided in this step has left it, in part: seen from outside it is so.
+    if (this.hasSpoken && machine.logic !== undefined) this.observer.stepped(machine, this.nowMs)
     if (trap.isolateMs > 0) {
       machine.trap = undefined
       return this.at(this.nowMs, () => this.isolate(machine, trap))
@@ -261,12 +263,7 @@ export class World<Contents> {
 
   private scheduleTick(machine: Machine<Contents>): void {
     const inMs = machine.clock.realDuration(this.options.tickMs) + machine.prng.below(1000) / 1000
-    this.heap.push(this.nowMs + inMs, {
-      machine,
-      incarnation: machine.incarnation,
-      input: tickInput,
-      action: undefined,
-    })
+    this.input(this.nowMs + inMs, machine, machine.incarnation, tickInput)
   }
 
   // What befalls processes
