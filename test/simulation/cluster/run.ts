@@ -250,6 +250,8 @@ class ClusterRun {
       wrong = differences(nodes, present)
       const isFound = this.coverage.seen.has("replica differs")
       if (!isFound && (!corrupted.isThere() || corrupted.isEverywhere(present))) return
+      // A row of the other replica had been damaged before: it keeps its place and can be copied no more.
+      if (isFound && isUnreadable(nodes, present)) return
       if (!isFound) wrong.push(`nobody sees that ${corrupted.text} differs`)
       else wrong.push(...missing(nodes.map(memberSide), ledger, world.nowMs))
     } while (wrong.length > 0 && world.nowMs < untilMs)
