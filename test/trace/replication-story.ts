@@ -144,7 +144,8 @@ export class ReplicationStory {
   }
 
   private peersOf(machine: NodeMachine): string[] {
-    return ["n1:2836", "n2:2836", "n3:2836"].filter((address) => address !== machine.address)
+    const founders = this.nodes.slice(0, 3).map(({ address }) => address)
+    return founders.filter((address) => address !== machine.address)
   }
 
   /** Nodes n1, n2, … that serve. */

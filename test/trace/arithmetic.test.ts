@@ -1,0 +1,184 @@
+/**
+ * The arithmetic of failures of `docs/cluster.md`, row by row: so many nodes of a cluster die at the same instant, every choice of
+ * them, and are gone, or come back with their disks or without. The product's nodes on simulated time, networks and disks.
+ */
+import { describe, expect, it } from "vitest"
+import { ClusterLogic } from "../simulation/cluster/logic.ts"
+import { type NodeMachine, ReplicationStory } from "./replication-story.ts"
+
+/** After which every slot is to be served again. */
+const servedMsMax = 10_000
+const patienceMs = 30_000
+
+function found(nodes: number, factor: number): ReplicationStory {
+  const story = new ReplicationStory()
+  story.factor = factor
+  // Nobody takes copies meanwhile: what is survived is survived by what was there.
+  story.repairGraceMs = 600_000
+  story.found(nodes)
+  story.write(story.primary, "put", "a", "kept")
+  story.answered()
+  story.pass(1_000)
+  return story
+}
+
+/** Each choice of `count` of the items. */
+function choices<T>(items: readonly T[], count: number): T[][] {
+  if (count === 0) return [[]]
+  return items.flatMap((item, i) => choices(items.slice(i + 1), count - 1).map((rest) => [item, ...rest]))
+}
+
+function voters(story: ReplicationStory): string[] {
+  const { view } = (story.primary.logic as ClusterLogic).node.replication
+  return view.voters.map(
+    (storageId) => story.nodes.find((each) => each.disk.durable.storageId === storageId)?.address ?? "",
+  )
+}
+
+const inSync = (story: ReplicationStory) => [story.primary, ...story.backups()]
+
+/** Whoever is asked, the entry is there. */
+function expectKept(story: ReplicationStory): void {
+  story.until(() => story.isServed(), servedMsMax)
+  for (const machine of story.nodes.filter(({ logic }) => logic !== undefined)) {
+    story.get(machine, "a")
+    story.answered()
+    expect(story.lines.findLast((line) => line.includes("-> client"))).toContain("kept")
+  }
+}
+
+function expectUnserved(story: ReplicationStory): void {
+  story.pass(patienceMs)
+  expect(story.isServed()).toBe(false)
+}
+
+function each(
+  nodes: number,
+  factor: number,
+  count: number,
+  then: (story: ReplicationStory, dead: NodeMachine[]) => void,
+) {
+  const places = Array.from({ length: nodes }, (_, i) => i)
+  for (const chosen of choices(places, count)) {
+    const story = found(nodes, factor)
+    const dead = chosen.map((i) => story.nodes[i] as NodeMachine)
+    then(story, dead)
+  }
+}
+
+describe("crashes survived at once, serving", () => {
+  it.each([
+    [3, 2, 1],
+    [3, 3, 1],
+    [5, 2, 1],
+    [5, 3, 2],
+  ])("%i nodes, factor %i: any %i", (nodes, factor, count) => {
+    each(nodes, factor, count, (story, dead) => {
+      for (const machine of dead) story.kill(machine)
+      expectKept(story)
+    })
+  })
+
+  it.each([
+    [1, 1, 1],
+    [3, 2, 2],
+    [3, 3, 2],
+    [5, 2, 3],
+    [5, 3, 3],
+  ])("%i nodes, factor %i: no %i; all is there when they are back", (nodes, factor, count) => {
+    each(nodes, factor, count, (story, dead) => {
+      for (const machine of dead) story.kill(machine)
+      expectUnserved(story)
+      for (const machine of dead) story.start(machine)
+      expectKept(story)
+    })
+  })
+
+  it("2 nodes, factor 2: the one that does not vote", () => {
+    each(2, 2, 1, (story, dead) => {
+      const isVoter = voters(story).includes((dead[0] as NodeMachine).address)
+      for (const machine of dead) story.kill(machine)
+      if (!isVoter) return expectKept(story)
+      expectUnserved(story)
+      for (const machine of dead) story.start(machine)
+      expectKept(story)
+    })
+  })
+
+  it("5 nodes, factor 2: 2 for slots that not both hold; else all is there when one is back", () => {
+    each(5, 2, 2, (story, dead) => {
+      const shared = inSync(story).every((machine) => dead.includes(machine))
+      for (const machine of dead) story.kill(machine)
+      if (!shared) return expectKept(story)
+      expectUnserved(story)
+      story.start(dead[0] as NodeMachine)
+      expectKept(story)
+    })
+  })
+})
+
+describe("crashes of all at once, with a power failure", () => {
+  it.each([
+    [1, 1],
+    [2, 2],
+    [3, 2],
+    [3, 3],
+    [5, 2],
+    [5, 3],
+  ])("%i nodes, factor %i: all is there when they are back", (nodes, factor) => {
+    each(nodes, factor, nodes, (story, dead) => {
+      for (const machine of dead) story.world.kill(machine, true, undefined)
+      for (const machine of dead) story.start(machine)
+      story.pass(patienceMs)
+      expectKept(story)
+    })
+  })
+})
+
+describe("disks lost at once", () => {
+  const loseDisks = (story: ReplicationStory, dead: NodeMachine[]) => {
+    for (const machine of dead) story.kill(machine)
+    for (const machine of dead) story.world.wipe(machine)
+    for (const machine of dead) story.start(machine)
+    story.pass(patienceMs)
+  }
+
+  it.each([
+    [3, 2, 1],
+    [3, 3, 1],
+    [5, 2, 1],
+    [5, 3, 2],
+  ])("%i nodes, factor %i: any %i, and nothing is lost", (nodes, factor, count) => {
+    each(nodes, factor, count, (story, dead) => {
+      loseDisks(story, dead)
+      expectKept(story)
+    })
+  })
+
+  it("2 nodes, factor 2: that of the one that does not vote", () => {
+    each(2, 2, 1, (story, dead) => {
+      const isVoter = voters(story).includes((dead[0] as NodeMachine).address)
+      loseDisks(story, dead)
+      if (isVoter) expect(story.isServed()).toBe(false)
+      else expectKept(story)
+    })
+  })
+
+  it("5 nodes, factor 2: 2 for slots that not both hold; nothing empty takes the place of others", () => {
+    each(5, 2, 2, (story, dead) => {
+      const shared = inSync(story).every((machine) => dead.includes(machine))
+      loseDisks(story, dead)
+      if (shared) expect(story.isServed()).toBe(false)
+      else expectKept(story)
+    })
+  })
+
+  it("a majority of the voters': what is left serves nobody, and is not overwritten", () => {
+    each(3, 3, 2, (story, dead) => {
+      loseDisks(story, dead)
+      expect(story.isServed()).toBe(false)
+      const [left] = story.nodes.filter((machine) => !dead.includes(machine)) as [NodeMachine]
+      expect(left.disk.durable.table.entries.has("a") || left.disk.durable.records.length > 0).toBe(true)
+    })
+  })
+})
