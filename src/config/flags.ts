@@ -13,7 +13,15 @@ import { suggest } from "./suggest.ts"
 import { unknownKeyText } from "./unknown.ts"
 import { allowedText, parseValue, valueText } from "./value.ts"
 
-export const subcommands = ["backup", "check-data", "confgen", "demo", "license", "service"] as const
+export const subcommands = [
+  "backup",
+  "check-data",
+  "confgen",
+  "demo",
+  "license",
+  "recover-quorum",
+  "service",
+] as const
 export type Subcommand = (typeof subcommands)[number]
 
 /** What the command line asks for; `run` starts the daemon. */

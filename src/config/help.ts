@@ -27,6 +27,8 @@ export function helpText(): string {
     "       qdbd service [flags]     install, remove or show the system service",
     "       qdbd backup [flags]      copy the data of a node",
     "       qdbd check-data [flags]  verify the data of a stopped node",
+    "       qdbd recover-quorum [flags]",
+    "                                decide alone where a majority of the voters has lost its disks",
     "",
     "Flags:",
     ...actions,

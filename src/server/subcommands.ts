@@ -21,6 +21,8 @@ export async function runSubcommand(name: Subcommand, argv: readonly string[]): 
       return runConfgen(argv, io)
     case "demo":
       return (await import("./demo/demo.ts")).runDemo(argv, io, [process.execPath, ...ownScript()])
+    case "recover-quorum":
+      return (await import("./recover-quorum.ts")).run(argv, io)
     default:
       process.stderr.write(`qdbd: ${name} is not part of this version\n`)
       return usageStatus

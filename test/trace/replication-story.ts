@@ -73,6 +73,7 @@ export class ReplicationStory {
   private lastNumber = 0
   private lastWrite: Asked | undefined
   private answers = 0
+  private founders: readonly string[] = []
   private isFounding = false
 
   constructor() {
@@ -144,14 +145,13 @@ export class ReplicationStory {
   }
 
   private peersOf(machine: NodeMachine): string[] {
-    const founders = this.nodes.slice(0, 3).map(({ address }) => address)
-    return founders.filter((address) => address !== machine.address)
+    return this.founders.filter((address) => address !== machine.address)
   }
 
   /** Nodes n1, n2, … that serve. */
   found(count: number): readonly NodeMachine[] {
     this.chapter(`${count} nodes found a cluster with one slot, factor ${this.factor}`)
-    for (let i = 0; i < count; i++) this.addNode()
+    this.founders = Array.from({ length: count }, () => this.addNode().address)
     // How is told by the traces of membership.
     this.isFounding = true
     for (const machine of this.nodes) this.world.start(machine)

@@ -82,6 +82,42 @@ export function startDirectoryOver(directory: string): void {
   }
 }
 
+/** What a stopped node remembers of its cluster, and who it was when it was last open. */
+export interface Remembered {
+  readonly recovered: ReadonlyMap<string, Uint8Array>
+  readonly storageId: string
+  readonly boot: number
+}
+
+/**
+ * Changes what a stopped node remembers of its cluster: `change` is told and gives the records to write, which are durable when
+ * this returns.
+ * @throws StorageError, one line: it is no data directory, or a process has it open
+ */
+export function changeMembership(
+  directory: string,
+  change: (remembered: Remembered) => Readonly<Record<string, Uint8Array>>,
+): void {
+  if (!existsSync(join(directory, formatName)) || !readFormat(directory))
+    throw new StorageError(`${directory}: is not a data directory: no node has been started with it`)
+  const lock = new DirectoryLock(directory)
+  try {
+    const meta = new MetaStore(directory)
+    try {
+      const { recovered } = readMembership(meta)
+      const storageId = meta.getText("storageId") ?? ""
+      const records = change({ recovered, storageId, boot: Number(meta.getText("boot")) })
+      if (Object.keys(records).length > 0) meta.put(records)
+    } finally {
+      meta.close()
+    }
+  } catch (error) {
+    throw oneLine(directory, error)
+  } finally {
+    lock.release()
+  }
+}
+
 function oneLine(directory: string, error: unknown): Error {
   if (error instanceof StorageError) return error
   return new StorageError(`${directory}: ${error instanceof Error ? error.message : String(error)}`)
