@@ -179,7 +179,7 @@ describe("flags", () => {
     expect(problemsOf(["--no-sync=true"])).toEqual(["flag --no-sync: takes no value"])
     expect(problemsOf(["--no-help"])).toEqual(["flag --no-help: unknown flag; --help lists all"])
     expect(problemsOf(["--sync", "false"])).toEqual([
-      '"false" is neither a flag nor a subcommand; subcommands: backup, check-data, confgen, demo, license, service',
+      '"false" is neither a flag nor a subcommand; subcommands: backup, check-data, confgen, demo, license, recover-quorum, service',
     ])
   })
 
@@ -226,7 +226,7 @@ describe("flags", () => {
       'flag --replication: needs a value, and "--sync" looks like a flag; write --replication=VALUE',
       'flag --root: global.depot.root = "": is empty; allowed: a path',
       "flag --log-directory: unknown flag; use --log-file",
-      '"extra" is neither a flag nor a subcommand; subcommands: backup, check-data, confgen, demo, license, service',
+      '"extra" is neither a flag nor a subcommand; subcommands: backup, check-data, confgen, demo, license, recover-quorum, service',
     ])
     expect(problemsOf(["--sessions=100", "-s", "101"])).toEqual([
       "flag -s: local.network.server_sessions = 101: is given twice; it is 100 before",
