@@ -18,6 +18,7 @@ import { Counters } from "../../src/core/node/counters.ts"
 import type { DataMessage } from "../../src/core/node/data-message.ts"
 import type { NodeHost } from "../../src/core/node/host.ts"
 import { Node } from "../../src/core/node/node.ts"
+import { Pace } from "../../src/core/replication/pace.ts"
 import { Pinned } from "../../src/core/replication/pinned.ts"
 import type { SlotEntry, SlotPiece, TailPiece, TailWanted } from "../../src/core/replication/transfer.ts"
 import type { Certificate } from "../../src/core/view/evidence.ts"
@@ -334,11 +335,14 @@ export class Machine {
       stalledMs: 0,
     })
     const pinned = new Pinned()
+    // Of one slot a copy may always begin.
+    const pace = new Pace()
     Object.assign(replication, {
       lastToken: 0,
       appendSerial: 0,
       compareAtMs: 0,
       pinned,
+      pace,
     })
     for (const peer of replication.peers.values()) {
       peer.forgetUnderWay()

@@ -34,6 +34,9 @@ const all = [0, 1, 2]
 const stepsMax = 2 ** 20
 const storages = all.map(storageOf)
 
+/** Some dozens are enough: what changes with every tick, as a counter does, makes each of them another state. */
+const settleRoundsMax = 1_000
+
 export class SlotWorld extends SlotSteps implements World {
   private readonly views = new Names()
   private readonly observed = new Names(this.views)
@@ -88,7 +91,9 @@ export class SlotWorld extends SlotSteps implements World {
   /** All disks sync, all messages arrive, all ticks come, until nothing changes. */
   private settle(from: State): State {
     let state = from
+    let rounds = 0
     for (let changed = true; changed;) {
+      if (++rounds > settleRoundsMax) throw new Error("nodes to which nothing happens do not come to rest")
       changed = false
       this.successors(
         state,
