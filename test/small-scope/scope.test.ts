@@ -10,7 +10,9 @@ import { explorations, run, summary } from "./run.ts"
 
 /** Explored in every run; the others in the long one. */
 const short = new Set(
-  "duel duelRestarted takeover restart heartbeats suspend promote founding slotLearner slotFloor".split(" "),
+  "duel duelRestarted takeover restart heartbeats suspend promote founding slotLearner slotFloor slotSwap slotPieces slotCrash".split(
+    " ",
+  ),
 )
 const shortMutants = new Set([
   "voters do not wait for leases",

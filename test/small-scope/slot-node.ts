@@ -329,6 +329,7 @@ export class Machine {
     const { replication } = this.node
     Object.assign(this.node, {
       wanted: "",
+      requests: 0,
       tickedMs: nowMs,
       sweepAtMs: Infinity,
       durableBefore: 0,

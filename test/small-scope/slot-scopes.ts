@@ -48,7 +48,10 @@ export interface SlotScope {
   /** By so much a wall clock may move on, once a node. */
   readonly clockStepMs: number
   readonly statesMax: number
+  /** Of processor time. */
   readonly msMax: number
+  /** Has to be explored to its end: what makes two states of one would else go unseen. */
+  readonly isWhole: boolean
 }
 
 const put = (content: string, number: number, more: Partial<SlotRequest> = {}): SlotRequest => ({
@@ -78,8 +81,12 @@ const base: SlotScope = {
   wallMs: [1_000_000, 1_000_000, 1_000_000],
   clockStepMs: 0,
   statesMax: 1_500_000,
-  msMax: 60_000,
+  msMax: 120_000,
+  isWhole: true,
 }
+
+/** Larger than can be looked at: a million states and more of it are. */
+const beyond = { isWhole: false, msMax: 60_000 } as const
 
 const scope = (name: string, changes: Partial<SlotScope>): SlotScope => ({ ...base, name, ...changes })
 
@@ -98,11 +105,13 @@ export const slotScopes = {
     disk: "slow",
   }),
   slotThree: scope("a slot of three: two writes, a takeover, messages of the deposed primary", {
+    ...beyond,
     inSync: [0, 1, 2],
     requests: [put("x", 1, { node: 0 }), put("y", 2, { node: 1 })],
     late: true,
   }),
   slotTails: scope("a slot of three: divergent tails, two takeovers, the middle primary restarts", {
+    ...beyond,
     inSync: [0, 1, 2],
     requests: [put("x", 1, { node: 0 }), put("y", 2, { node: 1 })],
     candidates: ["swap", "boot"],
@@ -123,6 +132,7 @@ export const slotScopes = {
     viewsMax: 2,
   }),
   slotSolo: scope("a slot of one: a write, a learner comes, slow disks, the primary restarts", {
+    ...beyond,
     inSync: [0],
     requests: [put("x", 1)],
     candidates: ["learn", "promote"],
@@ -170,6 +180,7 @@ export const slotScopes = {
     candidates: ["swap"],
   }),
   slotForeign: scope("a slot of two: the deposed primary comes back as a learner with a tail of its own", {
+    ...beyond,
     requests: [put("x", 1, { node: 0 }), put("y", 2, { node: 1 })],
     candidates: ["evict", "learn"],
     viewsMax: 2,
