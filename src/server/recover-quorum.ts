@@ -17,8 +17,9 @@ For a cluster that decides nothing any more because the disks of a majority of i
 good. Makes this node, which must be stopped, decide alone. Started again it serves what it holds in
 sync; other nodes whose disks live follow it, and new ones join it as they join any node.
 
-Do it on one node only, the one that holds most, and never while the lost nodes may come back: they and
-this node would go on apart, and what they acknowledged in between would be dropped.
+Do it on one node only: of those that are left, one with the newest view, and of these the one that
+holds most, both of which the command tells of a node without --yes. Never do it while the lost nodes may
+come back: what they acknowledged that this node has not is dropped when they meet.
 
 Without --yes it says what it would do, and changes nothing.
 Exit status: 0 done, 1 not possible, 2 usage or --yes is missing.
@@ -37,20 +38,25 @@ export function run(argv: readonly string[], io: Omit<CommandIo, "nowMs" | "ask"
     if (loaded.action.kind !== "run") io.stderr(help)
     return usageStatus
   }
+  let epoch = 0
   try {
     changeMembership(loaded.config.global.depot.root, ({ recovered, storageId, boot }) => {
       const { view, forced } = decideAlone(recovered, storageId, boot)
+      epoch = forced.epoch
       io.stdout(planText(view, storageId))
-      if (!isSure) return {}
-      io.stdout(doneText(forced))
-      return { view: encodeRecord({ key: "view", value: forced }) }
+      return isSure ? { view: encodeRecord({ key: "view", value: forced }) } : {}
     })
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
     io.stderr(`qdbd recover-quorum: ${error.message}\n`)
     return failedStatus
   }
-  if (isSure) return 0
+  if (isSure) {
+    io.stdout(
+      `done:    view ${epoch}. Start this node, then the others; whose disk is lost starts with an empty directory\n`,
+    )
+    return 0
+  }
   io.stderr("qdbd recover-quorum: nothing was changed; with --yes it is done\n")
   return usageStatus
 }
@@ -94,6 +100,3 @@ function planText(view: View, self: StorageId): string {
     "",
   ].join("\n")
 }
-
-const doneText = ({ epoch }: View) =>
-  `done:    view ${epoch}. Start this node, then the others; whose disk is lost starts with an empty directory\n`

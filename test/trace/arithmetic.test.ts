@@ -39,9 +39,9 @@ function voters(story: ReplicationStory): string[] {
 const inSync = (story: ReplicationStory) => [story.primary, ...story.backups()]
 
 /** What `qdbd recover-quorum` does to a stopped node's directory. */
-function decideAlone({ disk }: NodeMachine): void {
+function decideAlone({ disk }: NodeMachine, random = 1_234_567): void {
   const { view, storageId, boot } = disk.durable
-  const forced = view === undefined ? "no_member" : forcedView(view, storageId, boot, 1_234_567)
+  const forced = view === undefined ? "no_member" : forcedView(view, storageId, boot, random)
   if (typeof forced === "string") throw new Error(forced)
   disk.durable = { ...disk.durable, view: forced }
 }
@@ -211,4 +211,38 @@ describe("disks lost at once", () => {
       })
     },
   )
+
+  it("a node decides alone against the rule: it and the others go on as one, and not with what the others acknowledged", () => {
+    const story = found(3, 3)
+    const [left, ...others] = story.nodes as [NodeMachine, NodeMachine, NodeMachine]
+    story.kill(left)
+    story.until(() => story.isServed(), servedMsMax)
+    story.write(story.primary, "update", "a", "dropped")
+    story.answered()
+    for (const machine of others) story.kill(machine)
+    decideAlone(left)
+    story.start(left)
+    story.until(() => story.isServed(), 60_000)
+    for (const machine of others) story.start(machine)
+    story.until(() => story.isWhole(), 120_000)
+    expectKept(story)
+  })
+
+  it("two nodes decide alone against the rule: one follows the other", () => {
+    const story = found(3, 3)
+    const [first, second, third] = story.nodes as [NodeMachine, NodeMachine, NodeMachine]
+    for (const machine of story.nodes) story.kill(machine)
+    story.world.wipe(third)
+    decideAlone(first, 5)
+    decideAlone(second, 500_000)
+    // The second's view is the later one.
+    story.start(first)
+    story.until(() => story.isServedBy(first), 60_000)
+    story.write(first, "update", "a", "dropped")
+    story.answered()
+    story.start(second)
+    story.start(third)
+    story.until(() => story.isWhole(), 120_000)
+    expectKept(story)
+  })
 })
