@@ -11,9 +11,10 @@
  * taken, the last choice was wrong: undo it, and try the next. A configuration, that is the set of operations taken and
  * the state they left, leads to the same end however it was reached, so each is entered once.
  *
- * Two things differ from Porcupine. A step may have several outcomes (an entry whose expiry is near may be there or
- * not), which are tried in turn. And an operation of unknown fate has no return in the list: the search ends when every
- * operation that was answered is taken, so one that never took effect need not be placed at all.
+ * Three things differ from Porcupine. What no answer tells apart is made the same first (`Model.simplify`). A step may have
+ * several outcomes (an entry whose expiry is near may be there or not), which are tried in turn. And an operation of unknown
+ * fate has no return in the list: the search ends when every operation that was answered is taken, so one that never took
+ * effect need not be placed at all.
  *
  * The search is exponential at worst, above all in the operations of unknown fate, so it counts its steps. A key that takes
  * more than its share of them is given to the search of `frontier.ts`, which is slower and does not mind these. Out of
