@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest"
 import { forcedView } from "../../src/core/view/forced.ts"
-import { ClusterLogic } from "../simulation/cluster/logic.ts"
+import type { ClusterLogic } from "../simulation/cluster/logic.ts"
 import { type NodeMachine, ReplicationStory } from "./replication-story.ts"
 
 /** After which every slot is to be served again. */
