@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process"
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
+import type { ClusterStatus } from "../../src/wire/status.ts"
 import { LocalCluster } from "../support/cluster.ts"
 import { qdbdPath } from "../support/executables.ts"
 
@@ -35,6 +36,8 @@ describe("two of three disks are lost at once", () => {
     await expect
       .poll(() => alone.get("entry 0").then(String, ({ name }) => name), { timeout: 20_000 })
       .toMatch(/^(?:timeout|unstable_cluster)$/)
+    const { reasons } = (await alone.clusterStatus()) as ClusterStatus
+    expect(reasons.join("\n")).toContain("gone for good: qdbd recover-quorum")
     await cluster.kill(0)
 
     const unsure = recoverQuorum(left)

@@ -89,6 +89,9 @@ function outside({ driver, factorWanted }: ClusterSources): ClusterStatus {
   }
 }
 
+/** Nobody but a person knows that a disk will not come back. */
+const ifLost = "(if the disks of a majority are gone for good: qdbd recover-quorum)"
+
 /** One look at a view. */
 class Look {
   readonly reasons: string[] = []
@@ -195,10 +198,11 @@ class Look {
     const { cluster } = sources.driver
     const before = reasons.length
     if (here.phase !== "active") {
-      reasons.push(cluster.waitsFor === "" ? "this node looks for the other members" : cluster.waitsFor)
+      const waitsFor = cluster.waitsFor === "" ? "this node looks for the other members" : cluster.waitsFor
+      reasons.push(here.phase === "rejoining" ? `${waitsFor} ${ifLost}` : waitsFor)
       this.unserved = view.slots.length
     } else if (!((here.seat?.leaseUntilMs() ?? 0) > now.monotonicMs)) {
-      reasons.push("this node hears from no majority of the voters")
+      reasons.push(`this node hears from no majority of the voters ${ifLost}`)
       this.unserved = view.slots.length
     }
     for (const member of view.members) {
