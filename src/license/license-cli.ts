@@ -1,6 +1,5 @@
 /** `qdbd license`: the license that a daemon with the same flags would use, or why it has none. */
-import { loadConfig } from "../config/load.ts"
-import { problemText } from "../config/problem.ts"
+import { loadForCommand } from "../config/command-config.ts"
 import { formatBytes } from "../config/size.ts"
 import { LicenseError } from "./license.ts"
 import type { License } from "./license.ts"
@@ -33,16 +32,12 @@ Exit status: 0 valid, 1 none or not valid, 2 usage.
 /** @returns the exit status: 0 valid, 1 none or not valid, 2 usage */
 export function run(argv: readonly string[], io: CommandIo, options: LicenseCommandOptions = {}): number {
   const json = argv.includes("--json")
-  const loaded = loadConfig({ argv: argv.filter((word) => word !== "--json"), env: io.env, cwd: io.cwd })
-  if (loaded.action.kind === "help") {
-    io.stdout(usage)
-    return 0
-  }
-  if (loaded.action.kind !== "run" || loaded.problems.length > 0) {
-    for (const problem of loaded.problems) io.stderr(`${problemText(problem)}\n`)
-    if (loaded.action.kind !== "run") io.stderr(usage)
-    return 2
-  }
+  const loaded = loadForCommand(
+    argv.filter((word) => word !== "--json"),
+    io,
+    usage,
+  )
+  if (typeof loaded === "number") return loaded
   const paths = licensePaths(loaded, options.folder ?? executableFolder())
   try {
     const found = loadLicense({

@@ -1,16 +1,15 @@
 /** `qdbd recover-quorum`: a node whose cluster has lost the disks of a majority of its voters decides alone (`core/view/forced.ts`). */
 import { randomBytes } from "node:crypto"
+import { loadForCommand } from "../config/command-config.ts"
 import type { CommandIo } from "../config/command-io.ts"
-import { loadConfig } from "../config/load.ts"
-import { problemText } from "../config/problem.ts"
 import { forcedView } from "../core/view/forced.ts"
 import { memberOf, type StorageId, type View } from "../core/view/view.ts"
 import { changeMembership } from "../storage/directory/data-directory.ts"
-import { StorageError } from "../storage/storage.ts"
+import { type Identity, StorageError } from "../storage/storage.ts"
 import { decodeRecords, encodeRecord } from "../wire/peer/record.ts"
 
 const failedStatus = 1
-const usageStatus = 2
+const unsureStatus = 2
 const help = `usage: qdbd recover-quorum -c FILE [--yes]
 
 For a cluster that decides nothing any more because the disks of a majority of its voters are gone for
@@ -28,22 +27,18 @@ Exit status: 0 done, 1 not possible, 2 usage or --yes is missing.
 /** @returns the exit status */
 export function run(argv: readonly string[], io: Omit<CommandIo, "nowMs" | "ask">): number {
   const isSure = argv.includes("--yes")
-  const loaded = loadConfig({ argv: argv.filter((word) => word !== "--yes"), env: io.env, cwd: io.cwd })
-  if (loaded.action.kind === "help") {
-    io.stdout(help)
-    return 0
-  }
-  if (loaded.action.kind !== "run" || loaded.problems.length > 0) {
-    for (const problem of loaded.problems) io.stderr(`${problemText(problem)}\n`)
-    if (loaded.action.kind !== "run") io.stderr(help)
-    return usageStatus
-  }
+  const loaded = loadForCommand(
+    argv.filter((word) => word !== "--yes"),
+    io,
+    help,
+  )
+  if (typeof loaded === "number") return loaded
   let epoch = 0
   try {
-    changeMembership(loaded.config.global.depot.root, ({ recovered, storageId, boot }) => {
-      const { view, forced } = decideAlone(recovered, storageId, boot)
+    changeMembership(loaded.config.global.depot.root, ({ identity, recovered }) => {
+      const { view, forced } = decideAlone(recovered, identity)
       epoch = forced.epoch
-      io.stdout(planText(view, storageId))
+      io.stdout(planText(view, identity.storageId))
       return isSure ? { view: encodeRecord({ key: "view", value: forced }) } : {}
     })
   } catch (error) {
@@ -58,14 +53,13 @@ export function run(argv: readonly string[], io: Omit<CommandIo, "nowMs" | "ask"
     return 0
   }
   io.stderr("qdbd recover-quorum: nothing was changed; with --yes it is done\n")
-  return usageStatus
+  return unsureStatus
 }
 
 /** @throws StorageError where it is not possible */
 function decideAlone(
   recovered: ReadonlyMap<string, Uint8Array>,
-  storageId: StorageId,
-  boot: number,
+  { storageId, boot }: Identity,
 ): { readonly view: View; readonly forced: View } {
   const records = decodeRecords(recovered, true)
   if (typeof records === "string")

@@ -8,7 +8,7 @@
  * decided meanwhile; so far and so random that two nodes which were both forced, against the rule, are told apart, and one of
  * them follows the other.
  */
-import { isMajority, memberOf, type StorageId, type View } from "./view.ts"
+import { freezeView, isMajority, memberOf, type StorageId, type View } from "./view.ts"
 
 /** Beyond what a cluster decides while a node is away: one view a second for twelve days. */
 const epochsAhead = 2 ** 20
@@ -22,7 +22,7 @@ export type ForcedRefusal = "no_member" | "decides_alone"
 export function forcedView(view: View, self: StorageId, boot: number, random: number): View | ForcedRefusal {
   if (memberOf(view, self) === undefined) return "no_member"
   if (isMajority(view.voters, (voter) => voter === self)) return "decides_alone"
-  return {
+  return freezeView({
     ...view,
     epoch: view.epoch + epochsAhead + (random % epochsAhead),
     members: view.members.map((member) =>
@@ -31,5 +31,5 @@ export function forcedView(view: View, self: StorageId, boot: number, random: nu
         : { ...member, standing: "down" as const },
     ),
     voters: [self],
-  }
+  })
 }

@@ -11,7 +11,7 @@ import { Witness } from "../log/witness.ts"
 import { type Identity, StorageError } from "../storage.ts"
 import { createPartitions } from "../table/partition.ts"
 import { readFormat, writeComplete, writeCreating } from "./format.ts"
-import { createIdentity, openIdentity, readMembership, renewIdentity } from "./identity.ts"
+import { createIdentity, openIdentity, readIdentity, readMembership, renewIdentity } from "./identity.ts"
 import { DirectoryLock } from "./lock.ts"
 import { MetaStore } from "./meta.ts"
 import { type MetaEvents, MetaWriter } from "./meta-writer.ts"
@@ -70,23 +70,13 @@ function openMeta(directory: string, nodeId: string | undefined, transient: bool
  * @throws StorageError, one line
  */
 export function startDirectoryOver(directory: string): void {
-  const lock = new DirectoryLock(directory)
-  try {
-    const meta = new MetaStore(directory)
-    renewIdentity(meta)
-    meta.close()
-  } catch (error) {
-    throw oneLine(directory, error)
-  } finally {
-    lock.release()
-  }
+  withMeta(directory, renewIdentity)
 }
 
 /** What a stopped node remembers of its cluster, and who it was when it was last open. */
 export interface Remembered {
+  readonly identity: Identity
   readonly recovered: ReadonlyMap<string, Uint8Array>
-  readonly storageId: string
-  readonly boot: number
 }
 
 /**
@@ -100,14 +90,20 @@ export function changeMembership(
 ): void {
   if (!existsSync(join(directory, formatName)) || !readFormat(directory))
     throw new StorageError(`${directory}: is not a data directory: no node has been started with it`)
+  withMeta(directory, (meta) => {
+    const { recovered } = readMembership(meta)
+    const records = change({ identity: readIdentity(meta, directory), recovered })
+    if (Object.keys(records).length > 0) meta.put(records)
+  })
+}
+
+/** Of a directory that no process has open. */
+function withMeta(directory: string, use: (meta: MetaStore) => void): void {
   const lock = new DirectoryLock(directory)
   try {
     const meta = new MetaStore(directory)
     try {
-      const { recovered } = readMembership(meta)
-      const storageId = meta.getText("storageId") ?? ""
-      const records = change({ recovered, storageId, boot: Number(meta.getText("boot")) })
-      if (Object.keys(records).length > 0) meta.put(records)
+      use(meta)
     } finally {
       meta.close()
     }

@@ -56,17 +56,23 @@ export function readMembership(meta: MetaStore): {
   return { recovered, clean: meta.getText(cleanKey) === "true" }
 }
 
-/** Raises the boot counter; from here on the stop has to show that it is a clean one. @throws StorageError if the directory belongs to another node id */
-export function openIdentity(meta: MetaStore, directory: string, nodeId: string | undefined): Identity {
-  const path = join(directory, metaName)
-  const own = meta.getText("nodeId")
+/** Who the directory was when it was last open. @throws StorageError where it does not say */
+export function readIdentity(meta: MetaStore, directory: string): Identity {
+  const nodeId = meta.getText("nodeId")
   const storageId = meta.getText("storageId")
   const boot = Number(meta.getText("boot"))
-  if (own === undefined || storageId === undefined || !Number.isSafeInteger(boot))
-    throw new StorageError(`${path}: the identity is missing`)
+  if (nodeId === undefined || storageId === undefined || !Number.isSafeInteger(boot))
+    throw new StorageError(`${join(directory, metaName)}: the identity is missing`)
+  return { nodeId, storageId, boot }
+}
+
+/** Raises the boot counter; from here on the stop has to show that it is a clean one. @throws StorageError if the directory belongs to another node id */
+export function openIdentity(meta: MetaStore, directory: string, nodeId: string | undefined): Identity {
+  const last = readIdentity(meta, directory)
   const wanted = normalized(nodeId)
-  if (wanted !== undefined && wanted !== own)
-    throw new StorageError(`${directory}: belongs to node ${own}, the configuration says ${wanted}`)
-  meta.put({ boot: String(boot + 1), [cleanKey]: "false" })
-  return { nodeId: own, storageId, boot: boot + 1 }
+  if (wanted !== undefined && wanted !== last.nodeId)
+    throw new StorageError(`${directory}: belongs to node ${last.nodeId}, the configuration says ${wanted}`)
+  const boot = last.boot + 1
+  meta.put({ boot: String(boot), [cleanKey]: "false" })
+  return { ...last, boot }
 }
