@@ -1,39 +1,28 @@
 /** What befalls one node's disk, on real nodes: entries that decay on it, and no room. */
-import { spawnSync } from "node:child_process"
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import type { Client } from "../../src/client/client.ts"
 import { QdbError } from "../../src/client/error.ts"
 import { partitionPrefix } from "../../src/storage/directory/names.ts"
 import { LocalCluster } from "../support/cluster.ts"
-import { requireRoot } from "../support/peer.ts"
+import { contentOf, entryNames, expectAll, putAll } from "../support/entries.ts"
+import { fillDisk, mountSmallDisk, requireSmallDisks, unmountSmallDisk } from "../support/small-disk.ts"
 
 const timeoutMs = 180_000
-const names = Array.from({ length: 300 }, (_, i) => `entry ${i}`)
-const contentOf = (name: string) => `the content of ${name}.`
-
-async function expectAll(client: Client): Promise<void> {
-  const contents = await Promise.all(names.map((name) => client.get(name)))
-  expect(contents.map((content) => Buffer.from(content).toString())).toEqual(names.map(contentOf))
-}
+const names = entryNames(300)
 
 /** Changes a letter of every content in the table of a stopped node. @returns how many */
 function decay(directory: string): number {
   let count = 0
   for (const name of readdirSync(directory).filter((each) => each.startsWith(partitionPrefix))) {
     const bytes = readFileSync(join(directory, name))
-    for (let at = bytes.indexOf("the content of"); at >= 0; at = bytes.indexOf("the content of", at + 1)) {
-      bytes[at] = 84
+    for (
+      let at = bytes.indexOf("content of entry");
+      at >= 0;
+      at = bytes.indexOf("content of entry", at + 1)
+    ) {
+      bytes[at] = 0x43
       count++
     }
     writeFileSync(join(directory, name), bytes)
@@ -41,42 +30,16 @@ function decay(directory: string): number {
   return count
 }
 
-/** Takes all room that there is. */
-function fill(path: string): void {
-  const file = openSync(path, "w")
-  try {
-    for (;;) writeSync(file, new Uint8Array(4096).fill(1))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error
-  } finally {
-    closeSync(file)
-  }
-}
-
-/** @returns whether there was room for it; @throws whatever else befalls the request */
-async function isTaken(request: Promise<unknown>): Promise<boolean> {
-  try {
-    await request
-    return true
-  } catch (error) {
-    if (error instanceof QdbError && error.name === "disk_full") return false
-    throw error
-  }
-}
-
 async function writeUntilFull(client: Client): Promise<void> {
-  for (let i = 0; i < 3_000; i++)
-    if (!(await isTaken(client.put(`large ${i}`, new Uint8Array(100_000).fill(i))))) return
-  throw new Error("the disk is not full")
-}
-
-/** The node measures its disk once a second. */
-async function writeUntilTaken(client: Client): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (await isTaken(client.update("another", "is written again"))) return
-    await new Promise((resolve) => setTimeout(resolve, 100))
+  for (let i = 0; i < 3_000; i++) {
+    try {
+      await client.put(`large ${i}`, new Uint8Array(100_000).fill(i))
+    } catch (error) {
+      if (error instanceof QdbError && error.name === "disk_full") return
+      throw error
+    }
   }
-  throw new Error("the disk is still full")
+  throw new Error("the disk is not full")
 }
 
 describe("one node's disk", () => {
@@ -87,12 +50,12 @@ describe("one node's disk", () => {
       await using cluster = await LocalCluster.start({ size: 3 })
       await cluster.until("stable")
       const client = await cluster.client()
-      await Promise.all(names.map((name) => client.put(name, contentOf(name))))
+      await putAll(client, names)
       await cluster.stop(1)
       expect(decay(join(cluster.root(1), "db"))).toBeGreaterThan(names.length / 2)
       const node = await cluster.startNode(1)
       await cluster.until("stable")
-      await expectAll(client)
+      await expectAll(client, names)
       await node.logged(/this replica gives up its place/)
       await cluster.until("stable", 60_000)
       const { engine } = (await (await cluster.client([1])).nodeStatus()) as unknown as {
@@ -110,7 +73,7 @@ describe("one node's disk", () => {
       expect(alone.filter(({ status }) => status === "fulfilled").length).toBeGreaterThan(names.length / 3)
       await cluster.startNode(0)
       await cluster.until("stable", 60_000)
-      await expectAll(client)
+      await expectAll(client, names)
     },
   )
 
@@ -118,28 +81,29 @@ describe("one node's disk", () => {
     "is full: reads go on, nothing is lost, and writes resume when there is room",
     { timeout: timeoutMs },
     async (context) => {
-      requireRoot(context)
+      requireSmallDisks(context)
       await using cluster = await LocalCluster.make({ size: 3 })
       const root = cluster.root(1)
       mkdirSync(root, { recursive: true })
-      expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=160m", "tmpfs", root]).status).toBe(0)
+      expect(mountSmallDisk(root, "160m")).toBe(true)
       try {
         await Promise.all([0, 1, 2].map((place) => cluster.startNode(place)))
         await cluster.until("stable")
         const client = await cluster.client()
-        await Promise.all(names.map((name) => client.put(name, contentOf(name))))
+        await putAll(client, names)
         const filler = join(root, "filler")
-        fill(filler)
+        fillDisk(filler)
         await writeUntilFull(client)
         await cluster.daemon(1).logged(/the file system is full/)
-        await expectAll(client)
+        await expectAll(client, names)
         rmSync(filler)
-        await writeUntilTaken(client)
+        await cluster.daemon(1).logged(/the file system has room again/)
+        await client.put("another", "is written again")
         await cluster.until("stable", 60_000)
-        await expectAll(await cluster.client([1]))
+        await expectAll(await cluster.client([1]), names)
       } finally {
         for (const daemon of cluster.daemons) daemon?.child.kill("SIGKILL")
-        spawnSync("umount", ["-l", root])
+        unmountSmallDisk(root)
       }
     },
   )

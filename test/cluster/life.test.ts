@@ -1,29 +1,16 @@
 /** Three real nodes find each other, serve, and are joined by a fourth. (They die in `kills.test.ts`.) */
 import { describe, expect, it } from "vitest"
-import type { Client } from "../../src/client/client.ts"
 import { LocalCluster } from "../support/cluster.ts"
+import { entryNames, expectAll, putAll } from "../support/entries.ts"
 
 const quickRepair = ["--set", "global.cluster.repair_grace_seconds=1"]
 const timeoutMs = 180_000
-
-const aliases = (count: number) => Array.from({ length: count }, (_, i) => `entry ${i}`)
-const contentOf = (alias: string) => `content of ${alias}`
-
-async function putAll(client: Client, names: readonly string[]): Promise<void> {
-  await Promise.all(names.map((alias) => client.put(alias, contentOf(alias))))
-}
-
-async function expectAll(client: Client, names: readonly string[]): Promise<void> {
-  const contents = await Promise.all(names.map((alias) => client.get(alias)))
-  const texts = contents.map((content) => Buffer.from(content).toString())
-  expect(texts).toEqual(names.map(contentOf))
-}
 
 describe("three nodes", () => {
   it("found one cluster; what one was given every one answers", { timeout: timeoutMs }, async () => {
     await using cluster = await LocalCluster.start({ size: 3 })
     await cluster.until("stable")
-    const names = aliases(300)
+    const names = entryNames(300)
     await putAll(await cluster.client([0]), names)
     for (const place of [0, 1, 2]) {
       const client = await cluster.client([place])
@@ -40,7 +27,7 @@ describe("three nodes", () => {
     await using cluster = await LocalCluster.start({ size: 3, args: quickRepair })
     await cluster.until("stable")
     const client = await cluster.client()
-    const names = aliases(500)
+    const names = entryNames(500)
     await putAll(client, names)
     const fourth = await cluster.startNode(3)
     await fourth.logged(/is a member of cluster/)

@@ -3,12 +3,11 @@ import { spawnSync } from "node:child_process"
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import type { ClusterStatus } from "../../src/wire/status.ts"
-import { LocalCluster } from "../support/cluster.ts"
+import { LocalCluster, untilStatus } from "../support/cluster.ts"
+import { entryNames, expectAll, putAll } from "../support/entries.ts"
 import { qdbdPath } from "../support/executables.ts"
 
-const names = Array.from({ length: 300 }, (_, i) => `entry ${i}`)
-const contentOf = (name: string) => `the content of ${name}.`
+const names = entryNames(300)
 
 function recoverQuorum(root: string, ...more: readonly string[]) {
   const args = ["recover-quorum", "--root", root, ...more]
@@ -24,7 +23,7 @@ describe("two of three disks are lost at once", () => {
     for (const place of [0, 1, 2]) await start(place)
     await cluster.until("stable")
     const client = await cluster.client()
-    await Promise.all(names.map((name) => client.put(name, contentOf(name))))
+    await putAll(client, names)
     const left = join(cluster.root(0), "db")
     const running = recoverQuorum(left, "--yes")
     expect([running.status, running.errors]).toEqual([1, expect.stringContaining("in use by process")])
@@ -36,8 +35,9 @@ describe("two of three disks are lost at once", () => {
     await expect
       .poll(() => alone.get("entry 0").then(String, ({ name }) => name), { timeout: 20_000 })
       .toMatch(/^(?:timeout|unstable_cluster)$/)
-    const { reasons } = (await alone.clusterStatus()) as ClusterStatus
-    expect(reasons.join("\n")).toContain("gone for good: qdbd recover-quorum")
+    await untilStatus(alone, ({ reasons }) =>
+      reasons.some((reason) => reason.includes("qdbd recover-quorum")),
+    )
     await cluster.kill(0)
 
     const unsure = recoverQuorum(left)
@@ -47,10 +47,7 @@ describe("two of three disks are lost at once", () => {
     expect([done.status, done.errors]).toEqual([0, ""])
     await start(0)
     await cluster.until("stable", 60_000)
-    for (const place of [0, 1, 2]) {
-      const contents = await Promise.all(names.map(async (name) => (await cluster.client([place])).get(name)))
-      expect(contents.map((content) => Buffer.from(content).toString())).toEqual(names.map(contentOf))
-    }
+    for (const place of [0, 1, 2]) await expectAll(await cluster.client([place]), names)
   })
 
   it("says what it cannot do", () => {

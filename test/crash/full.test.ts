@@ -2,8 +2,7 @@
  * A file system without room and a quota: writes wait or are refused, reads go on, nothing acknowledged is lost, and writing
  * resumes when there is room. The file system is a small tmpfs, which takes root to mount.
  */
-import { spawnSync } from "node:child_process"
-import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -11,42 +10,21 @@ import { diskReserveBytes, flushAgeMs } from "../../src/core/lib/limits.ts"
 import { reserveName } from "../../src/storage/directory/names.ts"
 import type { MetaWriter } from "../../src/storage/directory/meta-writer.ts"
 import type { DiskStorage } from "../../src/storage/disk-storage.ts"
+import { fillDisk, mountSmallDisk, requireSmallDisks, unmountSmallDisk } from "../support/small-disk.ts"
 import { TestNode } from "../unit/storage/support/node.ts"
 
 const MiB = 1024 * 1024
 let directory = ""
 let mounted = false
-const mount = (...more: string[]) =>
-  spawnSync("mount", ["-t", "tmpfs", ...more, "tmpfs", directory]).status === 0
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "qdb-full-"))
 })
 afterEach(() => {
-  if (mounted) spawnSync("umount", ["-l", directory])
+  if (mounted) unmountSmallDisk(directory)
   mounted = false
   rmSync(directory, { recursive: true, force: true })
 })
-
-function canMount(): boolean {
-  const path = mkdtempSync(join(tmpdir(), "qdb-mount-"))
-  const done = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path]).status === 0
-  if (done) spawnSync("umount", [path])
-  rmSync(path, { recursive: true, force: true })
-  return done
-}
-
-/** Takes all room that there is. */
-function fill(path: string): void {
-  const file = openSync(path, "w")
-  try {
-    for (;;) writeSync(file, new Uint8Array(4096).fill(1))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error
-  } finally {
-    closeSync(file)
-  }
-}
 
 const content = (i: number) => Buffer.alloc(4000, `${i} `)
 
@@ -61,8 +39,8 @@ async function eventually(what: string, done: () => boolean, timeoutMs = 20_000)
 
 describe("a full disk", () => {
   test("costs nothing acknowledged, and is over when there is room", async (context) => {
-    if (!canMount()) context.skip("needs root, to mount a small file system")
-    mounted = mount("-o", "size=48m")
+    requireSmallDisks(context)
+    mounted = mountSmallDisk(directory, "48m")
     const path = join(directory, "data")
     let node = await TestNode.open(path)
     const acknowledged = new Set<number>()
@@ -85,7 +63,7 @@ describe("a full disk", () => {
     for (const i of before)
       expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
     const late = node.put("late", "x")
-    spawnSync("mount", ["-o", "remount,size=400m", directory])
+    mountSmallDisk(directory, "400m", "remount")
     await late
     await eventually("room", () => !node.storage.diskFull)
     await node.put("later", "y")
@@ -101,8 +79,8 @@ describe("a full disk", () => {
   }, 120_000)
 
   test("lets views and votes wait, and does not stop the node", async (context) => {
-    if (!canMount()) context.skip("needs root, to mount a small file system")
-    mounted = mount("-o", "size=48m")
+    requireSmallDisks(context)
+    mounted = mountSmallDisk(directory, "48m")
     const path = join(directory, "data")
     let node = await TestNode.open(path)
     const view = (token: number) => [{ key: "view", value: new Uint8Array(MiB).fill(token) }]
@@ -117,11 +95,11 @@ describe("a full disk", () => {
       () => statSync(reserve, { throwIfNoEntry: false })?.size === diskReserveBytes,
     )
     // Something else takes all the room that there is: the reserve makes some.
-    fill(join(directory, "ballast 1"))
+    fillDisk(join(directory, "ballast 1"))
     write(2)
     await eventually("a view that the reserve has made room for", () => node.metaTokens.includes(2))
     await eventually("a notice", () => node.notices.some((text) => /file system is full/.test(text)))
-    fill(join(directory, "ballast 2"))
+    fillDisk(join(directory, "ballast 2"))
     write(3)
     await eventually("a view that waits", () => (node.storage.meta as MetaWriter).full)
     expect(node.metaTokens).toEqual([1, 2])
@@ -130,7 +108,7 @@ describe("a full disk", () => {
     expect(node.fatal).toEqual([])
     node = await TestNode.open(path)
     expect(seen()).toBe(2)
-    fill(join(directory, "ballast 3"))
+    fillDisk(join(directory, "ballast 3"))
     write(4)
     write(5)
     await eventually("a view that waits", () => (node.storage.meta as MetaWriter).full)
@@ -145,8 +123,8 @@ describe("a full disk", () => {
   }, 60_000)
 
   test("refuses to make a directory, in one line", async (context) => {
-    if (!canMount()) context.skip("needs root, to mount a small file system")
-    mounted = mount("-o", "size=64k")
+    requireSmallDisks(context)
+    mounted = mountSmallDisk(directory, "64k")
     await expect(TestNode.open(join(directory, "data"))).rejects.toThrow(
       /^[^\n]*(full|ENOSPC|no space)[^\n]*$/i,
     )
