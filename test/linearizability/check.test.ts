@@ -29,10 +29,8 @@ function historyOf(...rows: [EntryInput, EntryOutput | undefined, number, number
 /** An operator gives up what there was, at some place in a history of so many operations. */
 function lossWithin(prng: Prng, operations: number): Operation<EntryEvent, EntryOutput> {
   const calledAt = prng.between(0, operations)
-  const input: EntryEvent = {
-    op: "lost",
-    states: [absent, holding("a", 0), holding("c", prng.between(0, 60))],
-  }
+  const states = [holding("c", prng.between(0, 60)), holding("a", 0), absent].slice(0, prng.between(1, 3))
+  const input: EntryEvent = { op: "lost", states }
   const returnedAt = calledAt + prng.between(0, 2)
   return { process: -1, key: "k0", input, output: ok, calledAt, returnedAt, calledMs: 0, returnedMs: never }
 }
