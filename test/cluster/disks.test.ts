@@ -98,9 +98,10 @@ describe("one node's disk", () => {
         await expectAll(client, names)
         rmSync(filler)
         await cluster.daemon(1).logged(/the file system has room again/)
-        await client.put("another", "is written again")
+        const more = names.map((name) => `more of ${name}`)
+        await putAll(client, more)
         await cluster.until("stable", 60_000)
-        await expectAll(await cluster.client([1]), names)
+        await expectAll(await cluster.client([1]), [...names, ...more])
       } finally {
         for (const daemon of cluster.daemons) daemon?.child.kill("SIGKILL")
         unmountSmallDisk(root)
