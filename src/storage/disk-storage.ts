@@ -86,7 +86,7 @@ export class DiskStorage implements Storage {
     const onFatal = (error: Error) => this.fatal(error)
     this.commit = new CommitClient({
       onProgress: () => this.notify(),
-      onCheckpoint: () => this.helper.checkpoint(),
+      onFileWanted: (number) => this.helper.makeFile(number),
       onFatal,
     })
     this.log = this.commit.ring
@@ -340,8 +340,6 @@ export class DiskStorage implements Storage {
       commitMicrosP50: control.micros(0.5),
       commitMicrosP99: control.micros(0.99),
       commitMicrosMax: control.microsMax,
-      checkpoints: control.checkpoints,
-      checkpointMicrosMax: control.checkpointMicrosMax,
       uncommittedBytes: this.commit.ring.position - this.durablePosition,
       logFileBytes: this.disk?.logBytes ?? 0,
       tableFileBytes: this.disk?.tableBytes ?? 0,

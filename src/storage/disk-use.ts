@@ -2,13 +2,13 @@
  * How full the disk is: measures what the directory takes and judges it against the quota, and minds the reserve. Nothing
  * here blocks, and nothing is decided by bytes alone where an operation has just failed for want of room.
  *
- * Free pages inside SQLite's files are used again before a file grows, so they do not count against the quota: else
+ * Free pages inside SQLite's files and spare files of the log are used again before a file grows, so they do not count against the quota: else
  * removals would never make room.
  */
 import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { diskMeasureMs } from "../core/lib/limits.ts"
-import { logName, partitionPrefix } from "./directory/names.ts"
+import { logPrefix, partitionPrefix } from "./directory/names.ts"
 import { DiskReserve } from "./disk-reserve.ts"
 
 export interface DiskUseOptions {
@@ -18,7 +18,7 @@ export interface DiskUseOptions {
   /** Share of the quota above which to warn, and how long that stays unsaid after it was said. */
   readonly warnShare: number
   readonly warnIntervalMs: number
-  /** Bytes of free pages in the files. */
+  /** Bytes of free pages, and of the log's spare files. */
   readonly freeBytes: () => number
   /** Bytes appended to the log since the start. */
   readonly appendedBytes: () => number
@@ -97,7 +97,7 @@ export class DiskUse {
       try {
         const { size } = await stat(join(directory, name))
         bytes += size
-        if (name.startsWith(logName)) log += size
+        if (name.startsWith(logPrefix)) log += size
         else if (name.startsWith(partitionPrefix)) table += size
       } catch {
         // SQLite removes side files at any moment.

@@ -102,9 +102,6 @@ export interface StorageFigures {
   readonly commitMicrosP50: number
   readonly commitMicrosP99: number
   readonly commitMicrosMax: number
-  /** Of the log, for which a commit waits. */
-  readonly checkpoints: number
-  readonly checkpointMicrosMax: number
   /** Records that are not durable yet. */
   readonly uncommittedBytes: number
   /** Sizes of the files. */

@@ -158,9 +158,8 @@ export class TransientStorage implements Storage {
       dirtyBytes: 0,
       commits: 0,
     }
-    const noTimes = { commitMicrosP50: 0, commitMicrosP99: 0, commitMicrosMax: 0, checkpointMicrosMax: 0 }
+    const noTimes = { commitMicrosP50: 0, commitMicrosP99: 0, commitMicrosMax: 0 }
     const noDisk = {
-      checkpoints: 0,
       uncommittedBytes: 0,
       logFileBytes: 0,
       tableFileBytes: 0,

@@ -53,10 +53,8 @@ export interface Quantiles extends ValueMap {
 
 /** What goes on inside the node; qdb's own, for whoever looks for a bottleneck. */
 export interface EngineFigures extends ValueMap {
-  /** Transactions of the log: count, and time from its begin to its fsync's end. */
+  /** Batches of the log: count, and time from the write's begin to the fsync's end. */
   readonly commits: Omit<Quantiles, "p999_us">
-  /** Checkpoints of the log, for which the next commit waits: count, and the longest. */
-  readonly checkpoints: { readonly count: Integer64; readonly max_us: number }
   /** How late timers run. */
   readonly event_loop_lag: Quantiles
   /** How often a lease had ended before the voters' next one came. */

@@ -112,12 +112,8 @@ export const flushStepBytesWhenFull = 1 * MiB
 export const flushAgeMs = 30_000
 /** A transaction of the flusher ends after so many rows, so that it stays well under a second. */
 export const flushTransactionRows = 8_192
-/** Pages of the log's write-ahead log after which the committing thread checkpoints, if the helper has not by then. */
-export const logCheckpointPages = 1_000
-/** The log's write-ahead log is grown to this at each open, so that commits overwrite blocks that the disk already has. */
-export const logGrownBytes = 8 * MiB
-/** Committed batches that may be deleted from the log in one commit. */
-export const logCutBatchesMax = 16
+/** A file of the log. Where one ends a commit waits for two files; and a new node takes one at least. */
+export const logSegmentFileBytes = 8 * MiB
 /** Rows that one piece of a scan looks at: loads wait behind it. */
 export const scanRowsMax = 20_000
 /** Keys that a reader tells at once while the filter of existing keys is filled: some tenths of a millisecond. */

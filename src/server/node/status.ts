@@ -114,7 +114,6 @@ function engineOf(sources: StatusSources): EngineFigures {
       p99_us: figures.commitMicrosP99,
       max_us: figures.commitMicrosMax,
     },
-    checkpoints: { count: integer64(figures.checkpoints), max_us: figures.checkpointMicrosMax },
     event_loop_lag: quantilesOf(lag.histogram),
     leases_lapsed: integer64(driver.node.leasesLapsed),
     prepared: data.preparedCount,

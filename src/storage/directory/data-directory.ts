@@ -6,8 +6,8 @@ import { makeRoomToOpen } from "../disk-reserve.ts"
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { partitionFiles } from "../../core/lib/limits.ts"
-import { LogWriter } from "../log/log-file.ts"
 import { Witness } from "../log/witness.ts"
+import { LogWriter } from "../log/writer.ts"
 import { type Identity, StorageError } from "../storage.ts"
 import { createPartitions } from "../table/partition.ts"
 import { readFormat, writeComplete, writeCreating } from "./format.ts"
@@ -151,7 +151,7 @@ function beginCreation(directory: string): void {
 function finishCreation(directory: string, transient: boolean): void {
   if (!transient) {
     createPartitions(directory, partitionFiles)
-    new LogWriter(directory, "OFF").close()
+    LogWriter.create(directory)
     const witness = new Witness(directory, true)
     witness.write(0, 0, true)
     witness.close()

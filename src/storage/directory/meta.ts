@@ -11,7 +11,7 @@ import { join } from "node:path"
 import { openDatabase } from "#sqlite"
 import type { SqlDatabase, SqlStatement } from "../../platform/sqlite/driver.ts"
 import { bytesChecksum, hashAdd, hashSubtract, rowHash } from "../checksum.ts"
-import { rollback } from "../log/log-file.ts"
+import { rollback } from "../wal-database.ts"
 import { StorageError } from "../storage.ts"
 import { metaName } from "./names.ts"
 

@@ -4,7 +4,8 @@ import { partitionFiles } from "../../core/lib/limits.ts"
 export const lockName = "LOCK"
 export const formatName = "FORMAT"
 export const metaName = "meta.db"
-export const logName = "log.db"
+/** Of format 1, which kept its log in a database. */
+export const oldLogName = "log.db"
 export const witnessName = "WITNESS"
 export const reserveName = "RESERVE"
 export const statsName = "stats.db"
@@ -16,7 +17,15 @@ export function partitionName(index: number): string {
   return `${partitionPrefix}${String(index).padStart(3, "0")}.db`
 }
 
-const databases = [lockName, metaName, logName, statsName]
+export const logPrefix = "log-"
+export const logSegmentPattern = /^log-\d{3,}$/
+
+/** @returns `log-000` for 0 */
+export function logSegmentName(file: number): string {
+  return `${logPrefix}${String(file).padStart(3, "0")}`
+}
+
+const databases = [lockName, metaName, oldLogName, statsName]
 for (let i = 0; i < partitionFiles; i++) databases.push(partitionName(i))
 const plain = new Set([formatName, witnessName, reserveName])
 plain.add(`${formatName}-journal`)
@@ -24,5 +33,5 @@ for (const name of databases) for (const suffix of ["", "-wal", "-shm", "-journa
 
 /** Whether qdb makes files of this name (SQLite's side files included). */
 export function isOurName(name: string): boolean {
-  return plain.has(name)
+  return plain.has(name) || logSegmentPattern.test(name)
 }

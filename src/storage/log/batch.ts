@@ -26,6 +26,12 @@ export interface BatchHeader {
   readonly checksum: number
 }
 
+/** All up to this batch, which ends at `position`. */
+export interface LogPlace {
+  readonly batch: number
+  readonly position: number
+}
+
 /** Completes a batch whose records lie behind the place for its header. @returns its checksum */
 export function sealBatch(
   bytes: Uint8Array,
@@ -74,8 +80,24 @@ export function openBatch(bytes: Uint8Array): BatchHeader | string {
   }
 }
 
-/** The position behind a batch's records, from its header alone, unverified: good to plan with. */
-export function batchEnd(head: Uint8Array): number {
+/** What a batch's header says of its place, unverified: good to plan with. */
+export interface BatchSketch {
+  readonly number: number
+  /** Position behind its records. */
+  readonly end: number
+  /** With its header. */
+  readonly bytes: number
+}
+
+/** @returns undefined where no batch begins */
+export function sketchBatch(head: Uint8Array): BatchSketch | undefined {
+  if (head.length < batchHeaderBytes) return undefined
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength)
-  return view.getFloat64(16, true) + view.getUint32(24, true)
+  if (view.getUint32(0, true) !== magic) return undefined
+  const length = view.getUint32(24, true)
+  return {
+    number: view.getFloat64(8, true),
+    end: view.getFloat64(16, true) + length,
+    bytes: batchHeaderBytes + length,
+  }
 }

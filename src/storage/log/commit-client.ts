@@ -5,15 +5,15 @@ import { logRingBytes } from "../../core/lib/limits.ts"
 import { endWorker, startWorker, tell, type Worker } from "../../platform/worker.ts"
 import { StorageError } from "../storage.ts"
 import type { CommitData, CommitMessage, CommitRequest } from "./commit-worker.ts"
+import type { LogPlace } from "./batch.ts"
 import { LogControl } from "./control.ts"
-import type { LogPlace } from "./log-file.ts"
 import { LogRing } from "./ring.ts"
 
 export interface CommitEvents {
   /** More is durable, or the disk has become full or has room again. */
   readonly onProgress: () => void
-  /** The write-ahead log is to be copied into the file, by another thread. */
-  readonly onCheckpoint: () => void
+  /** The log is to have a file more, of this number, which another thread makes. */
+  readonly onFileWanted: (number: number) => void
   readonly onFatal: (error: Error) => void
 }
 
@@ -94,13 +94,13 @@ export class CommitClient {
   private async follow(): Promise<void> {
     const { control, events } = this
     let seen = control.progressCount
-    let asked = 0
+    let wanted = 0
     while (!this.closed) {
       seen = await control.progress(seen)
       if (this.closed) return
-      const { checkpointsAsked } = control
-      if (checkpointsAsked !== asked) events.onCheckpoint()
-      asked = checkpointsAsked
+      const { fileWanted } = control
+      if (fileWanted !== wanted) events.onFileWanted(fileWanted)
+      wanted = fileWanted
       events.onProgress()
     }
   }
@@ -110,7 +110,7 @@ export class CommitClient {
     if (this.ring.mark()) this.control.publish(this.ring.head)
   }
 
-  /** Commits what is published, checkpoints and ends the thread. */
+  /** Commits what is published and ends the thread. */
   async close(): Promise<void> {
     const { worker } = this
     if (worker === undefined) return

@@ -1,29 +1,26 @@
 /**
- * The thread that commits. It sleeps until something is published, takes all that is there as one batch, writes it in one
- * transaction, and announces how far the log is durable. What arrives meanwhile is the next batch.
+ * The thread that commits. It sleeps until something is published, takes all that is there as one batch, writes it behind the
+ * last one, and announces how far the log is durable. What arrives meanwhile is the next batch.
  *
- * - An error from SQLite stops the node and is never retried; after a failed fsync nobody knows what the disk holds.
- * - A full disk is not such an error: SQLite has rolled back, nothing was acknowledged, and the same batch is tried again
- *   until there is room.
+ * - An error of the disk stops the node and is never retried; after a failed fsync nobody knows what the disk holds.
+ * - A full disk is not such an error: nothing was acknowledged, and the same batch is written again until there is room.
  */
 import { join } from "node:path"
 import { parentPort, workerData } from "node:worker_threads"
-import { resultOf } from "#sqlite"
 import { recordKind } from "../../core/entry/record.ts"
 import { assert } from "../../core/lib/assert.ts"
-import { logBatchBytesMax, logCutBatchesMax } from "../../core/lib/limits.ts"
-import { sqliteResult } from "../../platform/sqlite/driver.ts"
+import { logBatchBytesMax, logSegmentFileBytes } from "../../core/lib/limits.ts"
 import { listen } from "../../platform/worker.ts"
-import { batchHeaderBytes, sealBatch } from "./batch.ts"
-import { logName } from "../directory/names.ts"
+import { logSegmentName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
-import { Checkpoints } from "./checkpoints.ts"
+import { batchHeaderBytes, type LogPlace, sealBatch } from "./batch.ts"
 import { LogControl } from "./control.ts"
-import { freeBytes, type LogPlace, LogReader, LogWriter } from "./log-file.ts"
-import { readTail } from "./recover-log.ts"
-import { Retention } from "./retention.ts"
+import { LogReader } from "./reader.ts"
+import { type LogTail, readTail } from "./recover-log.ts"
 import { elsewhere } from "./ring.ts"
+import { isOutOfRoom } from "./segment-file.ts"
 import { readWitness, Witness } from "./witness.ts"
+import { LogWriter } from "./writer.ts"
 
 /** What the thread is started with. */
 export interface CommitData {
@@ -74,26 +71,29 @@ class Committer {
   private readonly control = new LogControl(data.control)
   private readonly ring = new Uint8Array(data.ring)
   private readonly ringView = new DataView(data.ring)
-  private readonly log = new LogWriter(data.directory, data.sync ? "FULL" : "NORMAL")
-  private readonly checkpoints = new Checkpoints(this.log, this.control)
+  private readonly log: LogWriter
   private readonly witness = new Witness(data.directory, false)
   private readonly own = new Map<number, SharedArrayBuffer>()
   private ownArrived: (() => void) | undefined
-  private taken = 0
   /** As the ring's head, and where in the ring that is. */
   private tail = 0
   private place = 0
-  private batch = 0
-  private position = 0
-  private checksum = 0
-  private firstBatch = 0
-  private readonly retention = new Retention()
+  private batch: number
+  private position: number
+  private checksum: number
+  /** The file that the helper makes, 0: none. */
+  private wanted = 0
   private staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
 
-  constructor() {
+  constructor(tail: LogTail) {
+    this.batch = tail.batch
+    this.position = tail.position
+    this.checksum = tail.checksum
+    this.log = new LogWriter(data.directory, data.sync, tail)
+    this.control.firstBatch = this.log.firstBatch
+    this.control.announce(this.position, this.batch)
     hear = (message) => {
       if (message.kind === "own") this.own.set(message.id, message.buffer)
-      else if (message.kind === "taken") this.taken++
       this.ownArrived?.()
     }
   }
@@ -104,79 +104,27 @@ class Committer {
     })
   }
 
-  async recover(applied: LogPlace): Promise<void> {
-    let sent = 0
-    const waiting: number[] = []
-    const reader = new LogReader(this.log.database, this.log.path)
-    const tail = await readTail(
-      this.log.path,
-      reader,
-      applied,
-      readWitness(data.directory),
-      async (records, header) => {
-        const copy = records.slice()
-        waiting.push(copy.length)
-        sent += copy.length
-        send({ kind: "batch", records: copy, start: header.start }, [copy.buffer])
-        while (sent > recoveryBytesAhead) {
-          while (this.taken > 0) {
-            this.taken--
-            sent -= waiting.shift() as number
-          }
-          if (sent > recoveryBytesAhead) await this.arrived()
-        }
-      },
-    )
-    this.batch = tail.batch
-    this.position = tail.position
-    this.checksum = tail.checksum
-    if (tail.cutBehind) this.log.deleteRange(tail.batch + 1, Number.MAX_SAFE_INTEGER)
-    this.firstBatch = this.log.first()
-    this.markKept(reader)
-    this.control.announce(this.position, this.batch)
-    send({ kind: "recovered", batch: this.batch, position: this.position, notice: tail.notice })
-    send({ kind: "ready" })
-  }
-
   /** The node serves meanwhile; its first commit waits for this. */
-  private grow(): void {
+  private clear(): void {
     try {
-      this.log.grow()
+      this.log.clearRest()
     } catch (error) {
       // Only commits are slower without: they go on or wait as the disk allows.
-      if (resultOf(error) !== sqliteResult.full) throw error
+      if (!isOutOfRoom(error)) throw error
     }
-    this.control.free = freeBytes(this.log.database)
-  }
-
-  /** Where replicas may ask for the log of before this start. */
-  private markKept(reader: LogReader): void {
-    const { firstBatch, batch, position } = this
-    const oldest = firstBatch === 0 ? undefined : reader.endOf(firstBatch)
-    const bound = position - this.control.keptBytes
-    if (oldest !== undefined && oldest <= bound) {
-      const kept = reader.lastEndingBy(bound, { batch: firstBatch, position: oldest }, batch)
-      this.retention.note(kept.batch, kept.position)
-    }
-    this.retention.note(batch, position)
-  }
-
-  /** The last batch that neither the table nor a replica needs; the last of all stays, so that the chain goes on from it. */
-  private get deletable(): number {
-    const last = this.control.cutBatch - 1
-    const kept = this.control.full ? 0 : this.control.keptBytes
-    return kept === 0 ? last : Math.min(last, this.retention.lastBefore(this.position - kept))
+    this.control.free = this.log.freeBytes
   }
 
   async run(): Promise<void> {
     const { control } = this
-    this.grow()
+    this.clear()
     for (;;) {
       const seen = control.wakeCount
       this.endIfAbandoned()
       if (control.head === this.tail) {
         if (control.stopping) break
-        if (!this.idle()) control.sleep(seen, idleMs)
+        this.idle()
+        control.sleep(seen, idleMs)
         continue
       }
       await this.commitNext()
@@ -190,36 +138,58 @@ class Committer {
     const begun = performance.now()
     const bytes = this.staging.subarray(0, batchHeaderBytes + length)
     const checksum = sealBatch(bytes, length, number, this.position, this.checksum)
-    const cutTo = Math.min(this.deletable, this.firstBatch + logCutBatchesMax - 1)
-    this.append(number, bytes, cutTo)
+    this.append(number, bytes, this.position + length)
     this.witness.write(number, checksum, data.sync)
-    if (cutTo >= this.firstBatch) this.firstBatch = cutTo + 1
     this.batch = number
     this.checksum = checksum
     this.position += length
-    this.retention.note(number, this.position)
     this.control.countCommit((performance.now() - begun) * 1000)
     this.control.announce(this.position, number)
-    this.checkpointIfDue()
+    this.mindFiles()
   }
 
-  private checkpointIfDue(): void {
-    if (this.checkpoints.run()) this.control.free = freeBytes(this.log.database)
-  }
-
-  private append(number: number, bytes: Uint8Array, cutTo: number): void {
+  private append(number: number, bytes: Uint8Array, end: number): void {
     for (;;) {
       try {
-        this.log.append(number, bytes, this.firstBatch, cutTo)
+        this.log.append(number, bytes, end)
         this.control.setFull(false)
         return
       } catch (error) {
-        if (resultOf(error) !== sqliteResult.full) throw error
+        if (!isOutOfRoom(error)) throw error
         this.control.setFull(true)
         this.control.sleep(this.control.wakeCount, fullRetryMs)
         this.endIfAbandoned()
+        this.mindFiles()
       }
     }
+  }
+
+  /**
+   * Lets go of what neither the table nor a replica needs, and sees to it that there is a file for what comes next. The applied
+   * batch stays: the next start goes on from it. What is kept for replicas says, too, how much room the log may take besides.
+   */
+  private mindFiles(): void {
+    const { control, log } = this
+    const keptBytes = control.full ? 0 : control.keptBytes
+    while (log.isBehind(control.cutBatch - 1, this.position - keptBytes)) {
+      // Readers look at this when what they have read makes no sense.
+      control.firstBatch = log.secondFirstBatch
+      log.freeOldest()
+    }
+    if (log.spares > Math.max(1, keptBytes / logSegmentFileBytes)) log.deleteSpare()
+    if (this.wanted !== 0) this.takeWanted()
+    else if (log.spares === 0 && !control.full) {
+      this.wanted = log.takeNumber()
+      control.wantFile(this.wanted)
+    }
+    control.free = log.freeBytes
+  }
+
+  private takeWanted(): void {
+    const isThere = this.control.isFileThere(this.wanted)
+    if (isThere === undefined) return
+    if (isThere) this.log.addSpare(this.wanted)
+    this.wanted = 0
   }
 
   /** This thread takes no turn while it commits, and so would not hear the message that `endWorker` may need. */
@@ -286,33 +256,16 @@ class Committer {
     this.staging = grown
   }
 
-  /** What can be done while nothing is to be committed, a piece of it. @returns whether there is more */
-  private idle(): boolean {
+  /** What can be done while nothing is to be committed. */
+  private idle(): void {
     if (this.staging.length > batchHeaderBytes + 2 * logBatchBytesMax)
       this.staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
-    return this.cut(this.firstBatch + logCutBatchesMax - 1)
-  }
-
-  /** Deletes batches that the table holds, up to `bound`. @returns whether there are more */
-  private cut(bound: number): boolean {
-    const last = this.deletable
-    const to = Math.min(last, bound)
-    if (to < this.firstBatch) return false
-    try {
-      this.log.deleteRange(this.firstBatch, to)
-      this.firstBatch = to + 1
-      if (to === last) this.control.free = freeBytes(this.log.database)
-      this.checkpointIfDue()
-    } catch (error) {
-      // A deletion can wait for room.
-      if (resultOf(error) !== sqliteResult.full) throw error
-      return false
-    }
-    return to < last
+    this.mindFiles()
   }
 
   private close(): void {
-    this.cut(Number.MAX_SAFE_INTEGER)
+    this.mindFiles()
+    while (this.log.spares > 0) this.log.deleteSpare()
     this.log.close()
     this.witness.sync()
     this.witness.close()
@@ -320,15 +273,45 @@ class Committer {
   }
 }
 
+/** Reads the log back behind what the table holds, and hands it over, as fast as it is taken. */
+async function recover(applied: LogPlace): Promise<LogTail> {
+  const waiting: number[] = []
+  let sent = 0
+  let taken: (() => void) | undefined
+  hear = (message) => {
+    if (message.kind !== "taken") return
+    sent -= waiting.shift() as number
+    taken?.()
+  }
+  const reader = new LogReader(data.directory)
+  try {
+    return await readTail(reader, applied, readWitness(data.directory), async (records, header) => {
+      const copy = records.slice()
+      waiting.push(copy.length)
+      sent += copy.length
+      send({ kind: "batch", records: copy, start: header.start }, [copy.buffer])
+      while (sent > recoveryBytesAhead)
+        await new Promise<void>((resolve) => {
+          taken = resolve
+        })
+    })
+  } finally {
+    reader.close()
+  }
+}
+
 let recovering = true
 try {
   const applied = await begun
-  const committer = new Committer()
-  await committer.recover(applied)
+  const tail = await recover(applied)
+  const committer = new Committer(tail)
+  send({ kind: "recovered", batch: tail.batch, position: tail.position, notice: tail.notice })
+  send({ kind: "ready" })
   recovering = false
   await committer.run()
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
-  const text = error instanceof StorageError ? message : `${join(data.directory, logName)}: ${message}`
+  const text =
+    error instanceof StorageError ? message : `${join(data.directory, logSegmentName(0))}: ${message}`
   send({ kind: "error", text, recovering })
 }

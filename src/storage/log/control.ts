@@ -2,8 +2,8 @@
  * What the thread that owns sockets and the committing thread share beside the ring's bytes. Each cell has one writer.
  * Whole numbers below 2^53 are kept in 64-bit cells, since positions count all bytes ever appended.
  */
-const bigCells = 8
-const smallCells = 11
+const bigCells = 9
+const smallCells = 9
 /** Commit times: four buckets per power of two of microseconds. */
 const bucketCells = 128
 export const controlBytes = bigCells * 8 + (smallCells + bucketCells) * 4
@@ -17,6 +17,7 @@ const big = {
   free: 5,
   settled: 6,
   kept: 7,
+  firstBatch: 8,
 } as const
 const small = {
   wake: 0,
@@ -26,10 +27,8 @@ const small = {
   commits: 4,
   microsMax: 5,
   abandon: 6,
-  checkpoints: 7,
-  checkpointMicrosMax: 8,
-  checkpointsAsked: 9,
-  checkpointsHelped: 10,
+  fileWanted: 7,
+  fileMade: 8,
 } as const
 
 export class LogControl {
@@ -64,11 +63,18 @@ export class LogControl {
   get batch(): number {
     return this.get(big.batch)
   }
-  /** Batches up to here are in the table for good: their rows may be deleted. */
+  /** Batches up to here are in the table for good: the log may let go of them. */
   get cutBatch(): number {
     return this.get(big.cutBatch)
   }
-  /** Bytes of free pages in the log's file, told by the committer now and then. */
+  /** The oldest batch that the log holds: those before it may be gone at any moment. */
+  get firstBatch(): number {
+    return this.get(big.firstBatch)
+  }
+  set firstBatch(batch: number) {
+    this.set(big.firstBatch, batch)
+  }
+  /** Bytes of the log's files that hold nothing, told by the committer now and then. */
   get free(): number {
     return this.get(big.free)
   }
@@ -158,25 +164,24 @@ export class LogControl {
     Atomics.notify(this.small, small.progress)
   }
 
-  // Checkpoints: the committer asks, the helper answers
+  // Files for the log: the committer asks, the helper answers
 
-  /** @returns the question's number */
-  askCheckpoint(): number {
-    const asked = Atomics.add(this.small, small.checkpointsAsked, 1) + 1
+  wantFile(number: number): void {
+    Atomics.store(this.small, small.fileWanted, number)
     this.signal()
-    return asked
   }
-  /** How often a checkpoint was asked for. */
-  get checkpointsAsked(): number {
-    return Atomics.load(this.small, small.checkpointsAsked)
+  /** The file that was asked for last, 0: none. */
+  get fileWanted(): number {
+    return Atomics.load(this.small, small.fileWanted)
   }
-  /** The last question that the helper has done with. */
-  get checkpointsHelped(): number {
-    return Atomics.load(this.small, small.checkpointsHelped)
-  }
-  helped(asked: number): void {
-    Atomics.store(this.small, small.checkpointsHelped, asked)
+  fileMade(number: number, isThere: boolean): void {
+    Atomics.store(this.small, small.fileMade, isThere ? number : -number)
     this.wake()
+  }
+  /** What became of the file of this number: undefined as long as it is being made. */
+  isFileThere(number: number): boolean | undefined {
+    const made = Atomics.load(this.small, small.fileMade)
+    return Math.abs(made) === number ? made > 0 : undefined
   }
 
   // Figures
@@ -186,17 +191,6 @@ export class LogControl {
     const whole = Math.min(Math.max(1, Math.round(micros)), 2 ** 31 - 1)
     if (whole > Atomics.load(this.small, small.microsMax)) Atomics.store(this.small, small.microsMax, whole)
     Atomics.add(this.buckets, Math.min(bucketCells - 1, Math.floor(Math.log2(whole) * 4)), 1)
-  }
-  countCheckpoint(micros: number): void {
-    Atomics.add(this.small, small.checkpoints, 1)
-    const whole = Math.min(Math.round(micros), 2 ** 31 - 1)
-    if (whole > this.checkpointMicrosMax) Atomics.store(this.small, small.checkpointMicrosMax, whole)
-  }
-  get checkpoints(): number {
-    return Atomics.load(this.small, small.checkpoints)
-  }
-  get checkpointMicrosMax(): number {
-    return Atomics.load(this.small, small.checkpointMicrosMax)
   }
   get commits(): number {
     return Atomics.load(this.small, small.commits)

@@ -32,10 +32,10 @@ export class LogHelper {
     })
   }
 
-  /** Copies what the write-ahead log holds into the file. */
-  checkpoint(): void {
+  /** Makes a file for the log. */
+  makeFile(number: number): void {
     if (this.closed) return
-    tell(this.worker ?? this.start(), { kind: "checkpoint" } satisfies HelperRequest)
+    tell(this.worker ?? this.start(), { kind: "makeFile", number } satisfies HelperRequest)
   }
 
   private start(): Worker {

@@ -1,17 +1,18 @@
 /**
- * The thread beside the committing one: it reads the log for replicas that catch up, and copies the write-ahead log into the
- * file while the other goes on writing (`checkpoints.ts`). It runs from the first time that either is wanted.
+ * The thread beside the committing one: it reads the log for replicas that catch up, and makes files for the log before they are
+ * needed. It runs from the first time that either is wanted.
  */
 import { join } from "node:path"
 import { parentPort, workerData } from "node:worker_threads"
-import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
 import { listen } from "../../platform/worker.ts"
-import { logName } from "../directory/names.ts"
+import { logSegmentFileBytes } from "../../core/lib/limits.ts"
+import { logSegmentName } from "../directory/names.ts"
 import type { TailPiece } from "../../core/replication/transfer.ts"
 import { StorageError } from "../storage.ts"
 import { batchHeaderBytes, openBatch } from "./batch.ts"
 import { LogControl } from "./control.ts"
-import { checkpointWhatFits, LogReader, openWal } from "./log-file.ts"
+import { LogReader } from "./reader.ts"
+import { isOutOfRoom, makeSegmentFile } from "./segment-file.ts"
 import { type Batch, type Batches, Tail, type KnownTail } from "./tail.ts"
 
 export interface HelperData {
@@ -26,7 +27,7 @@ export type HelperRequest =
       readonly wanted: readonly KnownTail[]
       readonly bytesMax: number
     }
-  | { readonly kind: "checkpoint" }
+  | { readonly kind: "makeFile"; readonly number: number }
   | { readonly kind: "close" }
 
 export type HelperMessage =
@@ -36,34 +37,37 @@ export type HelperMessage =
   | { readonly kind: "closed" }
 
 const batchesPerRead = 8
-/** Of a connection that checkpoints: pages go from one file to the other and are not kept. */
-const checkpointCacheKiB = 64
 
 const data = workerData as HelperData
 const port = parentPort as NonNullable<typeof parentPort>
 const send = (message: HelperMessage) => port.postMessage(message)
-const path = join(data.directory, logName)
+const path = join(data.directory, logSegmentName(0))
 const control = new LogControl(data.control)
 
 class LogBatches implements Batches {
-  private readonly database = openWal(path, "NORMAL", 2048)
-  private readonly reader = new LogReader(this.database, path)
+  private readonly reader = new LogReader(data.directory)
 
   first(): number {
-    return this.reader.first() ?? control.batch + 1
+    return control.firstBatch
   }
   last(): number {
     return control.batch
   }
   from(number: number): readonly Batch[] {
-    return this.reader.from(number, batchesPerRead).map((row) => {
+    const batches: Batch[] = []
+    for (const row of this.reader.from(number, this.last(), batchesPerRead)) {
       const header = openBatch(row.batch)
-      if (typeof header === "string") throw new StorageError(`${path}: batch ${row.number}: ${header}`)
-      return { number: row.number, start: header.start, records: row.batch.subarray(batchHeaderBytes) }
-    })
+      if (typeof header === "string") {
+        // It was cut while it was read, and its file has another segment now.
+        if (row.number < this.first()) return []
+        throw new StorageError(`${path}: batch ${row.number}: ${header}`)
+      }
+      batches.push({ number: row.number, start: header.start, records: row.batch.subarray(batchHeaderBytes) })
+    }
+    return batches
   }
   close(): void {
-    this.database.close()
+    this.reader.close()
   }
 }
 
@@ -87,29 +91,20 @@ function textOf(error: unknown): string {
   return error instanceof StorageError ? message : `${path}: ${message}`
 }
 
-let checkpointing: SqlDatabase | undefined
-
-/**
- * Twice: the first copies the most and lasts, the second what was written meanwhile, so that the committing thread has next to
- * nothing left to copy.
- */
-function help(): void {
-  const asked = control.checkpointsAsked
+function makeFile(number: number): void {
   try {
-    checkpointing ??= openWal(path, "FULL", checkpointCacheKiB)
-    checkpointWhatFits(checkpointing)
-    checkpointWhatFits(checkpointing)
-    control.helped(asked)
+    makeSegmentFile(data.directory, number, logSegmentFileBytes)
+    control.fileMade(number, true)
   } catch (error) {
-    // After a failed fsync nobody knows what the disk holds: the node stops, as when a commit fails.
-    send({ kind: "error", text: textOf(error) })
+    // The committing thread finds out by itself how far it gets without.
+    if (isOutOfRoom(error)) control.fileMade(number, false)
+    else send({ kind: "error", text: textOf(error) })
   }
 }
 
 listen((request: HelperRequest) => {
   if (request.kind === "read") return send(read(request))
-  if (request.kind === "checkpoint") return help()
+  if (request.kind === "makeFile") return makeFile(request.number)
   opened?.batches.close()
-  checkpointing?.close()
   send({ kind: "closed" })
 })

@@ -5,7 +5,7 @@
  */
 import { StorageError } from "../storage.ts"
 import { type BatchHeader, batchHeaderBytes, openBatch } from "./batch.ts"
-import type { LogReader, LogRow } from "./log-file.ts"
+import type { LogReader, LogRow } from "./reader.ts"
 import type { Witnessed } from "./witness.ts"
 
 export interface LogTail {
@@ -13,8 +13,8 @@ export interface LogTail {
   readonly batch: number
   readonly position: number
   readonly checksum: number
-  /** Batches behind it are to be deleted. */
-  readonly cutBehind: boolean
+  /** Where in the log's stream the next one begins. */
+  readonly offset: number
   readonly notice: string | undefined
 }
 
@@ -26,17 +26,17 @@ const rowsPerRead = 16
  * @throws StorageError naming file and batch
  */
 export async function readTail(
-  path: string,
   reader: LogReader,
   applied: { readonly batch: number; readonly position: number },
   witness: Witnessed,
   visit: (records: Uint8Array, header: BatchHeader) => Promise<void> | void,
 ): Promise<LogTail> {
+  const { path } = reader
   // The applied batch itself is kept in the log: it begins the chain.
   let next = Math.max(1, applied.batch)
   let last = { batch: 0, position: 0, checksum: 0 }
   for (;;) {
-    const rows = reader.from(next, rowsPerRead)
+    const rows = reader.from(next, Number.MAX_SAFE_INTEGER, rowsPerRead)
     for (const row of rows) {
       const header = check(row, next, last)
       if (typeof header === "string") {
@@ -44,7 +44,7 @@ export async function readTail(
           throw new StorageError(`${path}: batch ${next}: ${header}`)
         return {
           ...last,
-          cutBehind: true,
+          offset: offsetBehind(reader, last.batch),
           notice: `${path}: batch ${next} was never acknowledged and is cut: ${header}`,
         }
       }
@@ -62,9 +62,13 @@ export async function readTail(
   }
   return {
     ...last,
-    cutBehind: false,
+    offset: offsetBehind(reader, last.batch),
     notice: shortage(path, Math.max(witness.batch, applied.batch), witness, last.batch),
   }
+}
+
+function offsetBehind(reader: LogReader, batch: number): number {
+  return batch === 0 ? 0 : reader.offsetBehind(batch)
 }
 
 function check(
@@ -72,8 +76,6 @@ function check(
   expected: number,
   last: { position: number; checksum: number },
 ): BatchHeader | string {
-  if (row.number !== expected) return `missing: the next one found is ${row.number}`
-  if (!(row.batch instanceof Uint8Array)) return "not a blob"
   const header = openBatch(row.batch)
   if (typeof header === "string") return header
   if (header.number !== expected) return `holds number ${header.number}`
@@ -85,6 +87,6 @@ function check(
 function shortage(path: string, needed: number, witness: Witnessed, found: number): string | undefined {
   if (found >= needed) return undefined
   const text = `${path}: ends at batch ${found}, but batch ${needed} was acknowledged`
-  if (witness.synced) throw new StorageError(`${text}: the log or its write-ahead log is damaged`)
+  if (witness.synced) throw new StorageError(`${text}: the log is damaged`)
   return `${text}; \`sync\` is false, so a power failure may cost the last batches`
 }

@@ -1,7 +1,7 @@
 /** The flusher workers as the thread that owns sockets sees them. */
 import { partitionFiles } from "../../core/lib/limits.ts"
 import { endWorker, startWorker, tell, type Worker } from "../../platform/worker.ts"
-import type { LogPlace } from "../log/log-file.ts"
+import type { LogPlace } from "../log/batch.ts"
 import { StorageError } from "../storage.ts"
 import { FlushedSlots } from "./flushed-slots.ts"
 import type { FlusherData, FlusherMessage, FlusherRequest, OpenedFile } from "./flusher-worker.ts"

@@ -12,7 +12,8 @@ import { assert } from "../../core/lib/assert.ts"
 import { flushTransactionRows } from "../../core/lib/limits.ts"
 import { type SqlDatabase, sqliteResult, type SqlStatement } from "../../platform/sqlite/driver.ts"
 import { hashAdd, hashSubtract, rowChecksum, rowHash } from "../checksum.ts"
-import { checkpoint, type LogPlace, rollback } from "../log/log-file.ts"
+import type { LogPlace } from "../log/batch.ts"
+import { checkpoint, rollback } from "../wal-database.ts"
 import { StorageError } from "../storage.ts"
 import {
   type AppliedRow,
@@ -240,7 +241,7 @@ export class PartitionWriter {
    */
   checkpoint(): boolean {
     try {
-      if (!checkpoint(this.database, "TRUNCATE")) return false
+      if (!checkpoint(this.database)) return false
     } catch (error) {
       if (resultOf(error) === sqliteResult.busy) return false
       throw error

@@ -14,7 +14,7 @@ import { join } from "node:path"
 import { numbersChecksum, rowHash } from "../checksum.ts"
 import { partitionName } from "../directory/names.ts"
 import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
-import { openWal } from "../log/log-file.ts"
+import { openWal } from "../wal-database.ts"
 import { StorageError } from "../storage.ts"
 
 const schema = `

@@ -2,14 +2,10 @@
  * The log as the flusher reads it: whole batches up to the settled position, and backwards, since of everything the last
  * state counts (`change-set.ts` argues why).
  */
-import { closeSync, fsyncSync, openSync } from "node:fs"
-import { join } from "node:path"
 import { RecordView } from "../../core/entry/record.ts"
-import type { SqlDatabase } from "../../platform/sqlite/driver.ts"
-import { logName } from "../directory/names.ts"
-import { batchHeaderBytes, openBatch } from "../log/batch.ts"
+import { batchHeaderBytes, type LogPlace, openBatch } from "../log/batch.ts"
 import type { LogControl } from "../log/control.ts"
-import { type LogPlace, LogReader, type LogRow, openWal } from "../log/log-file.ts"
+import { LogReader, type LogRow } from "../log/reader.ts"
 import { namedErrors } from "../named-errors.ts"
 import { StorageError } from "../storage.ts"
 import { CutSpans } from "./cut-spans.ts"
@@ -21,7 +17,6 @@ type Visit = (record: RecordView, batch: number, position: number) => void
 export class SettledLog {
   readonly path: string
   private readonly control: LogControl
-  private readonly database: SqlDatabase
   private readonly reader: LogReader
   private readonly record = new RecordView()
   /** What `outsideCuts` found last. */
@@ -30,10 +25,9 @@ export class SettledLog {
   private readonly offsets: number[] = []
 
   constructor(directory: string, control: LogControl) {
-    this.path = join(directory, logName)
     this.control = control
-    this.database = openWal(this.path, "NORMAL", 2048)
-    this.reader = new LogReader(this.database, this.path)
+    this.reader = new LogReader(directory)
+    this.path = this.reader.path
   }
 
   /** The last batch that is durable and settled as a whole. @param known one that is */
@@ -132,17 +126,10 @@ export class SettledLog {
 
   /**
    * Makes the log durable as far as it is written: the table may never know more than the log, or the log's end, lost with
-   * the power, would be lost out of the middle. What is not in the write-ahead log any more was synced by a checkpoint.
+   * the power, would be lost out of the middle.
    */
   sync(): void {
-    this.named(() => {
-      const file = openSync(`${this.path}-wal`, "r+")
-      try {
-        fsyncSync(file)
-      } finally {
-        closeSync(file)
-      }
-    })
+    this.named(() => this.reader.sync())
   }
 
   private named<A>(run: () => A): A {
@@ -150,6 +137,6 @@ export class SettledLog {
   }
 
   close(): void {
-    this.database.close()
+    this.reader.close()
   }
 }

@@ -48,7 +48,7 @@ describe("a data directory", () => {
     const path = join(directory(), "data")
     close(open(path))
     const parts = Array.from({ length: 8 }, (_, i) => `part-00${i}.db`)
-    expect(readdirSync(path).sort()).toEqual(["FORMAT", "LOCK", "WITNESS", "log.db", "meta.db", ...parts])
+    expect(readdirSync(path).sort()).toEqual(["FORMAT", "LOCK", "WITNESS", "log-000", "meta.db", ...parts])
   })
 
   test("is refused if it is somebody else's, a file, or of an unknown format", () => {

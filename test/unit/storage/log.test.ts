@@ -1,14 +1,16 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { recordKind } from "../../../src/core/entry/record.ts"
 import { batchHeaderBytes, openBatch, sealBatch } from "../../../src/storage/log/batch.ts"
 import { LogControl } from "../../../src/storage/log/control.ts"
-import { LogReader, LogWriter } from "../../../src/storage/log/log-file.ts"
+import { LogReader } from "../../../src/storage/log/reader.ts"
 import { readTail } from "../../../src/storage/log/recover-log.ts"
 import { elsewhere, LogRing } from "../../../src/storage/log/ring.ts"
+import { segmentHeaderBytes } from "../../../src/storage/log/segment.ts"
 import { readWitness, Witness } from "../../../src/storage/log/witness.ts"
+import { LogWriter } from "../../../src/storage/log/writer.ts"
 import { temporaryDirectory } from "./support/directory.ts"
 
 const directory = temporaryDirectory()
@@ -66,88 +68,92 @@ describe("the witness", () => {
 })
 
 describe("reading the log back", () => {
+  const batchBytes = batchHeaderBytes + 64
   const writeLog = (count: number) => {
-    const log = new LogWriter(directory(), "FULL")
+    const path = directory()
+    LogWriter.create(path)
+    const log = new LogWriter(path, true, { batch: 0, position: 0, offset: 0 })
     let previous = 0
     for (let number = 1; number <= count; number++) {
       const { bytes, checksum } = sealed(number, (number - 1) * 64, previous)
-      log.append(number, bytes, 1, 0)
+      log.append(number, bytes, number * 64)
       previous = checksum
     }
-    return { log, last: previous }
+    log.close()
+    return { path, last: previous }
   }
-  const read = async (log: LogWriter, witnessed: number, applied = 0, synced = true, checksum = -1) => {
-    const batch = log.database.prepare("SELECT batch FROM log WHERE number = ?").get(witnessed) as {
-      batch: Uint8Array
-    } | null
-    const header = batch === null ? undefined : openBatch(batch.batch)
+  const batchOf = (path: string, number: number) => new LogReader(path).from(number, number, 1)[0]?.batch
+  const read = async (path: string, witnessed: number, applied = 0, synced = true, checksum = -1) => {
+    const bytes = batchOf(path, witnessed)
+    const header = bytes === undefined ? undefined : openBatch(bytes)
     const own = typeof header === "object" ? header.checksum : 0
     const seen: number[] = []
     const tail = await readTail(
-      log.path,
-      new LogReader(log.database, log.path),
+      new LogReader(path),
       { batch: applied, position: applied * 64 },
       { batch: witnessed, checksum: checksum === -1 ? own : checksum, synced },
       (_records, { number }) => void seen.push(number),
     )
     return { tail, seen }
   }
-  const change = (log: LogWriter, number: number, batch: Uint8Array) =>
-    log.database.prepare("UPDATE log SET batch = ? WHERE number = ?").run(batch, number)
+  const change = (path: string, number: number, batch: Uint8Array) => {
+    const file = openSync(join(path, "log-000"), "r+")
+    writeSync(file, batch, 0, batch.length, segmentHeaderBytes + (number - 1) * batchBytes)
+    closeSync(file)
+  }
 
   test("tells all batches behind the applied one", async () => {
-    const { log, last } = writeLog(40)
-    const { tail, seen } = await read(log, 40, 17)
+    const { path, last } = writeLog(40)
+    const { tail, seen } = await read(path, 40, 17)
     expect(seen).toEqual(Array.from({ length: 23 }, (_, i) => 18 + i))
     expect(tail).toEqual({
       batch: 40,
       position: 40 * 64,
       checksum: last,
-      cutBehind: false,
+      offset: 40 * batchBytes,
       notice: undefined,
     })
     // A batch that was durable and not yet witnessed when the process died.
-    expect((await read(log, 39)).tail.batch).toBe(40)
-    log.close()
+    expect((await read(path, 39)).tail.batch).toBe(40)
   })
 
   test("refuses a log that ends before what was acknowledged, unless nothing was promised", async () => {
-    const { log } = writeLog(5)
-    await expect(read(log, 6)).rejects.toThrow(/log\.db: ends at batch 5, but batch 6 was acknowledged/)
-    expect((await read(log, 6, 0, false)).tail.notice).toMatch(/`sync` is false/)
-    await expect(read(log, 3, 9)).rejects.toThrow(/log\.db: batch 9|ends at batch/)
-    await expect(read(log, 5, 0, true, 123)).rejects.toThrow(/batch 5 is not the one that was acknowledged/)
-    log.close()
+    const { path } = writeLog(5)
+    await expect(read(path, 6)).rejects.toThrow(/log-000: ends at batch 5, but batch 6 was acknowledged/)
+    expect((await read(path, 6, 0, false)).tail.notice).toMatch(/`sync` is false/)
+    await expect(read(path, 3, 9)).rejects.toThrow(/log-000: ends at batch 0, but batch 9 was acknowledged/)
+    await expect(read(path, 5, 0, true, 123)).rejects.toThrow(/batch 5 is not the one that was acknowledged/)
   })
 
   test("refuses gaps, damage and strangers among what was acknowledged", async () => {
-    const { log } = writeLog(6)
-    const original = (
-      log.database.prepare("SELECT batch FROM log WHERE number = 4").get() as { batch: Uint8Array }
-    ).batch.slice()
+    const { path } = writeLog(6)
+    const original = (batchOf(path, 4) as Uint8Array).slice()
     const damaged = original.slice()
     damaged[50] = (damaged[50] as number) ^ 1
-    change(log, 4, damaged)
-    await expect(read(log, 6)).rejects.toThrow(/log\.db: batch 4: checksum does not match/)
-    change(log, 4, sealed(4, 3 * 64, 1234).bytes)
-    await expect(read(log, 6)).rejects.toThrow(/log\.db: batch 4: does not follow/)
-    change(log, 4, sealed(9, 3 * 64, 1234).bytes)
-    await expect(read(log, 6)).rejects.toThrow(/log\.db: batch 4: holds number 9/)
-    change(log, 4, original)
-    expect((await read(log, 6)).seen.length).toBe(6)
-    log.deleteRange(4, 4)
-    await expect(read(log, 6)).rejects.toThrow(/log\.db: batch 4: missing/)
-    log.close()
+    change(path, 4, damaged)
+    await expect(read(path, 6)).rejects.toThrow(/log-000: batch 4: checksum does not match/)
+    change(path, 4, sealed(4, 3 * 64, 1234).bytes)
+    await expect(read(path, 6)).rejects.toThrow(/log-000: batch 4: does not follow/)
+    change(path, 4, sealed(9, 3 * 64, 1234).bytes)
+    await expect(read(path, 6)).rejects.toThrow(/log-000: ends at batch 3, but batch 6 was acknowledged/)
+    change(path, 4, original)
+    expect((await read(path, 6)).seen.length).toBe(6)
+    const file = openSync(join(path, "log-000"), "r+")
+    writeSync(file, new Uint8Array([1]), 0, 1, 20)
+    closeSync(file)
+    await expect(read(path, 6)).rejects.toThrow(/log-000: ends at batch 0, but batch 6 was acknowledged/)
   })
 
   test("cuts a torn tail that nobody was told of", async () => {
-    const { log } = writeLog(6)
-    change(log, 6, new Uint8Array(10))
-    const { tail, seen } = await read(log, 5)
+    const { path } = writeLog(6)
+    change(path, 6, (batchOf(path, 6) as Uint8Array).fill(9, 60))
+    const { tail, seen } = await read(path, 5)
     expect(seen).toEqual([1, 2, 3, 4, 5])
-    expect(tail).toMatchObject({ batch: 5, cutBehind: true })
-    expect(tail.notice).toMatch(/batch 6 was never acknowledged and is cut/)
-    log.close()
+    expect(tail).toMatchObject({ batch: 5, offset: 5 * batchBytes })
+    expect(tail.notice).toMatch(/batch 6 was never acknowledged and is cut: checksum does not match/)
+    change(path, 6, new Uint8Array(batchHeaderBytes))
+    expect((await read(path, 5)).tail).toMatchObject({ batch: 5, offset: 5 * batchBytes, notice: undefined })
+    await expect(read(path, 6)).rejects.toThrow(/log-000: ends at batch 5, but batch 6 was acknowledged/)
   })
 })
 

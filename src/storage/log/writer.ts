@@ -1,0 +1,220 @@
+/**
+ * Appends batches to the log's stream; one thread does. The files behind what anybody needs are used again for what comes next
+ * (`segment.ts`).
+ */
+import { closeSync, fdatasyncSync, fsyncSync, openSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { logSegmentName } from "../directory/names.ts"
+import { StorageError } from "../storage.ts"
+import {
+  encodeHeader,
+  readHeader,
+  Segmentation,
+  type SegmentHeader,
+  segmentFiles,
+  segmentHeaderBytes,
+} from "./segment.ts"
+import { syncDirectory, writeAt, writeZeroes } from "./segment-file.ts"
+
+/** Where the log ends: its last batch, the position behind its records, and the offset behind it in the stream. */
+export interface LogEnd {
+  readonly batch: number
+  readonly position: number
+  readonly offset: number
+}
+
+interface PoolFile {
+  readonly number: number
+  readonly descriptor: number
+}
+interface LiveFile extends PoolFile {
+  readonly header: SegmentHeader
+}
+
+export class LogWriter {
+  private readonly directory: string
+  private readonly synced: boolean
+  private readonly segmentation: Segmentation
+  private offset: number
+  /** Holding the stream, oldest first; the last one is written to. */
+  private readonly live: LiveFile[] = []
+  /**
+   * Holding nothing that is needed; the last is used next, and what becomes free comes first: so what a failed `append` has
+   * entered is entered again by the next, as the same segment.
+   */
+  private readonly free: PoolFile[] = []
+  private nextFile = 0
+  private readonly unsynced = new Set<number>()
+
+  /**
+   * Takes over what recovery found, and leaves nothing behind the log's end that could be taken for its continuation.
+   * @param synced whether `append` waits for the disk
+   */
+  constructor(directory: string, synced: boolean, end: LogEnd, segmentation = new Segmentation()) {
+    this.directory = directory
+    this.synced = synced
+    this.segmentation = segmentation
+    this.offset = end.offset
+    const held: LiveFile[] = []
+    for (const number of segmentFiles(directory)) {
+      const descriptor = openSync(join(directory, logSegmentName(number)), "r+")
+      const header = readHeader(descriptor)
+      if (header === undefined) this.free.push({ number, descriptor })
+      else held.push({ number, descriptor, header })
+      this.nextFile = number + 1
+    }
+    this.sort(held, Math.max(1, Math.ceil(end.offset / segmentation.capacity)))
+    // What a process wrote that was killed is in the system's cache, maybe no further.
+    if (synced) for (const { descriptor } of this.live) fsyncSync(descriptor)
+  }
+
+  /** The stream lies in the unbroken run of segments that ends with the last one; all else is free. */
+  private sort(held: LiveFile[], last: number): void {
+    held.sort((a, b) => b.header.segment - a.header.segment)
+    for (const file of held) {
+      const { segment } = file.header
+      if (segment > last) {
+        writeAt(file.descriptor, new Uint8Array(segmentHeaderBytes), 0, segmentHeaderBytes, 0)
+        fsyncSync(file.descriptor)
+      }
+      if (segment === (this.live[0]?.header.segment ?? last + 1) - 1) this.live.unshift(file)
+      else this.free.push(file)
+    }
+    if (this.live.length === 0)
+      throw new StorageError(
+        `${join(this.directory, logSegmentName(0))}: no file holds segment ${last} of the log`,
+      )
+  }
+
+  /** Makes the first file of a new log, durable with the directory. */
+  static create(directory: string): void {
+    const file = openSync(join(directory, logSegmentName(0)), "wx", 0o640)
+    writeAt(
+      file,
+      encodeHeader({ segment: 1, firstBatch: 1, offset: 0, position: 0 }),
+      0,
+      segmentHeaderBytes,
+      0,
+    )
+    closeSync(file)
+  }
+
+  private get tail(): LiveFile {
+    return this.live[this.live.length - 1] as LiveFile
+  }
+
+  /**
+   * Gives the last file its whole length, with nothing behind the log's end: what stood there (torn by a crash, or older) might
+   * otherwise follow the next batch by chance.
+   */
+  clearRest(): void {
+    const { descriptor } = this.tail
+    const { fileBytes } = this.segmentation
+    writeZeroes(descriptor, fileBytes - this.bytesLeft, fileBytes)
+    fsyncSync(descriptor)
+  }
+
+  private get bytesLeft(): number {
+    return this.segmentation.end(this.tail.header.segment) - this.offset
+  }
+
+  /** The oldest batch that the log holds, or that it will hold next. */
+  get firstBatch(): number {
+    return (this.live[0] as LiveFile).header.firstBatch
+  }
+
+  /** Bytes of files that hold nothing. */
+  get freeBytes(): number {
+    return this.free.length * this.segmentation.fileBytes + this.bytesLeft
+  }
+
+  /** Files that hold nothing. */
+  get spares(): number {
+    return this.free.length
+  }
+
+  /**
+   * Writes a batch, durably if `synced`.
+   * @param end position behind its records
+   * @throws the system's error. Where there was no room nothing has changed, and the same call may be tried again; behind any
+   *   other error nothing is known
+   */
+  append(number: number, bytes: Uint8Array, end: number): void {
+    const { segmentation } = this
+    const entered: LiveFile[] = []
+    const next = { firstBatch: number + 1, offset: this.offset + bytes.length, position: end }
+    let { tail, offset } = this
+    try {
+      for (let from = 0; from < bytes.length;) {
+        if (offset === segmentation.end(tail.header.segment)) {
+          tail = { ...this.takeFile(), header: { segment: tail.header.segment + 1, ...next } }
+          entered.push(tail)
+          writeAt(tail.descriptor, encodeHeader(tail.header), 0, segmentHeaderBytes, 0)
+        } else this.unsynced.add(tail.descriptor)
+        const length = Math.min(bytes.length - from, segmentation.end(tail.header.segment) - offset)
+        writeAt(tail.descriptor, bytes, from, length, segmentation.place(offset))
+        from += length
+        offset += length
+      }
+    } catch (error) {
+      // In the order in which they were taken, so that each becomes the same segment again.
+      while (entered.length > 0) this.free.push(entered.pop() as LiveFile)
+      throw error
+    }
+    for (const file of entered) {
+      this.live.push(file)
+      this.unsynced.add(file.descriptor)
+    }
+    this.offset = offset
+    if (this.synced) for (const descriptor of this.unsynced) fdatasyncSync(descriptor)
+    this.unsynced.clear()
+  }
+
+  private takeFile(): PoolFile {
+    const spare = this.free.pop()
+    if (spare !== undefined) return spare
+    const number = this.takeNumber()
+    const descriptor = openSync(join(this.directory, logSegmentName(number)), "wx+", 0o640)
+    if (this.synced) syncDirectory(this.directory)
+    return { number, descriptor }
+  }
+
+  /** @returns the number of a file that somebody else makes. A number is never used twice while readers may know it. */
+  takeNumber(): number {
+    return this.nextFile++
+  }
+
+  /** Takes over a file that was made beforehand; it is used after all others. */
+  addSpare(number: number): void {
+    const descriptor = openSync(join(this.directory, logSegmentName(number)), "r+")
+    this.free.unshift({ number, descriptor })
+  }
+
+  /** Whether the oldest segment holds nothing but batches up to `batch` that end at or before `position`. */
+  isBehind(batch: number, position: number): boolean {
+    const next = this.live[1]?.header
+    return next !== undefined && next.firstBatch - 1 <= batch && next.position <= position
+  }
+
+  /** Lets go of the oldest segment. Readers must have been told. */
+  freeOldest(): void {
+    this.free.unshift(this.live.shift() as LiveFile)
+  }
+
+  /** The first batch that is left once the oldest segment is free. */
+  get secondFirstBatch(): number {
+    return (this.live[1] as LiveFile).header.firstBatch
+  }
+
+  /** Deletes a file that holds nothing. */
+  deleteSpare(): void {
+    const spare = this.free.shift()
+    if (spare === undefined) return
+    closeSync(spare.descriptor)
+    rmSync(join(this.directory, logSegmentName(spare.number)))
+  }
+
+  close(): void {
+    for (const { descriptor } of [...this.live, ...this.free]) closeSync(descriptor)
+  }
+}
