@@ -5,7 +5,8 @@
 import { randomBytes } from "node:crypto"
 import { cpus } from "node:os"
 import {
-  flushRoundBytesMax,
+  flushGatheredBytesMax,
+  flushStepBytes,
   logBytesMax,
   logFlushBytes,
   logTailBytes,
@@ -105,7 +106,8 @@ export class DiskStorage implements Storage {
     const { control } = this.commit
     const memoryBytes = options.memoryBytesMax === 0 ? automaticMemoryBytes() : options.memoryBytesMax
     const roundBytes = Math.max(1024 * 1024, Math.min(logFlushBytes, Math.floor(memoryBytes / 8)))
-    const stepBytes = Math.max(1024 * 1024, Math.min(flushRoundBytesMax, memoryBytes))
+    const stepBytes = Math.max(1024 * 1024, Math.min(flushStepBytes, memoryBytes))
+    const gatheredBytes = Math.min(flushGatheredBytesMax, Math.floor(memoryBytes / 4))
     control.keptBytes = this.tailBytes
     this.commit.start(directory, options.sync)
     const { files, applied } = await this.flushers.open({
@@ -115,6 +117,7 @@ export class DiskStorage implements Storage {
       sync: options.sync,
       roundBytes,
       stepBytes,
+      gatheredBytes,
     })
     const replay = new Replay(target, files)
     this.memory.flushedPosition = applied.position

@@ -104,8 +104,10 @@ export const logBytesMax = 1024 * MiB
 export const logOwnBuffersBytesMax = 2 * (contentBytesMax + MiB)
 /** Committed bytes of the log that the table does not hold yet, above which the flusher works all the time. */
 export const logFlushBytes = 512 * MiB
-/** Bytes of log that the flusher takes at once; it gathers an eighth of that in memory. */
-export const flushRoundBytesMax = 64 * MiB
+/** Bytes of log that the flusher takes at once where hardly anything in it is of the same entries; else up to a whole round. */
+export const flushStepBytes = 64 * MiB
+/** What the flusher gathers of a step at a time, in memory. */
+export const flushGatheredBytesMax = 16 * MiB
 /** The same while the disk is full. */
 export const flushStepBytesWhenFull = 1 * MiB
 /** Committed changes are in the table after this long, even if there are few. */

@@ -36,8 +36,6 @@ export type HelperMessage =
   | { readonly kind: "error"; readonly text: string }
   | { readonly kind: "closed" }
 
-const batchesPerRead = 8
-
 const data = workerData as HelperData
 const port = parentPort as NonNullable<typeof parentPort>
 const send = (message: HelperMessage) => port.postMessage(message)
@@ -55,7 +53,7 @@ class LogBatches implements Batches {
   }
   from(number: number): readonly Batch[] {
     const batches: Batch[] = []
-    for (const row of this.reader.from(number, this.last(), batchesPerRead)) {
+    for (const row of this.reader.from(number, this.last())) {
       const header = openBatch(row.batch)
       if (typeof header === "string") {
         // It was cut while it was read, and its file has another segment now.

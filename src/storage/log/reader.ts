@@ -23,6 +23,8 @@ interface Place {
   readonly bytes: number
 }
 
+/** Read with one call where several batches are wanted. */
+const groupBytesMax = 512 * 1024
 const indexesKept = 8
 /** Read at once where batches' lengths are followed: some twenty of the shortest, and little more than a header of long ones. */
 const windowBytes = 4096
@@ -41,8 +43,10 @@ export class LogReader {
   private readonly segments: Segments
   /** The one used last is last. */
   private readonly indexes = new Map<number, BatchIndex>()
-  private window: Uint8Array = new Uint8Array(0)
+  private group = new Uint8Array(0)
+  private readonly window = new Uint8Array(windowBytes)
   private windowAt = 0
+  private windowLength = 0
 
   constructor(directory: string, segmentation = new Segmentation()) {
     this.path = join(directory, logSegmentName(0))
@@ -50,31 +54,43 @@ export class LogReader {
     this.segments.refresh()
   }
 
-  /** @returns batches from `number` to `last`, at most `limit`, as far as there are any */
-  from(number: number, last: number, limit: number): LogRow[] {
-    const rows: LogRow[] = []
-    for (let next = number; next <= last && rows.length < limit; next++) {
-      const row = this.row(next)
-      if (row === undefined) break
-      rows.push(row)
+  /** @returns batches from `number` to `last`, as far as there are any, or some of them: good until the next call */
+  from(number: number, last: number): LogRow[] {
+    const places: Place[] = []
+    let bytes = 0
+    for (let next = number; next <= last; next++) {
+      const place = this.find(next)
+      if (place === undefined || (bytes > 0 && bytes + place.bytes > groupBytesMax)) break
+      places.push(place)
+      bytes += place.bytes
     }
-    return rows
+    return this.read(number, places, bytes)
   }
 
-  /** @returns batches from `number` down to `last`, newest first, at most `limit` */
-  down(number: number, last: number, limit: number): LogRow[] {
-    const rows: LogRow[] = []
-    for (let next = number; next >= last && rows.length < limit; next--) {
-      const row = this.row(next)
-      if (row === undefined) break
-      rows.push(row)
+  /** The same from `number` down to `last`, newest first. */
+  down(number: number, last: number): LogRow[] {
+    const places: Place[] = []
+    let bytes = 0
+    for (let next = number; next >= last; next--) {
+      const place = this.find(next)
+      if (place === undefined || (bytes > 0 && bytes + place.bytes > groupBytesMax)) break
+      places.push(place)
+      bytes += place.bytes
     }
-    return rows
+    return this.read(number - places.length + 1, places.reverse(), bytes).reverse()
   }
 
-  private row(number: number): LogRow | undefined {
-    const place = this.find(number)
-    return place === undefined ? undefined : { number, batch: this.segments.read(place.offset, place.bytes) }
+  /** Neighbours, with one call of the system. */
+  private read(number: number, places: readonly Place[], bytes: number): LogRow[] {
+    const [first] = places
+    if (first === undefined) return []
+    if (this.group.length < bytes || this.group.length > 2 * Math.max(bytes, groupBytesMax))
+      this.group = new Uint8Array(Math.max(bytes, groupBytesMax))
+    const there = this.group.subarray(0, this.segments.read(first.offset, this.group.subarray(0, bytes)))
+    return places.map(({ offset, bytes }, i) => {
+      const at = offset - first.offset
+      return { number: number + i, batch: there.subarray(at, at + bytes) }
+    })
   }
 
   /** @returns the position behind a batch, by its header alone; undefined if there is none of this number */
@@ -120,7 +136,7 @@ export class LogReader {
   }
 
   private find(number: number): Place | undefined {
-    this.window = new Uint8Array(0)
+    this.windowLength = 0
     const known = this.findIn(this.indexFor(number), number)
     if (known !== undefined) return known
     // It may lie in a segment that is new, or in a file that has another now.
@@ -157,12 +173,12 @@ export class LogReader {
 
   private sketch(offset: number): BatchSketch | undefined {
     let at = offset - this.windowAt
-    if (at < 0 || at + batchHeaderBytes > this.window.length) {
-      this.window = this.segments.read(offset, windowBytes)
+    if (at < 0 || at + batchHeaderBytes > this.windowLength) {
+      this.windowLength = this.segments.read(offset, this.window)
       this.windowAt = offset
       at = 0
     }
-    return sketchBatch(this.window.subarray(at))
+    return sketchBatch(this.window.subarray(at, this.windowLength))
   }
 
   /** Makes durable what was written up to now. */

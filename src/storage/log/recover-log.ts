@@ -18,8 +18,6 @@ export interface LogTail {
   readonly notice: string | undefined
 }
 
-const rowsPerRead = 16
-
 /**
  * @param applied batch whose effects the table holds (0: none), and the position behind it
  * @param visit gets the records of each batch after `applied`, in order
@@ -36,7 +34,7 @@ export async function readTail(
   let next = Math.max(1, applied.batch)
   let last = { batch: 0, position: 0, checksum: 0 }
   for (;;) {
-    const rows = reader.from(next, Number.MAX_SAFE_INTEGER, rowsPerRead)
+    const rows = reader.from(next, Number.MAX_SAFE_INTEGER)
     for (const row of rows) {
       const header = check(row, next, last)
       if (typeof header === "string") {
@@ -58,7 +56,7 @@ export async function readTail(
       last = { batch: header.number, position: header.end, checksum: header.checksum }
       next++
     }
-    if (rows.length < rowsPerRead) break
+    if (rows.length === 0) break
   }
   return {
     ...last,

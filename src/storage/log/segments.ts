@@ -57,16 +57,15 @@ export class Segments {
     }
   }
 
-  /** Bytes of the stream, fewer where it is not that long. */
-  read(offset: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(length)
+  /** Fills `into` from the stream. @returns how many bytes there were */
+  read(offset: number, into: Uint8Array): number {
     let done = 0
-    while (done < length) {
-      const count = this.readPiece(offset + done, bytes, done)
-      if (count === 0) return bytes.subarray(0, done)
+    while (done < into.length) {
+      const count = this.readPiece(offset + done, into, done)
+      if (count === 0) break
       done += count
     }
-    return bytes
+    return done
   }
 
   /** As much as one segment holds. @returns 0 where there is none */

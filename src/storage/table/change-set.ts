@@ -9,10 +9,14 @@ import { recordEffect, type RecordView } from "../../core/entry/record.ts"
 
 const chunkBytes = 1024 * 1024
 const keysMin = 4096
+/** In the arrays and the table, beside alias and content. */
+const keyBytes = 48
 
 export class ChangeSet {
   /** Keys found. */
   count = 0
+  /** What they take. */
+  bytes = 0
   private hashes = new Int32Array(keysMin)
   private chunks = new Int32Array(keysMin)
   private offsets = new Int32Array(keysMin)
@@ -107,6 +111,7 @@ export class ChangeSet {
     if (length < 256) for (let i = 0; i < length; i++) chunk[offset + i] = bytes[start + i] as number
     else chunk.set(bytes.subarray(start, start + length), offset)
     this.used += length
+    this.bytes += keyBytes + length
     this.chunks[index] = this.arena.length - 1
     this.offsets[index] = offset
   }

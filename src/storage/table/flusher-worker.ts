@@ -21,7 +21,8 @@ import type { CutSpans } from "./cut-spans.ts"
 import { partitionPath } from "./partition.ts"
 import { PartitionWriter } from "./partition-writer.ts"
 import { readClients } from "./read-clients.ts"
-import { Gathering, Round } from "./round.ts"
+import { Gathering } from "./gathering.ts"
+import { Round } from "./round.ts"
 import { SettledLog } from "./settled-log.ts"
 
 export interface FlusherData {
@@ -33,8 +34,10 @@ export interface FlusherData {
   readonly sync: boolean
   /** Waiting bytes of log that begin a round. */
   readonly roundBytes: number
-  /** Bytes of log that one round gathers in memory. */
+  /** Bytes of log that are taken at once. */
   readonly stepBytes: number
+  /** What is gathered in memory, of one or several files. */
+  readonly gatheredBytes: number
 }
 
 /** What a file held when it was opened. */
@@ -97,6 +100,9 @@ class Flusher {
   private full = false
   private rows = 0
   private free = 0
+  /** Bytes of log that are taken at once, and for how many files at first. */
+  private stepBytes = data.stepBytes
+  private together = partitionFiles
   private flushedAtMs = performance.now()
   private following = false
   private wake: (() => void) | undefined
@@ -201,7 +207,7 @@ class Flusher {
     try {
       while (this.files.some((file) => file.applied.batch < target.batch)) {
         // Where room is short, small steps with a checkpoint after each keep the write-ahead logs small.
-        await this.flush(target, this.full ? flushStepBytesWhenFull : data.stepBytes, spans)
+        await this.flush(target, this.full ? flushStepBytesWhenFull : this.stepBytes, spans)
         if (this.full) await this.checkpoint()
       }
       if (durably) await this.checkpoint()
@@ -243,24 +249,47 @@ class Flusher {
     await this.pause(fullRetryMs)
   }
 
-  /** All files, up to `target` or as far as `bytesMax` of log go, newest first. */
+  /**
+   * All files, up to `target` or as far as `bytesMax` of log go, newest first.
+   *
+   * Writing a row costs ten times what reading its records does, so the longer the stretch, the better, where the same entries are
+   * written over and over: twice as long each time that one walk was enough for all files, and half where one file alone has too much.
+   */
   private async flush(target: LogPlace, bytesMax: number, spans: () => CutSpans): Promise<void> {
     const log = this.log as SettledLog
     const from = this.oldest
     const to = log.stretch(from, target, bytesMax, spans)
     if (!data.sync) log.sync()
-    const files = this.files.filter(({ applied }) => applied.batch < to.batch)
-    const together = filesTogether(to.position - from.position)
-    for (let first = 0; first < files.length; first += together) {
-      const some = files.slice(first, first + together)
-      const gathering = new Gathering(some.map(({ file, applied }) => new Round(file, applied.batch)))
-      log.walkBack(from, to, (record, batch) => gathering.add(record, batch))
-      for (const file of some) await this.write(file, gathering.round(file.file), to)
+    let left = this.files.filter(({ applied }) => applied.batch < to.batch)
+    let walks = 0
+    for (; left.length > 0; walks++) {
+      const some = left.slice(0, this.together)
+      const gathering = new Gathering(
+        some.map(({ file, applied }) => new Round(file, applied.batch)),
+        data.gatheredBytes,
+      )
+      const isShort = to.position - from.position <= data.stepBytes
+      const isWhole = log.walkBack(from, to, (record, batch) => {
+        gathering.add(record, batch)
+        return isShort || !gathering.isTooMuch
+      })
+      if (!isWhole) {
+        for (const round of gathering.rounds) round.changes.free()
+        this.stepBytes = Math.max(data.stepBytes, this.stepBytes / 2)
+        return
+      }
+      this.together = gathering.rounds.length
+      for (const round of gathering.rounds) await this.write(round, to)
+      left = left.filter(({ applied }) => applied.batch < to.batch)
       collectYoung()
     }
+    this.together = Math.min(this.files.length, 2 * this.together)
+    if (walks === 1 && bytesMax === this.stepBytes && to.batch < target.batch)
+      this.stepBytes = Math.min(2 * this.stepBytes, Math.max(data.stepBytes, data.roundBytes))
   }
 
-  private async write(file: PartitionWriter, round: Round, to: LogPlace): Promise<void> {
+  private async write(round: Round, to: LogPlace): Promise<void> {
+    const file = this.files.find((each) => each.file === round.file) as PartitionWriter
     this.rows += namedErrors(file.path, () => file.write(round, to))
     round.changes.free()
     send(flushedMessage(file, round.slots.keys()))
@@ -300,15 +329,6 @@ class Flusher {
     this.log?.close()
     send({ kind: "closed" })
   }
-}
-
-/**
- * Reading the log costs a tenth of what writing its changes costs where batches are large, and more than that where they are
- * small, as when many copies wait for the table: then one reading serves all files. A long stretch is read for each file,
- * since what is gathered lies in memory: no more than an eighth of a whole step at a time.
- */
-function filesTogether(stretchBytes: number): number {
-  return Math.max(1, Math.floor(data.stepBytes / stretchBytes))
 }
 
 function flushedMessage(file: PartitionWriter, changed: Iterable<number>): FlusherMessage {

@@ -45,6 +45,9 @@ export interface SlotChange {
   first: number
 }
 
+/** Of an object and its place in a map, about. */
+const resultKeptBytes = 128
+
 const incomplete: SlotState = { sequence: -1, slotEpoch: 0, clockMs: 0 }
 
 export class Round {
@@ -54,12 +57,19 @@ export class Round {
   /** By client id, latin1. */
   readonly clients = new Map<string, ClientChange>()
 
+  /** Of results, with what keeping one takes. */
+  private resultBytes = 0
   /** The file holds everything up to this batch. */
   private readonly applied: number
 
   constructor(file: number, applied: number) {
     this.file = file
     this.applied = applied
+  }
+
+  /** What is gathered takes so much memory. */
+  get bytes(): number {
+    return this.changes.bytes + this.resultBytes
   }
 
   /** Takes up a record if it is of this file's slots, or if it forgets clients, which concerns every file. */
@@ -146,32 +156,12 @@ export class Round {
     const content =
       resultLength === noResult ? undefined : bytes.slice(resultOffset, resultOffset + resultLength)
     change.results.set(number, { slot, code, content })
+    this.resultBytes += resultKeptBytes + (content?.length ?? 0)
   }
 
   private forget(record: RecordView): void {
     for (let at = record.aliasOffset; at < record.contentOffset; at += 16)
       this.client(latin1(record.bytes, at, at + 16)).forgotten = true
-  }
-}
-
-/** The rounds of some files, from one walk over the log. */
-export class Gathering {
-  private readonly rounds: (Round | undefined)[] = []
-
-  constructor(rounds: readonly Round[]) {
-    for (const round of rounds) this.rounds[round.file] = round
-  }
-
-  /** A record concerns the file of its slot; one that forgets clients, all of them. */
-  add(record: RecordView, batch: number): void {
-    if (record.kind === recordKind.forgetClients) for (const round of this.rounds) round?.add(record, batch)
-    else this.rounds[record.slot % partitionFiles]?.add(record, batch)
-  }
-
-  round(file: number): Round {
-    const round = this.rounds[file]
-    assert(round !== undefined, "a file whose round was begun")
-    return round
   }
 }
 

@@ -10,9 +10,8 @@ import { namedErrors } from "../named-errors.ts"
 import { StorageError } from "../storage.ts"
 import { CutSpans } from "./cut-spans.ts"
 
-const batchesPerRead = 8
-
-type Visit = (record: RecordView, batch: number, position: number) => void
+/** @returns false to end the walk */
+type Visit = (record: RecordView, batch: number, position: number) => boolean | void
 
 export class SettledLog {
   readonly path: string
@@ -90,21 +89,27 @@ export class SettledLog {
     return spans
   }
 
-  /** Visits the records behind `from` up to `to`, the last one first, with their ends. @throws StorageError */
-  walkBack(from: LogPlace, to: LogPlace, visit: Visit): void {
+  /**
+   * Visits the records behind `from` up to `to`, the last one first, with their ends.
+   * @returns whether to the end
+   * @throws StorageError
+   */
+  walkBack(from: LogPlace, to: LogPlace, visit: Visit): boolean {
     for (let next = to.batch; next > from.batch;) {
-      const rows = this.named(() => this.reader.down(next, from.batch + 1, batchesPerRead))
+      const rows = this.named(() => this.reader.down(next, from.batch + 1))
       if (rows.length === 0) throw new StorageError(`${this.path}: batch ${next} is missing`)
       for (const row of rows) {
         const end = this.walkBatch(row, next, visit)
+        if (end === undefined) return false
         if (next === to.batch && end !== to.position)
           throw new StorageError(`${this.path}: batch ${next} ends at ${end} instead of ${to.position}`)
         next--
       }
     }
+    return true
   }
 
-  private walkBatch(row: LogRow, number: number, visit: Visit): number {
+  private walkBatch(row: LogRow, number: number, visit: Visit): number | undefined {
     const header = openBatch(row.batch)
     if (typeof header === "string" || row.number !== number || header.number !== number)
       throw new StorageError(
@@ -118,7 +123,7 @@ export class SettledLog {
     }
     let { end } = header
     for (let i = offsets.length - 1; i >= 0; i--) {
-      visit(record.at(row.batch, offsets[i] as number), number, end)
+      if (visit(record.at(row.batch, offsets[i] as number), number, end) === false) return undefined
       end -= record.length
     }
     return header.end

@@ -82,7 +82,7 @@ describe("reading the log back", () => {
     log.close()
     return { path, last: previous }
   }
-  const batchOf = (path: string, number: number) => new LogReader(path).from(number, number, 1)[0]?.batch
+  const batchOf = (path: string, number: number) => new LogReader(path).from(number, number)[0]?.batch
   const read = async (path: string, witnessed: number, applied = 0, synced = true, checksum = -1) => {
     const bytes = batchOf(path, witnessed)
     const header = bytes === undefined ? undefined : openBatch(bytes)

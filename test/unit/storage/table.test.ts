@@ -18,7 +18,8 @@ import { createPartition, partitionPath } from "../../../src/storage/table/parti
 import { PartitionReader } from "../../../src/storage/table/partition-reader.ts"
 import { PartitionWriter } from "../../../src/storage/table/partition-writer.ts"
 import { decodeResults, encodeResults } from "../../../src/storage/table/results.ts"
-import { Gathering, Round } from "../../../src/storage/table/round.ts"
+import { Gathering } from "../../../src/storage/table/gathering.ts"
+import { Round } from "../../../src/storage/table/round.ts"
 import { temporaryDirectory } from "./support/directory.ts"
 
 const directory = temporaryDirectory()
@@ -71,21 +72,42 @@ const key = (alias: string) => Buffer.from(alias, "latin1")
 const text = (content: Uint8Array | undefined) =>
   content === undefined ? undefined : Buffer.from(content).toString("latin1")
 
-test("one walk over the log gives each file what is its own, and forgotten clients to all", () => {
-  const gathering = new Gathering([1, 3, 6].map((file) => new Round(file, file === 6 ? 1 : 0)))
+describe("one walk over the log", () => {
   const client = "0123456789abcdef"
-  gathering.add(record(0, client, undefined, 0, recordKind.forgetClients), 2)
-  for (const slot of [1, 3, 9, 6, 4]) gathering.add(record(slot, `of ${slot}`, "x"), slot === 6 ? 1 : 2)
-  const found = [1, 3, 6].map((file) => {
-    const { slots, clients } = gathering.round(file)
-    return { slots: [...slots.keys()], forgotten: clients.get(client)?.forgotten }
+  const gather = (bytesMax: number, count: number, aliases = count) => {
+    const gathering = new Gathering(
+      [1, 3, 6].map((file) => new Round(file, file === 6 ? 1 : 0)),
+      bytesMax,
+    )
+    const records: RecordView[] = []
+    for (let i = 0; i < count; i++)
+      for (const slot of [1, 3, 9, 6, 4]) records.push(record(slot, `of ${slot} ${i % aliases}`, "x"))
+    gathering.add(record(0, client, undefined, 0, recordKind.forgetClients), 2)
+    for (const each of records.toReversed()) gathering.add(each, each.slot === 6 ? 1 : 2)
+    return gathering.rounds.map(({ file, slots, clients, changes }) => {
+      return {
+        file,
+        slots: [...slots.keys()].sort(),
+        forgotten: clients.get(client)?.forgotten,
+        entries: changes.count,
+      }
+    })
+  }
+
+  test("gives each file what is its own, and forgotten clients to all", () => {
+    expect(gather(1e6, 1)).toEqual([
+      { file: 1, slots: [1, 9], forgotten: true, entries: 2 },
+      { file: 3, slots: [3], forgotten: true, entries: 1 },
+      { file: 6, slots: [], forgotten: true, entries: 0 },
+    ])
   })
-  expect(found).toEqual([
-    { slots: [1, 9], forgotten: true },
-    { slots: [3], forgotten: true },
-    { slots: [], forgotten: true },
-  ])
-  expect(() => gathering.round(4)).toThrow("a file whose round was begun")
+
+  test("lets go of files for which there is no memory, but not of the last one", () => {
+    const found = gather(1e5, 5000)
+    expect(found).toEqual([{ file: 1, slots: [1, 9], forgotten: true, entries: 10_000 }])
+    // Not because there are many records.
+    expect(gather(1e5, 5000, 300).map(({ file }) => file)).toEqual([1, 3, 6])
+  })
 })
 
 describe("a partition file", () => {
