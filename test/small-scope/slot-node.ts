@@ -378,7 +378,7 @@ export class Machine {
   /** Forgets what `Graphs` leaves as it is. */
   clearCaches(): void {
     const { clients } = this.node.replication
-    clients["recent"].fill(undefined)
+    clients["recent"].clear()
     clients["sweeping"] = undefined
   }
 

@@ -5,7 +5,8 @@
  * all its numbers, so hearing it in one slot is as good for every other; and fifty clients that write to 4096 slots are
  * fifty rows and not two hundred thousand. Each result knows its slot, so that a slot can be handed on with its results.
  */
-import { clientIdsCached, clientRowMs, clientsMax } from "../lib/limits.ts"
+import { clientRowMs, clientsMax } from "../lib/limits.ts"
+import { RecentIds } from "../lib/recent-ids.ts"
 import type { Request } from "../entry/request.ts"
 import { ClientRow, never } from "./client-row.ts"
 
@@ -16,9 +17,7 @@ export class Clients {
   private readonly rows = new Map<string, ClientRow>()
   private readonly text: Text
   private readonly contents = { bytes: 0 }
-  /** Rows by the bits of their id: the same few clients come again and again, and need no string to be found. */
-  private readonly recent = new Array<ClientRow | undefined>(clientIdsCached).fill(undefined)
-  private readonly words = new Int32Array(clientIdsCached * 4)
+  private readonly recent = new RecentIds<ClientRow>()
   private sweeping: IterableIterator<ClientRow> | undefined
 
   constructor(text: Text) {
@@ -36,25 +35,12 @@ export class Clients {
 
   /** The row of the client whose id lies at `at`, made if need be. @returns undefined if no more clients are taken in */
   at(bytes: Uint8Array, at: number, nowMs: number): ClientRow | undefined {
-    const a = word(bytes, at)
-    const b = word(bytes, at + 4)
-    const c = word(bytes, at + 8)
-    const d = word(bytes, at + 12)
-    const place = (a ^ b ^ c ^ d) & (clientIdsCached - 1)
-    const { words } = this
-    const first = place * 4
-    if (words[first] === a && words[first + 1] === b && words[first + 2] === c && words[first + 3] === d) {
-      const known = this.recent[place]
-      if (known !== undefined && !known.dead) return known
-    }
+    const known = this.recent.find(bytes, at)
+    if (known !== undefined && !known.dead) return known
     const id = this.text(bytes, at, at + 16)
     if (this.rows.size >= clientsMax && !this.rows.has(id)) return undefined
     const row = this.row(id, nowMs)
-    words[first] = a
-    words[first + 1] = b
-    words[first + 2] = c
-    words[first + 3] = d
-    this.recent[place] = row
+    this.recent.keep(row)
     return row
   }
 
@@ -113,13 +99,4 @@ export class Clients {
     }
     return gone
   }
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) |
-    ((bytes[at + 1] as number) << 8) |
-    ((bytes[at + 2] as number) << 16) |
-    ((bytes[at + 3] as number) << 24)
-  )
 }

@@ -53,6 +53,8 @@ export type CommitRequest =
 const recoveryBytesAhead = 32 * 1024 * 1024
 const fullRetryMs = 100
 const idleMs = 1000
+/** Spare files of the log, by what is kept for replicas. */
+const sparesUnderLoad = 4
 
 const data = workerData as CommitData
 const port = parentPort as NonNullable<typeof parentPort>
@@ -123,8 +125,7 @@ class Committer {
       this.endIfAbandoned()
       if (control.head === this.tail) {
         if (control.stopping) break
-        this.idle()
-        control.sleep(seen, idleMs)
+        if (control.sleep(seen, idleMs)) this.idle()
         continue
       }
       await this.commitNext()
@@ -145,7 +146,7 @@ class Committer {
     this.position += length
     this.control.countCommit((performance.now() - begun) * 1000)
     this.control.announce(this.position, number)
-    this.mindFiles()
+    this.mindFiles(false)
   }
 
   private append(number: number, bytes: Uint8Array, end: number): void {
@@ -159,16 +160,17 @@ class Committer {
         this.control.setFull(true)
         this.control.sleep(this.control.wakeCount, fullRetryMs)
         this.endIfAbandoned()
-        this.mindFiles()
+        this.mindFiles(false)
       }
     }
   }
 
   /**
    * Lets go of what neither the table nor a replica needs, and sees to it that there is a file for what comes next. The applied
-   * batch stays: the next start goes on from it. What is kept for replicas says, too, how much room the log may take besides.
+   * batch stays: the next start goes on from it. What is kept for replicas says, too, how much room spare files may take; more
+   * under load, as the log comes and goes by what the table takes in a round.
    */
-  private mindFiles(): void {
+  private mindFiles(isIdle: boolean): void {
     const { control, log } = this
     const keptBytes = control.full ? 0 : control.keptBytes
     while (log.isBehind(control.cutBatch - 1, this.position - keptBytes)) {
@@ -176,7 +178,8 @@ class Committer {
       control.firstBatch = log.secondFirstBatch
       log.freeOldest()
     }
-    if (log.spares > Math.max(1, keptBytes / logSegmentFileBytes)) log.deleteSpare()
+    const spareBytes = keptBytes * (isIdle ? 1 : sparesUnderLoad)
+    if (log.spares > Math.max(1, spareBytes / logSegmentFileBytes)) log.deleteSpare()
     if (this.wanted !== 0) this.takeWanted()
     else if (log.spares === 0 && !control.full) {
       this.wanted = log.takeNumber()
@@ -260,11 +263,11 @@ class Committer {
   private idle(): void {
     if (this.staging.length > batchHeaderBytes + 2 * logBatchBytesMax)
       this.staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
-    this.mindFiles()
+    this.mindFiles(true)
   }
 
   private close(): void {
-    this.mindFiles()
+    this.mindFiles(true)
     while (this.log.spares > 0) this.log.deleteSpare()
     this.log.close()
     this.witness.sync()

@@ -147,9 +147,9 @@ export class LogControl {
   get abandoned(): boolean {
     return Atomics.load(this.small, small.abandon) === 1
   }
-  /** Sleeps until somebody wakes it after `seen` was read, or the time is over. */
-  sleep(seen: number, timeoutMs: number): void {
-    Atomics.wait(this.small, small.wake, seen, timeoutMs)
+  /** Sleeps until somebody wakes it after `seen` was read, or the time is over. @returns whether it is */
+  sleep(seen: number, timeoutMs: number): boolean {
+    return Atomics.wait(this.small, small.wake, seen, timeoutMs) === "timed-out"
   }
   announce(durable: number, batch: number): void {
     this.set(big.batch, batch)

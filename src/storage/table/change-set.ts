@@ -3,144 +3,168 @@
  * is met of a key is its last, and everything older is only looked up and passed by. So a record costs a hash of its alias
  * and a probe, and only a key costs a copy; forwards, each record would cost a string, an object and a copy of its content.
  *
- * Keys lie in typed arrays under an open-addressing table; aliases and contents in an arena of chunks.
+ * All that is known of a key lies in one place, with its alias and content behind it, so that a look at a key that is not in the
+ * processor's cache waits for memory twice (the table, the place) and not once for each field. Places are numbered by units of
+ * eight bytes, through chunks of a megabyte; one that is longer than a chunk has a longer one.
  */
 import { recordEffect, type RecordView } from "../../core/entry/record.ts"
 
+const unit = 8
 const chunkBytes = 1024 * 1024
-const keysMin = 4096
-/** In the arrays and the table, beside alias and content. */
-const keyBytes = 48
+const chunkUnits = chunkBytes / unit
+/** Of a key's place, in words of four bytes; its expiry is the second pair of them. */
+const word = { hash: 0, next: 1, contentLength: 4, aliasLength: 5 } as const
+const expiryUnit = 1
+const headBytes = 24
+const tableMin = 8192
+/** Of a key in the table. */
+const tableBytes = 12
+const removed = -1
+
+class Chunk {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly words: Int32Array<ArrayBuffer>
+  readonly floats: Float64Array<ArrayBuffer>
+  /** The number of its first unit. */
+  readonly start: number
+
+  constructor(length: number, start: number) {
+    const buffer = new ArrayBuffer(length)
+    this.bytes = new Uint8Array(buffer)
+    this.words = new Int32Array(buffer)
+    this.floats = new Float64Array(buffer)
+    this.start = start
+  }
+}
 
 export class ChangeSet {
   /** Keys found. */
   count = 0
   /** What they take. */
   bytes = 0
-  private hashes = new Int32Array(keysMin)
-  private chunks = new Int32Array(keysMin)
-  private offsets = new Int32Array(keysMin)
-  private aliasLengths = new Uint16Array(keysMin)
-  /** -1: removed. */
-  private contentLengths = new Int32Array(keysMin)
-  private expiries = new Float64Array(keysMin)
-  /** The key found before it in the same slot, -1 = none. */
-  private nexts = new Int32Array(keysMin)
-  /** Index of a key plus one; 0 = free. */
-  private table = new Int32Array(2 * keysMin)
-  private readonly arena: Uint8Array<ArrayBuffer>[] = []
-  private used = chunkBytes
+  /** A key's place plus one; 0 = free. */
+  private table = new Int32Array(tableMin)
+  /** One for each `chunkUnits`; a long one is there several times. */
+  private readonly chunks: Chunk[] = []
+  private used = 0
 
   /**
    * Takes up a record's effect if nothing newer was seen of its key.
    * @param next the key found before in the record's slot, -1 = none
-   * @returns the new key's index, or -1 where a newer state is known
+   * @returns the new key's place, or -1 where a newer state is known
    */
   add(record: RecordView, next: number): number {
     const { bytes, aliasOffset, aliasLength } = record
     const hash = hashOf(bytes, aliasOffset, aliasLength)
-    const mask = this.table.length - 1
-    let place = hash & mask
-    for (let found = this.table[place] as number; found !== 0; found = this.table[place] as number) {
-      if (this.hashes[found - 1] === hash && this.isAlias(found - 1, bytes, aliasOffset, aliasLength))
-        return -1
-      place = (place + 1) & mask
+    const { table } = this
+    const mask = table.length - 1
+    let slot = hash & mask
+    for (let found = table[slot] as number; found !== 0; found = table[slot] as number) {
+      if (this.isKey(found - 1, hash, bytes, aliasOffset, aliasLength)) return -1
+      slot = (slot + 1) & mask
     }
-    const index = this.count++
-    if (index === this.hashes.length) this.grow()
     const stored = record.effect === recordEffect.store
     const contentLength = stored ? record.contentLength : 0
-    this.hashes[index] = hash
-    this.aliasLengths[index] = aliasLength
-    this.contentLengths[index] = stored ? contentLength : -1
-    this.expiries[index] = stored ? record.expiresAtMs : 0
-    this.nexts[index] = next
-    this.keep(index, bytes, aliasOffset, aliasLength + contentLength)
-    if (2 * this.count > this.table.length) this.rehash()
-    else this.table[place] = index + 1
-    return index
+    const place = this.reserve(headBytes + aliasLength + contentLength)
+    const chunk = this.chunk(place)
+    const { words } = chunk
+    const at = 2 * (place - chunk.start)
+    words[at + word.hash] = hash
+    words[at + word.next] = next
+    words[at + word.contentLength] = stored ? contentLength : removed
+    words[at + word.aliasLength] = aliasLength
+    chunk.floats[place - chunk.start + expiryUnit] = stored ? record.expiresAtMs : 0
+    copy(bytes, aliasOffset, chunk.bytes, 4 * at + headBytes, aliasLength + contentLength)
+    table[slot] = place + 1
+    this.count++
+    if (2 * this.count > table.length) this.rehash()
+    return place
   }
 
-  next(index: number): number {
-    return this.nexts[index] as number
+  private chunk(place: number): Chunk {
+    return this.chunks[Math.floor(place / chunkUnits)] as Chunk
   }
 
-  alias(index: number): Uint8Array {
-    const offset = this.offsets[index] as number
-    return this.chunk(index).subarray(offset, offset + (this.aliasLengths[index] as number))
+  private isKey(place: number, hash: number, bytes: Uint8Array, start: number, length: number): boolean {
+    const chunk = this.chunk(place)
+    const at = 2 * (place - chunk.start)
+    if (chunk.words[at + word.hash] !== hash || chunk.words[at + word.aliasLength] !== length) return false
+    const alias = 4 * at + headBytes
+    for (let i = 0; i < length; i++) if (chunk.bytes[alias + i] !== bytes[start + i]) return false
+    return true
+  }
+
+  /** @returns the first of so many bytes that are free, by units */
+  private reserve(length: number): number {
+    const units = Math.ceil(length / unit)
+    const room = this.chunks.length * chunkUnits - this.used
+    if (room < units) {
+      this.used = this.chunks.length * chunkUnits
+      const count = Math.ceil(units / chunkUnits)
+      const chunk = new Chunk(count * chunkBytes, this.used)
+      for (let i = 0; i < count; i++) this.chunks.push(chunk)
+    }
+    const place = this.used
+    this.used += units
+    this.bytes += units * unit + tableBytes
+    return place
+  }
+
+  private word(place: number, which: number): number {
+    const chunk = this.chunk(place)
+    return chunk.words[2 * (place - chunk.start) + which] as number
+  }
+
+  next(place: number): number {
+    return this.word(place, word.next)
+  }
+
+  alias(place: number): Uint8Array {
+    return this.part(place, 0, this.word(place, word.aliasLength))
   }
 
   /** @returns undefined where the key was removed */
-  content(index: number): Uint8Array | undefined {
-    const length = this.contentLengths[index] as number
-    if (length < 0) return undefined
-    const start = (this.offsets[index] as number) + (this.aliasLengths[index] as number)
-    return this.chunk(index).subarray(start, start + length)
+  content(place: number): Uint8Array | undefined {
+    const length = this.word(place, word.contentLength)
+    return length === removed ? undefined : this.part(place, this.word(place, word.aliasLength), length)
   }
 
-  expiresAtMs(index: number): number {
-    return this.expiries[index] as number
+  private part(place: number, from: number, length: number): Uint8Array {
+    const chunk = this.chunk(place)
+    const start = unit * (place - chunk.start) + headBytes + from
+    return chunk.bytes.subarray(start, start + length)
+  }
+
+  expiresAtMs(place: number): number {
+    const chunk = this.chunk(place)
+    return chunk.floats[place - chunk.start + expiryUnit] as number
   }
 
   /** Gives the memory back now, and not when a collector comes to it: it is large. Nothing may be asked afterwards. */
   free(): void {
-    for (const chunk of this.arena) chunk.buffer.transfer(0)
-    this.arena.length = 0
-  }
-
-  private chunk(index: number): Uint8Array {
-    return this.arena[this.chunks[index] as number] as Uint8Array
-  }
-
-  private isAlias(index: number, bytes: Uint8Array, start: number, length: number): boolean {
-    if (this.aliasLengths[index] !== length) return false
-    const chunk = this.chunk(index)
-    const offset = this.offsets[index] as number
-    for (let i = 0; i < length; i++) if (chunk[offset + i] !== bytes[start + i]) return false
-    return true
-  }
-
-  private keep(index: number, bytes: Uint8Array, start: number, length: number): void {
-    let chunk = this.arena[this.arena.length - 1]
-    if (chunk === undefined || this.used + length > chunk.length) {
-      chunk = new Uint8Array(Math.max(chunkBytes, length))
-      this.arena.push(chunk)
-      this.used = 0
-    }
-    const offset = this.used
-    if (length < 256) for (let i = 0; i < length; i++) chunk[offset + i] = bytes[start + i] as number
-    else chunk.set(bytes.subarray(start, start + length), offset)
-    this.used += length
-    this.bytes += keyBytes + length
-    this.chunks[index] = this.arena.length - 1
-    this.offsets[index] = offset
-  }
-
-  private grow(): void {
-    const length = 2 * this.hashes.length
-    const grown = <A extends Int32Array | Uint16Array | Float64Array>(from: A, to: A): A => {
-      to.set(from as never)
-      return to
-    }
-    this.hashes = grown(this.hashes, new Int32Array(length))
-    this.chunks = grown(this.chunks, new Int32Array(length))
-    this.offsets = grown(this.offsets, new Int32Array(length))
-    this.aliasLengths = grown(this.aliasLengths, new Uint16Array(length))
-    this.contentLengths = grown(this.contentLengths, new Int32Array(length))
-    this.expiries = grown(this.expiries, new Float64Array(length))
-    this.nexts = grown(this.nexts, new Int32Array(length))
+    for (const { bytes } of new Set(this.chunks)) bytes.buffer.transfer(0)
+    this.chunks.length = 0
+    this.table.buffer.transfer(0)
   }
 
   private rehash(): void {
-    const table = new Int32Array(2 * this.table.length)
+    const old = this.table
+    const table = new Int32Array(2 * old.length)
     const mask = table.length - 1
-    for (let index = 0; index < this.count; index++) {
-      let place = (this.hashes[index] as number) & mask
-      while (table[place] !== 0) place = (place + 1) & mask
-      table[place] = index + 1
+    for (const found of old) {
+      if (found === 0) continue
+      let slot = this.word(found - 1, word.hash) & mask
+      while (table[slot] !== 0) slot = (slot + 1) & mask
+      table[slot] = found
     }
     this.table = table
+    old.buffer.transfer(0)
   }
+}
+
+function copy(from: Uint8Array, start: number, to: Uint8Array, at: number, length: number): void {
+  if (length >= 256) to.set(from.subarray(start, start + length), at)
+  else for (let i = 0; i < length; i++) to[at + i] = from[start + i] as number
 }
 
 /** MurmurHash3's finish over FNV-1a's steps: good enough where a collision only costs a comparison. */

@@ -9,7 +9,8 @@
  */
 import { noResult, recordEffect, recordKind, type RecordView } from "../../core/entry/record.ts"
 import { assert } from "../../core/lib/assert.ts"
-import { partitionFiles } from "../../core/lib/limits.ts"
+import { partitionFiles, slotCountDefault } from "../../core/lib/limits.ts"
+import { RecentIds } from "../../core/lib/recent-ids.ts"
 import { latin1 } from "../../platform/latin1.ts"
 import { ChangeSet } from "./change-set.ts"
 import type { ClientResult } from "./results.ts"
@@ -53,9 +54,14 @@ const incomplete: SlotState = { sequence: -1, slotEpoch: 0, clockMs: 0 }
 export class Round {
   readonly file: number
   readonly slots = new Map<number, SlotChange>()
+  /** The same, of the file's n-th slot: each record asks. */
+  private readonly bySlot: (SlotChange | undefined)[] = new Array(slotCountDefault / partitionFiles).fill(
+    undefined,
+  )
   readonly changes = new ChangeSet()
   /** By client id, latin1. */
   readonly clients = new Map<string, ClientChange>()
+  private readonly recent = new RecentIds<ClientChange>()
 
   /** Of results, with what keeping one takes. */
   private resultBytes = 0
@@ -122,7 +128,8 @@ export class Round {
   }
 
   private slot(slot: number): SlotChange {
-    let change = this.slots.get(slot)
+    const place = (slot / partitionFiles) | 0
+    let change = this.bySlot[place]
     if (change === undefined) {
       change = {
         state: undefined,
@@ -133,6 +140,7 @@ export class Round {
         first: -1,
       }
       this.slots.set(slot, change)
+      this.bySlot[place] = change
     }
     return change
   }
@@ -146,9 +154,18 @@ export class Round {
     return change
   }
 
+  private clientOf({ bytes, clientOffset }: RecordView): ClientChange {
+    let change = this.recent.find(bytes, clientOffset)
+    if (change === undefined) {
+      change = this.client(latin1(bytes, clientOffset, clientOffset + 16))
+      this.recent.keep(change)
+    }
+    return change
+  }
+
   private result(record: RecordView): void {
-    const { bytes, clientOffset, resultLength, resultOffset, slot, floor, number, code } = record
-    const change = this.client(latin1(bytes, clientOffset, clientOffset + 16))
+    const { bytes, resultLength, resultOffset, slot, floor, number, code } = record
+    const change = this.clientOf(record)
     if (change.forgotten) return
     if (floor > change.floor) change.floor = floor
     // A floor may come alone.

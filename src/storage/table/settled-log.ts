@@ -117,10 +117,12 @@ export class SettledLog {
       )
     const { record, offsets } = this
     offsets.length = 0
-    for (let offset = batchHeaderBytes; offset < row.batch.length; offset += record.length) {
-      record.at(row.batch, offset)
+    for (
+      let offset = batchHeaderBytes;
+      offset < row.batch.length;
+      offset += record.at(row.batch, offset).length
+    )
       offsets.push(offset)
-    }
     let { end } = header
     for (let i = offsets.length - 1; i >= 0; i--) {
       if (visit(record.at(row.batch, offsets[i] as number), number, end) === false) return undefined
