@@ -1,13 +1,23 @@
 /**
- * A node kills itself before and after the k-th call of SQLite that one of its threads makes; whatever it had acknowledged
- * is there afterwards, and nothing is there half. `kill.test.ts` does the same by system calls, from outside.
+ * A node kills itself before and after the k-th call of SQLite, or change of a file of the log, that one of its threads makes;
+ * whatever it had acknowledged is there afterwards, and nothing is there half. `kill.test.ts` does the same by system calls, from
+ * outside.
  *
- * The log is checkpointed after every other commit, so that its helper has as much to do as the others.
+ * The log's files hold no more than a few batches, so that its threads go from one to the next as often as they can.
  *
  * By default some twenty calls are tried, all over the run; `QDB_KILLS=all` tries each k of each thread that writes, until
  * a run ends alive (half an hour), `QDB_KILLS=10` every tenth.
  */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -21,7 +31,9 @@ const project = fileURLToPath(new URL("../..", import.meta.url))
 const copied = [
   "test/crash/child.ts",
   "test/crash/script.ts",
+  "test/crash/killing.ts",
   "test/crash/killing-driver.ts",
+  "test/crash/killing-files.ts",
   "test/unit/storage/support/node.ts",
 ]
 const asked = process.env["QDB_KILLS"]
@@ -41,9 +53,17 @@ beforeAll(() => {
   }
   const limits = join(copy, "src/core/lib/limits.ts")
   const source = readFileSync(limits, "utf8")
-  const often = source.replace(/logCheckpointPages = [\d_]+/, "logCheckpointPages = 16")
+  const often = source.replace(/logSegmentFileBytes = .*/, "logSegmentFileBytes = 64 * 1024")
   expect(often).not.toBe(source)
   writeFileSync(limits, often)
+  const log = join(copy, "src/storage/log")
+  for (const name of readdirSync(log)) {
+    const text = readFileSync(join(log, name), "utf8")
+    writeFileSync(
+      join(log, name),
+      text.replace('from "node:fs"', 'from "../../../test/crash/killing-files.ts"'),
+    )
+  }
   symlinkSync(join(project, "node_modules"), join(copy, "node_modules"))
   const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as Record<string, unknown>
   const imports = { "#sqlite": "./test/crash/killing-driver.ts" }

@@ -181,7 +181,7 @@ class Committer {
     const spareBytes = keptBytes * (isIdle ? 1 : sparesUnderLoad)
     if (log.spares > Math.max(1, spareBytes / logSegmentFileBytes)) log.deleteSpare()
     if (this.wanted !== 0) this.takeWanted()
-    else if (log.spares === 0 && !control.full) {
+    else if (log.spares === 0 && keptBytes > 0) {
       this.wanted = log.takeNumber()
       control.wantFile(this.wanted)
     }

@@ -53,7 +53,7 @@ export class PartitionWriter {
   private readonly range: SqlStatement
   private readonly removeRange: SqlStatement
   private readonly getVersion: SqlStatement
-  private readonly version: number
+  private version: number
   /** Slots' rows before the transaction, to return to if it fails. */
   private readonly before = new Map<number, SlotRow>()
   private rowsInTransaction = 0
@@ -102,12 +102,18 @@ export class PartitionWriter {
       }
       this.commit(to)
     } catch (error) {
-      rollback(this.database)
+      this.takeBack()
       for (const [slot, row] of this.before) this.slots.set(slot, row)
       for (const [slot, row] of this.before) if (row.checksum === 0) this.slots.delete(slot)
       throw error
     }
     return rows
+  }
+
+  /** What SQLite gives up for want of room in the middle counts as a change for it; nobody else can have written meanwhile. */
+  private takeBack(): void {
+    rollback(this.database)
+    this.version = this.dataVersion()
   }
 
   private begin(): void {
@@ -244,6 +250,7 @@ export class PartitionWriter {
       if (!checkpoint(this.database)) return false
     } catch (error) {
       if (resultOf(error) === sqliteResult.busy) return false
+      this.version = this.dataVersion()
       throw error
     }
     this.durable = { batch: this.applied.batch, position: this.applied.position }
