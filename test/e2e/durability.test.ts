@@ -45,7 +45,7 @@ function framesOf(calls: readonly SystemCall[]): { call: SystemCall; array: read
 }
 
 /** As `-xx` prints the name in a descriptor's path. */
-const logHex = [..."log.db-wal"].map((letter) => `\\x${letter.charCodeAt(0).toString(16)}`).join("")
+const logHex = [..."/log-0"].map((letter) => `\\x${letter.charCodeAt(0).toString(16)}`).join("")
 
 interface Checked {
   readonly writes: number

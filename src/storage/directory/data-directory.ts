@@ -16,6 +16,7 @@ import { DirectoryLock } from "./lock.ts"
 import { MetaStore } from "./meta.ts"
 import { type MetaEvents, MetaWriter } from "./meta-writer.ts"
 import { formatName, isOurName, lockName } from "./names.ts"
+import { upgradeDirectory } from "./upgrade.ts"
 
 export interface DataDirectory {
   readonly directory: string
@@ -37,8 +38,10 @@ export function openDirectory(
   makeRoomToOpen(directory)
   const lock = new DirectoryLock(directory)
   try {
-    const fresh = !existsSync(join(directory, formatName)) || !readFormat(directory)
+    const format = existsSync(join(directory, formatName)) ? readFormat(directory) : undefined
+    const fresh = format === undefined
     if (fresh) beginCreation(directory)
+    else upgradeDirectory(directory, format)
     const { identity, membership } = openMeta(directory, nodeId, transient, fresh)
     if (fresh) finishCreation(directory, transient)
     return { directory, identity, lock, fresh, meta: new MetaWriter(directory, membership, events) }
@@ -88,7 +91,7 @@ export function changeMembership(
   directory: string,
   change: (remembered: Remembered) => Readonly<Record<string, Uint8Array>>,
 ): void {
-  if (!existsSync(join(directory, formatName)) || !readFormat(directory))
+  if (!existsSync(join(directory, formatName)) || readFormat(directory) === undefined)
     throw new StorageError(`${directory}: is not a data directory: no node has been started with it`)
   withMeta(directory, (meta) => {
     const { recovered } = readMembership(meta)

@@ -5,27 +5,29 @@
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
 import { join } from "node:path"
+import { syncDirectory } from "../../platform/directory.ts"
 import { StorageError } from "../storage.ts"
 import { formatName } from "./names.ts"
 
-export const formatNumber = 1
+/** 2: the log lies in files of its own; in format 1 it was a database. */
+export const formatNumber = 2
 const complete = /^qdb data directory, format (\d{1,9})\n$/
 const creating = "qdb data directory, creating\n"
 
-/** @returns whether the directory is complete; false: its creation was interrupted. @throws StorageError */
-export function readFormat(directory: string): boolean {
+/** @returns the directory's format; undefined: its creation was interrupted. @throws StorageError */
+export function readFormat(directory: string): number | undefined {
   const path = join(directory, formatName)
   const text = readFileSync(path, "latin1")
-  if (text === creating) return false
+  if (text === creating) return undefined
   const match = complete.exec(text)
   if (match === null)
     throw new StorageError(`${path}: is not qdb's, or damaged: ${JSON.stringify(text.slice(0, 40))}`)
   const found = Number(match[1])
-  if (found !== formatNumber)
+  if (found < 1 || found > formatNumber)
     throw new StorageError(
-      `${path}: the directory has format ${found}, this version reads format ${formatNumber}`,
+      `${path}: the directory has format ${found}, this version reads formats up to ${formatNumber}`,
     )
-  return true
+  return found
 }
 
 export function writeCreating(directory: string): void {
@@ -37,6 +39,11 @@ export function writeCreating(directory: string): void {
 export function writeComplete(directory: string, names: readonly string[]): void {
   for (const name of names) syncFile(join(directory, name))
   syncDirectory(directory)
+  writeFormat(directory)
+}
+
+/** From here on the directory has the present format. */
+export function writeFormat(directory: string): void {
   const path = join(directory, formatName)
   write(path, `qdb data directory, format ${formatNumber}\n`)
   syncDirectory(directory)
@@ -55,14 +62,6 @@ function write(path: string, text: string): void {
 function syncFile(path: string): void {
   // Windows syncs no file that is open for reading alone.
   const file = openSync(path, "r+")
-  fsyncSync(file)
-  closeSync(file)
-}
-
-/** Makes names in a directory durable. Windows has no such call, and needs none. */
-function syncDirectory(directory: string): void {
-  if (process.platform === "win32") return
-  const file = openSync(directory, "r")
   fsyncSync(file)
   closeSync(file)
 }

@@ -5,13 +5,13 @@
 import { join } from "node:path"
 import { parentPort, workerData } from "node:worker_threads"
 import { listen } from "../../platform/worker.ts"
-import { logSegmentFileBytes } from "../../core/lib/limits.ts"
 import { logSegmentName } from "../directory/names.ts"
 import type { TailPiece } from "../../core/replication/transfer.ts"
 import { StorageError } from "../storage.ts"
 import { batchHeaderBytes, openBatch } from "./batch.ts"
 import { LogControl } from "./control.ts"
 import { LogReader } from "./reader.ts"
+import { Segmentation } from "./segment.ts"
 import { isOutOfRoom, makeSegmentFile } from "./segment-file.ts"
 import { type Batch, type Batches, Tail, type KnownTail } from "./tail.ts"
 
@@ -91,7 +91,7 @@ function textOf(error: unknown): string {
 
 function makeFile(number: number): void {
   try {
-    makeSegmentFile(data.directory, number, logSegmentFileBytes)
+    makeSegmentFile(data.directory, number, Segmentation.of(data.directory).fileBytes)
     control.fileMade(number, true)
   } catch (error) {
     // The committing thread finds out by itself how far it gets without.

@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { logSegmentName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
 import { batchHeaderBytes, type BatchSketch, type LogPlace, sketchBatch } from "./batch.ts"
-import { Segmentation, type SegmentHeader } from "./segment.ts"
+import type { SegmentHeader } from "./segment.ts"
 import { Segments } from "./segments.ts"
 
 export interface LogRow {
@@ -48,9 +48,9 @@ export class LogReader {
   private windowAt = 0
   private windowLength = 0
 
-  constructor(directory: string, segmentation = new Segmentation()) {
+  constructor(directory: string) {
     this.path = join(directory, logSegmentName(0))
-    this.segments = new Segments(directory, segmentation)
+    this.segments = new Segments(directory)
     this.segments.refresh()
   }
 

@@ -1,6 +1,7 @@
 /** Files of the log: made, written and synced. */
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
+import { syncDirectory } from "../../platform/directory.ts"
 import { logSegmentName } from "../directory/names.ts"
 
 const zeroes = new Uint8Array(1024 * 1024)
@@ -33,17 +34,6 @@ export function makeSegmentFile(directory: string, number: number, bytes: number
     closeSync(file)
   }
   syncDirectory(directory)
-}
-
-/** Makes names in a directory durable. Windows has no such call, and needs none. */
-export function syncDirectory(directory: string): void {
-  if (process.platform === "win32") return
-  const file = openSync(directory, "r")
-  try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
 }
 
 /** Whether an error of the system says that there is no room: nothing is lost then but what was being written. */

@@ -12,18 +12,19 @@
  *  0 u32 magic "qdbS"    4 u16 version 1    6 u16 zero
  *  8 f64 number of the segment, from 1      16 f64 number of the first batch that begins in it (or behind it)
  * 24 f64 offset in the stream at which that batch begins    32 f64 position at which its records begin
- * 40 u32 checksum of bytes 0-39             44 zero up to 64
+ * 40 u32 bytes of each file                44 u32 checksum of bytes 0-43          48 zero up to 64
  * ```
  *
  * Offsets count bytes of the stream, that is records and headers of batches; positions count the bytes of records alone.
  */
-import { readdirSync, readSync } from "node:fs"
+import { closeSync, openSync, readdirSync, readSync } from "node:fs"
+import { join } from "node:path"
 import { logSegmentFileBytes } from "../../core/lib/limits.ts"
 import { bytesChecksum } from "../checksum.ts"
-import { logSegmentPattern } from "../directory/names.ts"
+import { logSegmentName, logSegmentPattern } from "../directory/names.ts"
 
 export const segmentHeaderBytes = 64
-const summedBytes = 40
+const summedBytes = 44
 const magic = 0x53626471
 const version = 1
 
@@ -32,9 +33,17 @@ export interface SegmentHeader {
   readonly firstBatch: number
   readonly offset: number
   readonly position: number
+  /** Length of each of the log's files, as it was when the log was made. */
+  readonly fileBytes: number
 }
 
-export function encodeHeader({ segment, firstBatch, offset, position }: SegmentHeader): Uint8Array {
+export function encodeHeader({
+  segment,
+  firstBatch,
+  offset,
+  position,
+  fileBytes,
+}: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(segmentHeaderBytes)
   const view = new DataView(bytes.buffer)
   view.setUint32(0, magic, true)
@@ -43,6 +52,7 @@ export function encodeHeader({ segment, firstBatch, offset, position }: SegmentH
   view.setFloat64(16, firstBatch, true)
   view.setFloat64(24, offset, true)
   view.setFloat64(32, position, true)
+  view.setUint32(40, fileBytes, true)
   view.setUint32(summedBytes, bytesChecksum(bytes.subarray(0, summedBytes)), true)
   return bytes
 }
@@ -60,6 +70,23 @@ export function readHeader(descriptor: number): SegmentHeader | undefined {
     firstBatch: view.getFloat64(16, true),
     offset: view.getFloat64(24, true),
     position: view.getFloat64(32, true),
+    fileBytes: view.getUint32(40, true),
+  }
+}
+
+function headerOf(path: string): SegmentHeader | undefined {
+  let descriptor: number
+  try {
+    descriptor = openSync(path, "r")
+  } catch (error) {
+    // Deleted since the directory was read: it held nothing.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
+    throw error
+  }
+  try {
+    return readHeader(descriptor)
+  } finally {
+    closeSync(descriptor)
   }
 }
 
@@ -68,6 +95,15 @@ export class Segmentation {
   readonly fileBytes: number
   /** Of the stream, in one segment. */
   readonly capacity: number
+
+  /** As a log that exists is cut, whatever is usual for new ones. */
+  static of(directory: string): Segmentation {
+    for (const number of segmentFiles(directory)) {
+      const header = headerOf(join(directory, logSegmentName(number)))
+      if (header !== undefined) return new Segmentation(header.fileBytes)
+    }
+    return new Segmentation()
+  }
 
   constructor(fileBytes: number = logSegmentFileBytes) {
     this.fileBytes = fileBytes

@@ -18,9 +18,9 @@ export class Segments {
   headers: readonly SegmentHeader[] = []
   private syncedTo = 0
 
-  constructor(directory: string, segmentation: Segmentation) {
+  constructor(directory: string) {
     this.directory = directory
-    this.segmentation = segmentation
+    this.segmentation = Segmentation.of(directory)
   }
 
   /** Looks again which file holds what: files are used for other segments when nobody needs theirs any more. */

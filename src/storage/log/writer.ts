@@ -4,6 +4,7 @@
  */
 import { closeSync, fdatasyncSync, fsyncSync, openSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { syncDirectory } from "../../platform/directory.ts"
 import { logSegmentName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
 import {
@@ -14,7 +15,7 @@ import {
   segmentFiles,
   segmentHeaderBytes,
 } from "./segment.ts"
-import { syncDirectory, writeAt, writeZeroes } from "./segment-file.ts"
+import { writeAt, writeZeroes } from "./segment-file.ts"
 
 /** Where the log ends: its last batch, the position behind its records, and the offset behind it in the stream. */
 export interface LogEnd {
@@ -50,7 +51,9 @@ export class LogWriter {
    * Takes over what recovery found, and leaves nothing behind the log's end that could be taken for its continuation.
    * @param synced whether `append` waits for the disk
    */
-  constructor(directory: string, synced: boolean, end: LogEnd, segmentation = new Segmentation()) {
+  constructor(directory: string, synced: boolean, end: LogEnd) {
+    const segmentation = Segmentation.of(directory)
+
     this.directory = directory
     this.synced = synced
     this.segmentation = segmentation
@@ -86,16 +89,15 @@ export class LogWriter {
       )
   }
 
-  /** Makes the first file of a new log, durable with the directory. */
-  static create(directory: string): void {
+  /** Makes the first file of a new log, whose first batch will be the one behind `start`; not durably. */
+  static create(
+    directory: string,
+    start = { batch: 0, position: 0 },
+    { fileBytes } = new Segmentation(),
+  ): void {
     const file = openSync(join(directory, logSegmentName(0)), "wx", 0o640)
-    writeAt(
-      file,
-      encodeHeader({ segment: 1, firstBatch: 1, offset: 0, position: 0 }),
-      0,
-      segmentHeaderBytes,
-      0,
-    )
+    const header = { segment: 1, firstBatch: start.batch + 1, offset: 0, position: start.position, fileBytes }
+    writeAt(file, encodeHeader(header), 0, segmentHeaderBytes, 0)
     closeSync(file)
   }
 
@@ -142,7 +144,8 @@ export class LogWriter {
   append(number: number, bytes: Uint8Array, end: number): void {
     const { segmentation } = this
     const entered: LiveFile[] = []
-    const next = { firstBatch: number + 1, offset: this.offset + bytes.length, position: end }
+    const { fileBytes } = segmentation
+    const next = { firstBatch: number + 1, offset: this.offset + bytes.length, position: end, fileBytes }
     let { tail, offset } = this
     try {
       for (let from = 0; from < bytes.length;) {

@@ -7,7 +7,11 @@ import { openDirectory } from "../../../src/storage/directory/data-directory.ts"
 import { writeCreating } from "../../../src/storage/directory/format.ts"
 import { DirectoryLock } from "../../../src/storage/directory/lock.ts"
 import { MetaStore } from "../../../src/storage/directory/meta.ts"
+import type { DiskStorage } from "../../../src/storage/disk-storage.ts"
+import { LogReader } from "../../../src/storage/log/reader.ts"
+import { openDatabase } from "#sqlite"
 import { temporaryDirectory } from "./support/directory.ts"
+import { TestNode } from "./support/node.ts"
 
 const directory = temporaryDirectory()
 
@@ -60,11 +64,45 @@ describe("a data directory", () => {
     const data = join(path, "data")
     close(open(data))
     writeFileSync(join(data, "FORMAT"), "qdb data directory, format 7\n")
-    expect(() => open(data)).toThrow(/has format 7, this version reads format 1/)
+    expect(() => open(data)).toThrow(/has format 7, this version reads formats up to 2/)
     writeFileSync(join(data, "FORMAT"), "nonsense")
     expect(() => open(data)).toThrow(/FORMAT: is not qdb's, or damaged/)
-    writeFileSync(join(data, "FORMAT"), "qdb data directory, format 1\n")
+    writeFileSync(join(data, "FORMAT"), "qdb data directory, format 2\n")
     close(open(data))
+  })
+
+  test("of format 1, whose log was a database, is brought to the present one, from whatever moment", async () => {
+    const path = join(directory(), "data")
+    let node = await TestNode.open(path)
+    for (let i = 0; i < 50; i++) await node.put(`key ${i}`, `content ${i}`)
+    await (node.storage as DiskStorage).kill()
+    const reader = new LogReader(path)
+    const batches = Array.from({ length: 51 }, (_, i) => reader.from(i + 1, i + 1)[0]?.batch.slice()).filter(
+      (batch) => batch !== undefined,
+    )
+    reader.close()
+    expect(batches.length).toBe(50)
+    const log = openDatabase(join(path, "log.db"))
+    log.exec("CREATE TABLE log(number INTEGER PRIMARY KEY, batch BLOB NOT NULL)")
+    const insert = log.prepare("INSERT INTO log VALUES(?, ?)")
+    for (const [i, batch] of batches.entries()) insert.run(i + 1, batch)
+    log.close()
+    writeFileSync(join(path, "FORMAT"), "qdb data directory, format 1\n")
+    // What an upgrade that was killed has left.
+    writeFileSync(join(path, "log-000"), "torn")
+    node = await TestNode.open(path)
+    for (let i = 0; i < 50; i++) expect(await node.getText(`key ${i}`)).toBe(`content ${i}`)
+    await node.put("later", "x")
+    await (node.storage as DiskStorage).kill()
+    expect(readFileSync(join(path, "FORMAT"), "latin1")).toBe("qdb data directory, format 2\n")
+    expect(readdirSync(path).filter((name) => name.startsWith("log.db"))).toEqual([])
+    // Killed before the old log was gone.
+    writeFileSync(join(path, "log.db"), "old")
+    node = await TestNode.open(path)
+    expect(await node.getText("later")).toBe("x")
+    expect(await node.getText("key 7")).toBe("content 7")
+    await node.storage.close()
+    expect(readdirSync(path)).not.toContain("log.db")
   })
 
   test("whose creation was interrupted is made anew", () => {

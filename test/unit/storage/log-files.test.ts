@@ -1,0 +1,240 @@
+/** The log's files: one stream over segments of a few hundred bytes, which are used again and again. */
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { batchHeaderBytes, openBatch, sealBatch } from "../../../src/storage/log/batch.ts"
+import { LogReader } from "../../../src/storage/log/reader.ts"
+import { readTail } from "../../../src/storage/log/recover-log.ts"
+import { Segmentation } from "../../../src/storage/log/segment.ts"
+import { makeSegmentFile } from "../../../src/storage/log/segment-file.ts"
+import { LogWriter } from "../../../src/storage/log/writer.ts"
+import { fillDisk, mountSmallDisk, requireSmallDisks, unmountSmallDisk } from "../../support/small-disk.ts"
+import { temporaryDirectory } from "./support/directory.ts"
+
+const directory = temporaryDirectory()
+const segmentation = new Segmentation(512)
+
+/** A log with what it should hold beside it. */
+class KnownLog {
+  readonly path: string
+  private readonly cut: Segmentation
+  readonly batches: Uint8Array[] = []
+  first = 1
+  private writer: LogWriter
+  reader: LogReader
+  private checksum = 0
+  position = 0
+
+  constructor(path: string, cut = segmentation) {
+    this.path = path
+    this.cut = cut
+    LogWriter.create(path, undefined, cut)
+    this.writer = new LogWriter(path, true, { batch: 0, position: 0, offset: 0 })
+    this.reader = new LogReader(path)
+  }
+
+  get last(): number {
+    return this.batches.length
+  }
+
+  append(length: number): void {
+    const number = this.last + 1
+    const bytes = new Uint8Array(batchHeaderBytes + length).fill(number)
+    const checksum = sealBatch(bytes, length, number, this.position, this.checksum)
+    this.writer.append(number, bytes, this.position + length)
+    this.checksum = checksum
+    this.position += length
+    this.batches.push(bytes)
+  }
+
+  /** Lets go of segments that hold nothing but batches up to this one. */
+  free(batch: number): void {
+    while (this.writer.isBehind(batch, this.position)) {
+      this.first = this.writer.secondFirstBatch
+      this.writer.freeOldest()
+    }
+  }
+
+  spare(): void {
+    const number = this.writer.takeNumber()
+    makeSegmentFile(this.path, number, this.cut.fileBytes)
+    this.writer.addSpare(number)
+  }
+
+  dropSpare(): void {
+    this.writer.deleteSpare()
+  }
+
+  get spares(): number {
+    return this.writer.spares
+  }
+
+  /** As a process that ends, and its successor, find it. */
+  async reopen(damage?: () => void): Promise<void> {
+    this.writer.close()
+    damage?.()
+    const reader = new LogReader(this.path)
+    const witness = { batch: 0, checksum: 0, synced: true }
+    const before = { batch: this.first - 1, position: 0 }
+    const applied = this.first === 1 ? before : { ...before, position: reader.endOf(this.first - 1) ?? 0 }
+    const seen: number[] = []
+    const begin =
+      applied.position === 0 && this.first > 1
+        ? { batch: this.first, position: this.endOf(this.first) }
+        : applied
+    const tail = await readTail(reader, begin, witness, (_, header) => void seen.push(header.number))
+    expect(tail).toMatchObject({ batch: this.last, position: this.position })
+    expect(seen).toEqual(Array.from({ length: this.last - begin.batch }, (_, i) => begin.batch + 1 + i))
+    reader.close()
+    this.writer = new LogWriter(this.path, true, tail)
+    this.writer.clearRest()
+    expect(this.writer.firstBatch).toBeLessThanOrEqual(this.first)
+    this.first = this.writer.firstBatch
+  }
+
+  private endOf(batch: number): number {
+    const header = openBatch(this.batches[batch - 1] as Uint8Array)
+    return typeof header === "string" ? -1 : header.end
+  }
+
+  check(reader = this.reader): void {
+    for (let next = this.first; next <= this.last;) {
+      const rows = reader.from(next, this.last)
+      expect(rows[0]?.number).toBe(next)
+      for (const { number, batch } of rows)
+        expect(Buffer.compare(batch, this.batches[number - 1] as Uint8Array)).toBe(0)
+      next += rows.length
+    }
+    for (let next = this.last; next >= this.first;) {
+      const rows = reader.down(next, this.first)
+      expect(rows[0]?.number).toBe(next)
+      for (const { number, batch } of rows)
+        expect(Buffer.compare(batch, this.batches[number - 1] as Uint8Array)).toBe(0)
+      next -= rows.length
+    }
+  }
+
+  checkEnd(): void {
+    expect(new LogReader(this.path).from(this.last + 1, Number.MAX_SAFE_INTEGER)).toEqual([])
+  }
+
+  checkPlaces(position: number): void {
+    if (this.first >= this.last) return
+    const low = { batch: this.first, position: this.endOf(this.first) }
+    if (position < low.position || position >= this.position) return
+    const expected = this.batches.findLastIndex((_, i) => this.endOf(i + 1) <= position) + 1
+    const found = this.reader.lastEndingBy(position, low, this.last)
+    expect(found).toEqual({ batch: expected, position: this.endOf(expected) })
+  }
+
+  close(): void {
+    this.writer.close()
+    this.reader.close()
+  }
+}
+
+describe("the log's files", () => {
+  const step = fc.oneof(
+    { weight: 8, arbitrary: fc.nat(30).map((units) => ({ kind: "append" as const, value: 8 * units })) },
+    { weight: 1, arbitrary: fc.nat(300).map((units) => ({ kind: "append" as const, value: 8 * units })) },
+    { weight: 2, arbitrary: fc.nat(99).map((value) => ({ kind: "free" as const, value })) },
+    { weight: 1, arbitrary: fc.constant({ kind: "spare" as const, value: 0 }) },
+    { weight: 1, arbitrary: fc.constant({ kind: "drop" as const, value: 0 }) },
+    { weight: 2, arbitrary: fc.nat(99).map((value) => ({ kind: "check" as const, value })) },
+    { weight: 1, arbitrary: fc.constant({ kind: "reopen" as const, value: 0 }) },
+  )
+
+  test("tell every batch that is needed, to readers of before and after, over any number of restarts", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 150 }), async (steps) => {
+        const path = mkdtempSync(join(directory(), "log-"))
+        const log = new KnownLog(path)
+        for (const { kind, value } of steps) {
+          if (kind === "append") log.append(value)
+          // The applied batch itself stays, and with it all behind it.
+          else if (kind === "free") log.free(Math.floor((log.last * value) / 100) - 1)
+          else if (kind === "spare") log.spare()
+          else if (kind === "drop") log.dropSpare()
+          else if (kind === "reopen") await log.reopen()
+          else {
+            log.check()
+            log.checkPlaces(Math.floor((log.position * value) / 100))
+          }
+        }
+        log.check()
+        log.check(new LogReader(path))
+        log.checkEnd()
+        log.close()
+      }),
+      { numRuns: 150, seed: 11 },
+    )
+  })
+
+  test("are used again: as much as is needed at once is all that there ever is", () => {
+    const log = new KnownLog(directory())
+    for (let i = 0; i < 2000; i++) {
+      log.append(8 * (i % 17))
+      log.free(log.last - 5)
+    }
+    expect(readdirSync(log.path).length).toBeLessThan(8)
+    log.check()
+    log.close()
+  })
+
+  test("hold nothing behind the log's end that could be taken for its continuation", async () => {
+    const log = new KnownLog(directory())
+    for (let i = 0; i < 30; i++) log.append(64)
+    // The last four batches were never acknowledged, and the first of them was torn.
+    const [kept, torn] = [26, 27]
+    const offset = kept * (batchHeaderBytes + 64)
+    const file = segmentation.segmentOf(offset) - 1
+    log.batches.length = kept
+    const header = openBatch(log.batches[kept - 1] as Uint8Array)
+    if (typeof header === "string") throw new Error(header)
+    log.position = header.end
+    log["checksum"] = header.checksum
+    await log.reopen(() => {
+      const descriptor = openSync(join(log.path, `log-00${file}`), "r+")
+      writeSync(descriptor, new Uint8Array([1]), 0, 1, segmentation.place(offset) + 60)
+      closeSync(descriptor)
+    })
+    log.check(new LogReader(log.path))
+    // The same batch once more: what once followed it does not follow now.
+    log.append(64)
+    expect(log.last).toBe(torn)
+    await log.reopen()
+    log.check(new LogReader(log.path))
+    log.close()
+  })
+
+  test("that find no room change nothing, and the same batch is written when there is some", (context) => {
+    requireSmallDisks(context)
+    const path = mkdtempSync(join(tmpdir(), "qdb-log-"))
+    mountSmallDisk(path, "1m")
+    try {
+      const log = new KnownLog(path, new Segmentation(16 * 1024))
+      for (let i = 0; i < 10; i++) log.append(4000)
+      fillDisk(join(path, "ballast"))
+      let failures = 0
+      // Whatever is left of the last segment is used first.
+      for (let i = 0; i < 20 && failures < 3; i++)
+        try {
+          log.append(8 * 1000 * (1 + (i % 4)))
+        } catch (error) {
+          expect((error as NodeJS.ErrnoException).code).toBe("ENOSPC")
+          failures++
+          log.check(new LogReader(path))
+        }
+      expect(failures).toBe(3)
+      rmSync(join(path, "ballast"))
+      for (let i = 0; i < 10; i++) log.append(8000)
+      log.check(new LogReader(path))
+      log.close()
+    } finally {
+      unmountSmallDisk(path)
+      rmSync(path, { recursive: true, force: true })
+    }
+  })
+})
