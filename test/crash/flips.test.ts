@@ -56,7 +56,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 /** Chooses a file by its size's root, so that small files get their share, and a place where something is written. */
 function flip(directory: string, prng: Prng): string {
   const files = readdirSync(directory)
-    .filter((name) => name !== "RESERVE")
+    .filter((name) => name !== "RESERVE" && readFileSync(join(directory, name)).some((byte) => byte !== 0))
     .map((name) => ({ name, weight: Math.ceil(Math.sqrt(statSync(join(directory, name)).size)) }))
   let draw = prng.below(files.reduce((sum, { weight }) => sum + weight, 0))
   const { name } = files.find(({ weight }) => (draw -= weight) < 0) as { name: string }

@@ -50,8 +50,8 @@ class KnownLog {
   }
 
   /** Lets go of segments that hold nothing but batches up to this one. */
-  free(batch: number): void {
-    while (this.writer.isBehind(batch, this.position)) {
+  free(batch: number, position = this.position): void {
+    while (this.writer.isBehind(batch, position)) {
       this.first = this.writer.secondFirstBatch
       this.writer.freeOldest()
     }
@@ -172,10 +172,10 @@ describe("the log's files", () => {
     )
   })
 
-  test("are used again: as much as is needed at once is all that there ever is", () => {
-    const log = new KnownLog(directory())
+  test.each([512, 16 * 1024])("of %i bytes are used again, for as much as is needed at once", (fileBytes) => {
+    const log = new KnownLog(directory(), new Segmentation(fileBytes))
     for (let i = 0; i < 2000; i++) {
-      log.append(8 * (i % 17))
+      log.append((fileBytes / 64) * (i % 17))
       log.free(log.last - 5)
     }
     expect(readdirSync(log.path).length).toBeLessThan(8)
@@ -186,6 +186,9 @@ describe("the log's files", () => {
   test("hold nothing behind the log's end that could be taken for its continuation", async () => {
     const log = new KnownLog(directory())
     for (let i = 0; i < 30; i++) log.append(64)
+    // Files that come to be used before those which are empty after the cut.
+    log.free(12)
+    expect(log.spares).toBeGreaterThan(1)
     // The last four batches were never acknowledged, and the first of them was torn.
     const [kept, torn] = [26, 27]
     const offset = kept * (batchHeaderBytes + 64)
@@ -206,6 +209,19 @@ describe("the log's files", () => {
     expect(log.last).toBe(torn)
     await log.reopen()
     log.check(new LogReader(log.path))
+    for (let i = 0; i < 9; i++) log.append(40)
+    await log.reopen()
+    log.check(new LogReader(log.path))
+    log.close()
+  })
+
+  test("are kept as far as a replica may want what they hold", () => {
+    const log = new KnownLog(directory())
+    for (let i = 0; i < 100; i++) log.append(64)
+    log.free(log.last - 1, 50 * 64)
+    expect(log.first).toBeGreaterThan(40)
+    expect(log.first).toBeLessThanOrEqual(51)
+    log.check()
     log.close()
   })
 
@@ -217,6 +233,7 @@ describe("the log's files", () => {
       const log = new KnownLog(path, new Segmentation(16 * 1024))
       for (let i = 0; i < 10; i++) log.append(4000)
       fillDisk(join(path, "ballast"))
+      const files = readdirSync(path).length
       let failures = 0
       // Whatever is left of the last segment is used first.
       for (let i = 0; i < 20 && failures < 3; i++)
@@ -228,6 +245,8 @@ describe("the log's files", () => {
           log.check(new LogReader(path))
         }
       expect(failures).toBe(3)
+      // Each attempt used the file of the one before, if it came to make one.
+      expect(readdirSync(path).length).toBeLessThanOrEqual(files + 4)
       rmSync(join(path, "ballast"))
       for (let i = 0; i < 10; i++) log.append(8000)
       log.check(new LogReader(path))
