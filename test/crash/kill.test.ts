@@ -121,7 +121,7 @@ describe("a killed node", () => {
       expect(outcome.closed, `fsync ${at}`).toBe(!injected)
       if (injected)
         expect(outcome.errors).toMatch(
-          /StorageError: [^\n]*(disk I\/O error|EIO: i\/o error, fsync|Input\/output error)/,
+          /StorageError: [^\n]*(disk I\/O error|EIO: i\/o error, (fsync|fdatasync)|Input\/output error)/,
         )
       if (injected) failed++
       expectation.add(script(run + 1, stepCount), outcome.acknowledged)

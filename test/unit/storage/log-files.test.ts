@@ -32,6 +32,7 @@ class KnownLog {
     this.cut = cut
     LogWriter.create(path, undefined, cut)
     this.writer = new LogWriter(path, true, { batch: 0, position: 0, offset: 0 })
+    this.writer.clearRest()
     this.reader = new LogReader(path)
   }
 
