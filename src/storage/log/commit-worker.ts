@@ -279,11 +279,11 @@ class Committer {
 /** Reads the log back behind what the table holds, and hands it over, as fast as it is taken. */
 async function recover(applied: LogPlace): Promise<LogTail> {
   const waiting: number[] = []
-  let sent = 0
+  const ahead = { bytes: 0 }
   let taken: (() => void) | undefined
   hear = (message) => {
     if (message.kind !== "taken") return
-    sent -= waiting.shift() as number
+    ahead.bytes -= waiting.shift() as number
     taken?.()
   }
   const reader = new LogReader(data.directory)
@@ -291,9 +291,9 @@ async function recover(applied: LogPlace): Promise<LogTail> {
     return await readTail(reader, applied, readWitness(data.directory), async (records, header) => {
       const copy = records.slice()
       waiting.push(copy.length)
-      sent += copy.length
+      ahead.bytes += copy.length
       send({ kind: "batch", records: copy, start: header.start }, [copy.buffer])
-      while (sent > recoveryBytesAhead)
+      while (ahead.bytes > recoveryBytesAhead)
         await new Promise<void>((resolve) => {
           taken = resolve
         })

@@ -1,5 +1,14 @@
 /** The log's files: one stream over segments of a few hundred bytes, which are used again and again. */
-import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from "node:fs"
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
@@ -31,7 +40,7 @@ class KnownLog {
     this.path = path
     this.cut = cut
     LogWriter.create(path, undefined, cut)
-    this.writer = new LogWriter(path, true, { batch: 0, position: 0, offset: 0 })
+    this.writer = new LogWriter(path, false, { batch: 0, position: 0, offset: 0 })
     this.writer.clearRest()
     this.reader = new LogReader(path)
   }
@@ -89,7 +98,7 @@ class KnownLog {
     expect(tail).toMatchObject({ batch: this.last, position: this.position })
     expect(seen).toEqual(Array.from({ length: this.last - begin.batch }, (_, i) => begin.batch + 1 + i))
     reader.close()
-    this.writer = new LogWriter(this.path, true, tail)
+    this.writer = new LogWriter(this.path, false, tail)
     this.writer.clearRest()
     expect(this.writer.firstBatch).toBeLessThanOrEqual(this.first)
     this.first = this.writer.firstBatch
