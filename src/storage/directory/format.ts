@@ -5,7 +5,7 @@
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
 import { join } from "node:path"
-import { syncDirectory } from "../../platform/directory.ts"
+import { syncDirectory, syncFile } from "../../platform/directory.ts"
 import { StorageError } from "../storage.ts"
 import { formatName } from "./names.ts"
 
@@ -57,11 +57,4 @@ function write(path: string, text: string): void {
   fsyncSync(file)
   closeSync(file)
   renameSync(beside, path)
-}
-
-function syncFile(path: string): void {
-  // Windows syncs no file that is open for reading alone.
-  const file = openSync(path, "r+")
-  fsyncSync(file)
-  closeSync(file)
 }

@@ -58,7 +58,7 @@ export function encodeHeader({
 }
 
 /** @returns undefined for a file that holds no segment, or whose header is damaged */
-export function readHeader(descriptor: number): SegmentHeader | undefined {
+function readHeader(descriptor: number): SegmentHeader | undefined {
   const bytes = new Uint8Array(segmentHeaderBytes)
   const length = readSync(descriptor, bytes, 0, segmentHeaderBytes, 0)
   const view = new DataView(bytes.buffer)
@@ -74,7 +74,8 @@ export function readHeader(descriptor: number): SegmentHeader | undefined {
   }
 }
 
-function headerOf(path: string): SegmentHeader | undefined {
+/** @returns as `readHeader`, also where there is no such file */
+export function headerOf(path: string): SegmentHeader | undefined {
   let descriptor: number
   try {
     descriptor = openSync(path, "r")

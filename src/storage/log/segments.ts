@@ -1,17 +1,22 @@
 /** The log's files as a reader knows them: which segment lies where, and the bytes of the stream. */
-import { closeSync, fsyncSync, openSync, readSync } from "node:fs"
+import { closeSync, openSync, readSync } from "node:fs"
 import { join } from "node:path"
+import { syncFile } from "../../platform/directory.ts"
 import { logSegmentName } from "../directory/names.ts"
-import { readHeader, Segmentation, type SegmentHeader, segmentFiles } from "./segment.ts"
+import { headerOf, Segmentation, type SegmentHeader, segmentFiles } from "./segment.ts"
 
 interface HeldSegment {
-  readonly descriptor: number
+  readonly file: number
   readonly header: SegmentHeader
 }
+
+/** Files that were read last and are open: of a log of 1 GiB there are more than a process may want to have open at once. */
+const openMax = 4
 
 export class Segments {
   private readonly directory: string
   private readonly segmentation: Segmentation
+  /** By number of the file; the one used last is last. */
   private readonly descriptors = new Map<number, number>()
   private held = new Map<number, HeldSegment>()
   /** Of all segments that are there, ascending. Those behind what anybody needs may be in use for others already. */
@@ -26,35 +31,32 @@ export class Segments {
   /** Looks again which file holds what: files are used for other segments when nobody needs theirs any more. */
   refresh(): void {
     const held: HeldSegment[] = []
-    const numbers = new Set(segmentFiles(this.directory))
-    for (const number of numbers) {
-      const descriptor = this.open(number)
-      const header = descriptor === undefined ? undefined : readHeader(descriptor)
-      if (descriptor !== undefined && header !== undefined) held.push({ descriptor, header })
+    for (const file of segmentFiles(this.directory)) {
+      const header = headerOf(this.path(file))
+      if (header !== undefined) held.push({ file, header })
     }
-    for (const [number, descriptor] of this.descriptors)
-      if (!numbers.has(number)) {
-        closeSync(descriptor)
-        this.descriptors.delete(number)
-      }
     held.sort((a, b) => a.header.segment - b.header.segment)
     this.held = new Map(held.map((each) => [each.header.segment, each]))
     this.headers = held.map(({ header }) => header)
   }
 
-  private open(number: number): number | undefined {
-    const known = this.descriptors.get(number)
-    if (known !== undefined) return known
-    try {
-      // For writing, as Windows syncs no file that is open for reading alone.
-      const descriptor = openSync(join(this.directory, logSegmentName(number)), "r+")
-      this.descriptors.set(number, descriptor)
-      return descriptor
-    } catch (error) {
-      // Deleted since the directory was read: it held nothing.
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
-      throw error
+  private path(file: number): string {
+    return join(this.directory, logSegmentName(file))
+  }
+
+  /** @returns undefined where the file is gone: nobody needed what it held */
+  private open(file: number | undefined): number | undefined {
+    if (file === undefined) return undefined
+    const descriptor = this.descriptors.get(file) ?? ifThere(() => openSync(this.path(file), "r"))
+    if (descriptor === undefined) return undefined
+    this.descriptors.delete(file)
+    this.descriptors.set(file, descriptor)
+    for (const [other, descriptor] of this.descriptors) {
+      if (this.descriptors.size <= openMax) break
+      closeSync(descriptor)
+      this.descriptors.delete(other)
     }
+    return descriptor
   }
 
   /** Fills `into` from the stream. @returns how many bytes there were */
@@ -72,19 +74,22 @@ export class Segments {
   private readPiece(offset: number, into: Uint8Array, from: number): number {
     const { segmentation } = this
     const segment = segmentation.segmentOf(offset)
-    if (!this.held.has(segment)) this.refresh()
-    const held = this.held.get(segment)
-    if (held === undefined) return 0
+    let descriptor = this.open(this.held.get(segment)?.file)
+    if (descriptor === undefined) {
+      this.refresh()
+      descriptor = this.open(this.held.get(segment)?.file)
+      if (descriptor === undefined) return 0
+    }
     const length = Math.min(into.length - from, segmentation.end(segment) - offset)
-    return readSync(held.descriptor, into, from, length, segmentation.place(offset))
+    return readSync(descriptor, into, from, length, segmentation.place(offset))
   }
 
   /** Makes durable what was written up to now. */
   sync(): void {
     this.refresh()
-    for (const { descriptor, header } of this.held.values())
+    for (const { file, header } of this.held.values())
       if (header.segment >= this.syncedTo) {
-        fsyncSync(descriptor)
+        ifThere(() => syncFile(this.path(file)))
         this.syncedTo = header.segment
       }
   }
@@ -94,5 +99,15 @@ export class Segments {
     this.descriptors.clear()
     this.held.clear()
     this.headers = []
+  }
+}
+
+/** @returns undefined where there is no such file */
+function ifThere<A>(work: () => A): A | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
+    throw error
   }
 }

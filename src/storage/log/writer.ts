@@ -4,12 +4,12 @@
  */
 import { closeSync, fdatasyncSync, fsyncSync, openSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { syncDirectory } from "../../platform/directory.ts"
+import { syncDirectory, syncFile } from "../../platform/directory.ts"
 import { logSegmentName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
 import {
   encodeHeader,
-  readHeader,
+  headerOf,
   Segmentation,
   type SegmentHeader,
   segmentFiles,
@@ -24,12 +24,13 @@ export interface LogEnd {
   readonly offset: number
 }
 
-interface PoolFile {
+interface LiveFile {
   readonly number: number
-  readonly descriptor: number
-}
-interface LiveFile extends PoolFile {
   readonly header: SegmentHeader
+}
+/** Being written. */
+interface OpenFile extends LiveFile {
+  readonly descriptor: number
 }
 
 export class LogWriter {
@@ -43,9 +44,9 @@ export class LogWriter {
    * Holding nothing that is needed; the last is used next, and what becomes free comes first: so what a failed `append` has
    * entered is entered again by the next, as the same segment.
    */
-  private readonly free: PoolFile[] = []
+  private readonly free: number[] = []
+  private tail: OpenFile
   private nextFile = 0
-  private readonly unsynced = new Set<number>()
 
   /**
    * Takes over what recovery found, and leaves nothing behind the log's end that could be taken for its continuation.
@@ -53,22 +54,22 @@ export class LogWriter {
    */
   constructor(directory: string, synced: boolean, end: LogEnd) {
     const segmentation = Segmentation.of(directory)
-
     this.directory = directory
     this.synced = synced
     this.segmentation = segmentation
     this.offset = end.offset
     const held: LiveFile[] = []
     for (const number of segmentFiles(directory)) {
-      const descriptor = openSync(join(directory, logSegmentName(number)), "r+")
-      const header = readHeader(descriptor)
-      if (header === undefined) this.free.push({ number, descriptor })
-      else held.push({ number, descriptor, header })
+      const header = headerOf(this.path(number))
+      if (header === undefined) this.free.push(number)
+      else held.push({ number, header })
       this.nextFile = number + 1
     }
     this.sort(held, Math.max(1, Math.ceil(end.offset / segmentation.capacity)))
     // What a process wrote that was killed is in the system's cache, maybe no further.
-    if (synced) for (const { descriptor } of this.live) fsyncSync(descriptor)
+    if (synced) for (const { number } of this.live) syncFile(this.path(number))
+    const last = this.live[this.live.length - 1] as LiveFile
+    this.tail = { ...last, descriptor: openSync(this.path(last.number), "r+") }
   }
 
   /** The stream lies in the unbroken run of segments that ends with the last one; all else is free. */
@@ -76,17 +77,16 @@ export class LogWriter {
     held.sort((a, b) => b.header.segment - a.header.segment)
     for (const file of held) {
       const { segment } = file.header
-      if (segment > last) {
-        writeAt(file.descriptor, new Uint8Array(segmentHeaderBytes), 0, segmentHeaderBytes, 0)
-        fsyncSync(file.descriptor)
-      }
+      if (segment > last) eraseHeader(this.path(file.number))
       if (segment === (this.live[0]?.header.segment ?? last + 1) - 1) this.live.unshift(file)
-      else this.free.push(file)
+      else this.free.push(file.number)
     }
     if (this.live.length === 0)
-      throw new StorageError(
-        `${join(this.directory, logSegmentName(0))}: no file holds segment ${last} of the log`,
-      )
+      throw new StorageError(`${this.path(0)}: no file holds segment ${last} of the log`)
+  }
+
+  private path(file: number): string {
+    return join(this.directory, logSegmentName(file))
   }
 
   /** Makes the first file of a new log, whose first batch will be the one behind `start`; not durably. */
@@ -99,10 +99,6 @@ export class LogWriter {
     const header = { segment: 1, firstBatch: start.batch + 1, offset: 0, position: start.position, fileBytes }
     writeAt(file, encodeHeader(header), 0, segmentHeaderBytes, 0)
     closeSync(file)
-  }
-
-  private get tail(): LiveFile {
-    return this.live[this.live.length - 1] as LiveFile
   }
 
   /**
@@ -142,44 +138,55 @@ export class LogWriter {
    *   other error nothing is known
    */
   append(number: number, bytes: Uint8Array, end: number): void {
-    const { segmentation } = this
-    const entered: LiveFile[] = []
+    const { tail, segmentation } = this
     const { fileBytes } = segmentation
     const next = { firstBatch: number + 1, offset: this.offset + bytes.length, position: end, fileBytes }
-    let { tail, offset } = this
+    const entered: OpenFile[] = []
+    let { offset } = this
     try {
       for (let from = 0; from < bytes.length;) {
-        if (offset === segmentation.end(tail.header.segment)) {
-          tail = { ...this.takeFile(), header: { segment: tail.header.segment + 1, ...next } }
-          entered.push(tail)
-          writeAt(tail.descriptor, encodeHeader(tail.header), 0, segmentHeaderBytes, 0)
-        } else this.unsynced.add(tail.descriptor)
-        const length = Math.min(bytes.length - from, segmentation.end(tail.header.segment) - offset)
-        writeAt(tail.descriptor, bytes, from, length, segmentation.place(offset))
+        let file = entered[entered.length - 1] ?? tail
+        if (offset === segmentation.end(file.header.segment)) {
+          file = this.takeFile({ segment: file.header.segment + 1, ...next })
+          entered.push(file)
+          writeAt(file.descriptor, encodeHeader(file.header), 0, segmentHeaderBytes, 0)
+        }
+        const length = Math.min(bytes.length - from, segmentation.end(file.header.segment) - offset)
+        writeAt(file.descriptor, bytes, from, length, segmentation.place(offset))
         from += length
         offset += length
       }
     } catch (error) {
       // In the order in which they were taken, so that each becomes the same segment again.
-      while (entered.length > 0) this.free.push(entered.pop() as LiveFile)
+      for (const file of entered.toReversed()) this.giveBack(file)
       throw error
     }
-    for (const file of entered) {
-      this.live.push(file)
-      this.unsynced.add(file.descriptor)
+    if (this.synced) {
+      if (this.bytesLeft > 0) fdatasyncSync(tail.descriptor)
+      for (const { descriptor } of entered) fdatasyncSync(descriptor)
     }
+    for (const file of entered) this.enter(file)
     this.offset = offset
-    if (this.synced) for (const descriptor of this.unsynced) fdatasyncSync(descriptor)
-    this.unsynced.clear()
   }
 
-  private takeFile(): PoolFile {
-    const spare = this.free.pop()
-    if (spare !== undefined) return spare
-    const number = this.takeNumber()
-    const descriptor = openSync(join(this.directory, logSegmentName(number)), "wx+", 0o640)
-    if (this.synced) syncDirectory(this.directory)
-    return { number, descriptor }
+  private enter(file: OpenFile): void {
+    closeSync(this.tail.descriptor)
+    this.tail = file
+    this.live.push(file)
+  }
+
+  private takeFile(header: SegmentHeader): OpenFile {
+    const spare = this.free[this.free.length - 1]
+    const number = spare ?? this.takeNumber()
+    const descriptor = openSync(this.path(number), spare === undefined ? "wx+" : "r+", 0o640)
+    this.free.pop()
+    if (spare === undefined && this.synced) syncDirectory(this.directory)
+    return { number, descriptor, header }
+  }
+
+  private giveBack({ number, descriptor }: OpenFile): void {
+    closeSync(descriptor)
+    this.free.push(number)
   }
 
   /** @returns the number of a file that somebody else makes. A number is never used twice while readers may know it. */
@@ -189,8 +196,7 @@ export class LogWriter {
 
   /** Takes over a file that was made beforehand; it is used after all others. */
   addSpare(number: number): void {
-    const descriptor = openSync(join(this.directory, logSegmentName(number)), "r+")
-    this.free.unshift({ number, descriptor })
+    this.free.unshift(number)
   }
 
   /** Whether the oldest segment holds nothing but batches up to `batch` that end at or before `position`. */
@@ -201,7 +207,7 @@ export class LogWriter {
 
   /** Lets go of the oldest segment. Readers must have been told. */
   freeOldest(): void {
-    this.free.unshift(this.live.shift() as LiveFile)
+    this.free.unshift((this.live.shift() as LiveFile).number)
   }
 
   /** The first batch that is left once the oldest segment is free. */
@@ -212,12 +218,20 @@ export class LogWriter {
   /** Deletes a file that holds nothing. */
   deleteSpare(): void {
     const spare = this.free.shift()
-    if (spare === undefined) return
-    closeSync(spare.descriptor)
-    rmSync(join(this.directory, logSegmentName(spare.number)))
+    if (spare !== undefined) rmSync(this.path(spare))
   }
 
   close(): void {
-    for (const { descriptor } of [...this.live, ...this.free]) closeSync(descriptor)
+    closeSync(this.tail.descriptor)
+  }
+}
+
+function eraseHeader(path: string): void {
+  const descriptor = openSync(path, "r+")
+  try {
+    writeAt(descriptor, new Uint8Array(segmentHeaderBytes), 0, segmentHeaderBytes, 0)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
   }
 }

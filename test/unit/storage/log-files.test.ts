@@ -178,7 +178,7 @@ describe("the log's files", () => {
         log.checkEnd()
         log.close()
       }),
-      { numRuns: 150, seed: 11 },
+      { numRuns: 60, seed: 11 },
     )
   })
 
