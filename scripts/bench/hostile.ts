@@ -3,7 +3,7 @@
  * ordinary clients' p99 before and meanwhile, the daemon's memory, and what is left of it all afterwards: sessions, bytes
  * held for them, descriptors, memory.
  */
-import { readdirSync } from "node:fs"
+import { readdirSync, readlinkSync } from "node:fs"
 import { connect, type Client } from "../../src/client/client.ts"
 import { Prng } from "../../src/core/lib/prng.ts"
 import { sessionsOutputBytesMax } from "../../src/core/lib/limits.ts"
@@ -85,8 +85,23 @@ async function stateOf(server: Server, client: Client): Promise<State> {
   return {
     sessions: sessions.open,
     heldBytes: Number(sessions.held_bytes),
-    descriptors: readdirSync(`/proc/${server.pid}/fd`).length,
+    descriptors: connectionDescriptors(server.pid),
     ...processMemory(server.pid),
+  }
+}
+
+/** Sockets and the like. Files of the log are opened and closed as it goes on, whoever connects. */
+function connectionDescriptors(pid: number): number {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).filter((name) => !targetOf(`${folder}/${name}`).startsWith("/")).length
+}
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link)
+  } catch {
+    // Closed since the folder was read.
+    return "/"
   }
 }
 

@@ -33,7 +33,7 @@ describe("the benchmark", () => {
       "--rounds",
       "1",
       "--seconds",
-      "0.2",
+      "0.5",
       "--durability",
       "always",
     )

@@ -160,7 +160,7 @@ describe("an fsync that fails", () => {
       expect(failure?.definite).toBe(false)
       expect((await daemon.exit()).status).toBe(1)
       const dump = readFileSync(join(directory.path, "qdb_error_dump.txt"), "utf8")
-      expect(dump).toContain("disk I/O error")
+      expect(dump).toContain("EIO: i/o error, fdatasync")
       expect(dump).toContain("last log lines:")
 
       daemon = await startDaemon({ directory: directory.path })
