@@ -4,7 +4,7 @@
  *
  * `QDB_FLIPS=1000` runs as many (the default is for every day); `QDB_SEED` chooses others.
  */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, afterAll, describe, expect, test } from "vitest"
 import { mkdtempSync } from "node:fs"
@@ -17,6 +17,7 @@ import { TestNode } from "../unit/storage/support/node.ts"
 
 const flips = Number(process.env["QDB_FLIPS"] ?? repeats(40))
 const seed = Number(process.env["QDB_SEED"] ?? 2)
+const sectorBytes = 512
 const model = new Map<string, string>()
 let root = ""
 
@@ -53,20 +54,29 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** Chooses a file by its size's root, so that small files get their share, and a place where something is written. */
+/** Chooses a file by the root of what is written in it, so that small files get their share, and a place in that. */
 function flip(directory: string, prng: Prng): string {
   const files = readdirSync(directory)
-    .filter((name) => name !== "RESERVE" && readFileSync(join(directory, name)).some((byte) => byte !== 0))
-    .map((name) => ({ name, weight: Math.ceil(Math.sqrt(statSync(join(directory, name)).size)) }))
+    .filter((name) => name !== "RESERVE")
+    .map((name) => {
+      const bytes = readFileSync(join(directory, name))
+      const sectors = writtenSectors(bytes)
+      return { name, bytes, sectors, weight: Math.ceil(16 * Math.sqrt(sectors.length)) }
+    })
   let draw = prng.below(files.reduce((sum, { weight }) => sum + weight, 0))
-  const { name } = files.find(({ weight }) => (draw -= weight) < 0) as { name: string }
-  const bytes = readFileSync(join(directory, name))
-  let at = 0
-  do at = prng.below(bytes.length)
-  while (bytes.subarray(at & ~511, (at & ~511) + 512).every((byte) => byte === 0))
+  const { name, bytes, sectors } = files.find(({ weight }) => (draw -= weight) < 0) as (typeof files)[number]
+  const sector = sectors[prng.below(sectors.length)] as number
+  const at = Math.min(bytes.length - 1, sector + prng.below(sectorBytes))
   bytes[at] = (bytes[at] as number) ^ (1 << prng.below(8))
   writeFileSync(join(directory, name), bytes)
   return `${name} byte ${at}`
+}
+
+function writtenSectors(bytes: Uint8Array): number[] {
+  const sectors: number[] = []
+  for (let at = 0; at < bytes.length; at += sectorBytes)
+    if (bytes.subarray(at, at + sectorBytes).some((byte) => byte !== 0)) sectors.push(at)
+  return sectors
 }
 
 interface Outcome {
