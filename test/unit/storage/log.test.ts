@@ -132,6 +132,10 @@ describe("reading the log back", () => {
     damaged[50] = (damaged[50] as number) ^ 1
     change(path, 4, damaged)
     await expect(read(path, 6)).rejects.toThrow(/log-000: batch 4: checksum does not match/)
+    expect((await read(path, 6, 0, false)).tail).toMatchObject({
+      batch: 3,
+      notice: expect.stringMatching(/batch 4 is cut: .*`sync` is false/),
+    })
     change(path, 4, sealed(4, 3 * 64, 1234).bytes)
     await expect(read(path, 6)).rejects.toThrow(/log-000: batch 4: does not follow/)
     change(path, 4, sealed(9, 3 * 64, 1234).bytes)
