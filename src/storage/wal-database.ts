@@ -1,4 +1,7 @@
-/** A database of ours with a write-ahead log, as the table's files are. Checkpoints are asked for by hand: SQLite's automatic ones swallow errors, and an fsync that failed must stop the node. */
+/**
+ * A database of ours with a write-ahead log, as the table's files are. Checkpoints are asked for by hand: SQLite's automatic ones
+ * swallow errors, and an fsync that failed must stop the node.
+ */
 import { openDatabase } from "#sqlite"
 import { queryOnce, type SqlDatabase } from "../platform/sqlite/driver.ts"
 import { StorageError } from "./storage.ts"

@@ -106,10 +106,10 @@ export const logOwnBuffersBytesMax = 2 * (contentBytesMax + MiB)
 export const logFlushBytes = 512 * MiB
 /** Bytes of log that the flusher takes at once where hardly anything in it is of the same entries; else up to a whole round. */
 export const flushStepBytes = 64 * MiB
-/** What the flusher gathers of a step at a time, in memory. */
-export const flushGatheredBytesMax = 16 * MiB
 /** The same while the disk is full. */
 export const flushStepBytesWhenFull = 1 * MiB
+/** What the flusher gathers of a step at a time, in memory. */
+export const flushGatheredBytesMax = 16 * MiB
 /** Committed changes are in the table after this long, even if there are few. */
 export const flushAgeMs = 30_000
 /** A transaction of the flusher ends after so many rows, so that it stays well under a second. */

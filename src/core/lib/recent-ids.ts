@@ -7,41 +7,38 @@ import { clientIdsCached } from "./limits.ts"
 export class RecentIds<Row> {
   private readonly rows = new Array<Row | undefined>(clientIdsCached).fill(undefined)
   private readonly words = new Int32Array(clientIdsCached * 4)
-  /** The id that was looked for last, and where it would be. */
-  private a = 0
-  private b = 0
-  private c = 0
-  private d = 0
-  private place = 0
 
   /** @returns what was kept for the id that lies at `at`, if it is still there */
   find(bytes: Uint8Array, at: number): Row | undefined {
-    const a = (this.a = word(bytes, at))
-    const b = (this.b = word(bytes, at + 4))
-    const c = (this.c = word(bytes, at + 8))
-    const d = (this.d = word(bytes, at + 12))
-    const place = (this.place = (a ^ b ^ c ^ d) & (clientIdsCached - 1))
+    const a = word(bytes, at)
+    const b = word(bytes, at + 4)
+    const c = word(bytes, at + 8)
+    const d = word(bytes, at + 12)
     const { words } = this
+    const place = placeOf(a, b, c, d)
     const first = place * 4
     const isSame =
       words[first] === a && words[first + 1] === b && words[first + 2] === c && words[first + 3] === d
     return isSame ? this.rows[place] : undefined
   }
 
+  keep(bytes: Uint8Array, at: number, row: Row): void {
+    const a = word(bytes, at)
+    const b = word(bytes, at + 4)
+    const c = word(bytes, at + 8)
+    const d = word(bytes, at + 12)
+    const place = placeOf(a, b, c, d)
+    this.words.set([a, b, c, d], place * 4)
+    this.rows[place] = row
+  }
+
   clear(): void {
     this.rows.fill(undefined)
   }
+}
 
-  /** Keeps what belongs to the id that was looked for last. */
-  keep(row: Row): void {
-    const { words, place } = this
-    const first = place * 4
-    words[first] = this.a
-    words[first + 1] = this.b
-    words[first + 2] = this.c
-    words[first + 3] = this.d
-    this.rows[place] = row
-  }
+function placeOf(a: number, b: number, c: number, d: number): number {
+  return (a ^ b ^ c ^ d) & (clientIdsCached - 1)
 }
 
 function word(bytes: Uint8Array, at: number): number {

@@ -40,7 +40,7 @@ export class Clients {
     const id = this.text(bytes, at, at + 16)
     if (this.rows.size >= clientsMax && !this.rows.has(id)) return undefined
     const row = this.row(id, nowMs)
-    this.recent.keep(row)
+    this.recent.keep(bytes, at, row)
     return row
   }
 

@@ -18,6 +18,8 @@ export function partitionName(index: number): string {
 }
 
 export const logPrefix = "log-"
+/** The log as a whole, in messages: which of its files holds a batch is nothing that its name tells. */
+export const logFilesName = "log-*"
 export const logSegmentPattern = /^log-\d{3,}$/
 
 /** @returns `log-000` for 0 */

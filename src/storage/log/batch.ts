@@ -59,8 +59,11 @@ function checksumOf(bytes: Uint8Array, recordBytes: number): number {
   return bytesChecksum(bytes.subarray(batchHeaderBytes, batchHeaderBytes + recordBytes), header)
 }
 
-/** @returns the header of a verified batch, or what is wrong with it */
-export function openBatch(bytes: Uint8Array): BatchHeader | string {
+/**
+ * @param expected the number that it should have
+ * @returns the header of a verified batch, or what is wrong with it
+ */
+export function openBatch(bytes: Uint8Array, expected: number): BatchHeader | string {
   if (bytes.length < batchHeaderBytes) return `${bytes.length} bytes are too few`
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (view.getUint32(0, true) !== magic) return "not a batch"
@@ -70,9 +73,11 @@ export function openBatch(bytes: Uint8Array): BatchHeader | string {
     return `${bytes.length} bytes instead of ${batchHeaderBytes + length}`
   const checksum = view.getUint32(32, true)
   if (checksumOf(bytes, length) !== checksum) return "checksum does not match"
+  const number = view.getFloat64(8, true)
+  if (number !== expected) return `holds number ${number}`
   const start = view.getFloat64(16, true)
   return {
-    number: view.getFloat64(8, true),
+    number,
     start,
     end: start + length,
     previous: view.getUint32(28, true),

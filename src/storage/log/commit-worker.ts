@@ -9,12 +9,13 @@ import { join } from "node:path"
 import { parentPort, workerData } from "node:worker_threads"
 import { recordKind } from "../../core/entry/record.ts"
 import { assert } from "../../core/lib/assert.ts"
-import { logBatchBytesMax, logSegmentFileBytes } from "../../core/lib/limits.ts"
+import { logBatchBytesMax } from "../../core/lib/limits.ts"
 import { listen } from "../../platform/worker.ts"
-import { logSegmentName } from "../directory/names.ts"
+import { logFilesName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
 import { batchHeaderBytes, type LogPlace, sealBatch } from "./batch.ts"
 import { LogControl } from "./control.ts"
+import { Housekeeping } from "./housekeeping.ts"
 import { LogReader } from "./reader.ts"
 import { type LogTail, readTail } from "./recover-log.ts"
 import { elsewhere } from "./ring.ts"
@@ -53,8 +54,6 @@ export type CommitRequest =
 const recoveryBytesAhead = 32 * 1024 * 1024
 const fullRetryMs = 100
 const idleMs = 1000
-/** Spare files of the log, by what is kept for replicas. */
-const sparesUnderLoad = 4
 
 const data = workerData as CommitData
 const port = parentPort as NonNullable<typeof parentPort>
@@ -83,8 +82,7 @@ class Committer {
   private batch: number
   private position: number
   private checksum: number
-  /** The file that the helper makes, 0: none. */
-  private wanted = 0
+  private readonly housekeeping: Housekeeping
   private staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
 
   constructor(tail: LogTail) {
@@ -92,7 +90,9 @@ class Committer {
     this.position = tail.position
     this.checksum = tail.checksum
     this.log = new LogWriter(data.directory, data.sync, tail)
+    this.housekeeping = new Housekeeping(this.control, this.log)
     this.control.firstBatch = this.log.firstBatch
+    this.control.checkedFrom = tail.checkedFrom
     this.control.announce(this.position, this.batch)
     hear = (message) => {
       if (message.kind === "own") this.own.set(message.id, message.buffer)
@@ -146,7 +146,7 @@ class Committer {
     this.position += length
     this.control.countCommit((performance.now() - begun) * 1000)
     this.control.announce(this.position, number)
-    this.mindFiles(false)
+    this.housekeeping.do(false, this.position)
   }
 
   private append(number: number, bytes: Uint8Array, end: number): void {
@@ -160,39 +160,9 @@ class Committer {
         this.control.setFull(true)
         this.control.sleep(this.control.wakeCount, fullRetryMs)
         this.endIfAbandoned()
-        this.mindFiles(false)
+        this.housekeeping.do(false, this.position)
       }
     }
-  }
-
-  /**
-   * Lets go of what neither the table nor a replica needs, and sees to it that there is a file for what comes next. The applied
-   * batch stays: the next start goes on from it. What is kept for replicas says, too, how much room spare files may take; more
-   * under load, as the log comes and goes by what the table takes in a round.
-   */
-  private mindFiles(isIdle: boolean): void {
-    const { control, log } = this
-    const keptBytes = control.full ? 0 : control.keptBytes
-    while (log.isBehind(control.cutBatch - 1, this.position - keptBytes)) {
-      // Readers look at this when what they have read makes no sense.
-      control.firstBatch = log.secondFirstBatch
-      log.freeOldest()
-    }
-    const spareBytes = keptBytes * (isIdle ? 1 : sparesUnderLoad)
-    if (log.spares > Math.max(1, spareBytes / logSegmentFileBytes)) log.deleteSpare()
-    if (this.wanted !== 0) this.takeWanted()
-    else if (log.spares === 0 && keptBytes > 0) {
-      this.wanted = log.takeNumber()
-      control.wantFile(this.wanted)
-    }
-    control.free = log.freeBytes
-  }
-
-  private takeWanted(): void {
-    const isThere = this.control.isFileThere(this.wanted)
-    if (isThere === undefined) return
-    if (isThere) this.log.addSpare(this.wanted)
-    this.wanted = 0
   }
 
   /** This thread takes no turn while it commits, and so would not hear the message that `endWorker` may need. */
@@ -263,11 +233,11 @@ class Committer {
   private idle(): void {
     if (this.staging.length > batchHeaderBytes + 2 * logBatchBytesMax)
       this.staging = new Uint8Array(batchHeaderBytes + 2 * logBatchBytesMax)
-    this.mindFiles(true)
+    this.housekeeping.do(true, this.position)
   }
 
   private close(): void {
-    this.mindFiles(true)
+    this.housekeeping.do(true, this.position)
     while (this.log.spares > 0) this.log.deleteSpare()
     this.log.close()
     this.witness.sync()
@@ -314,7 +284,6 @@ try {
   await committer.run()
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
-  const text =
-    error instanceof StorageError ? message : `${join(data.directory, logSegmentName(0))}: ${message}`
+  const text = error instanceof StorageError ? message : `${join(data.directory, logFilesName)}: ${message}`
   send({ kind: "error", text, recovering })
 }

@@ -2,7 +2,7 @@
  * What the thread that owns sockets and the committing thread share beside the ring's bytes. Each cell has one writer.
  * Whole numbers below 2^53 are kept in 64-bit cells, since positions count all bytes ever appended.
  */
-const bigCells = 9
+const bigCells = 10
 const smallCells = 9
 /** Commit times: four buckets per power of two of microseconds. */
 const bucketCells = 128
@@ -18,6 +18,7 @@ const big = {
   settled: 6,
   kept: 7,
   firstBatch: 8,
+  checkedFrom: 9,
 } as const
 const small = {
   wake: 0,
@@ -73,6 +74,13 @@ export class LogControl {
   }
   set firstBatch(batch: number) {
     this.set(big.firstBatch, batch)
+  }
+  /** The first batch that the start has read; what lies before it may be torn. */
+  get checkedFrom(): number {
+    return this.get(big.checkedFrom)
+  }
+  set checkedFrom(batch: number) {
+    this.set(big.checkedFrom, batch)
   }
   /** Bytes of the log's files that hold nothing, told by the committer now and then. */
   get free(): number {

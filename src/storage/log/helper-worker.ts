@@ -5,15 +5,14 @@
 import { join } from "node:path"
 import { parentPort, workerData } from "node:worker_threads"
 import { listen } from "../../platform/worker.ts"
-import { logSegmentName } from "../directory/names.ts"
+import { logFilesName } from "../directory/names.ts"
 import type { TailPiece } from "../../core/replication/transfer.ts"
 import { StorageError } from "../storage.ts"
-import { batchHeaderBytes, openBatch } from "./batch.ts"
 import { LogControl } from "./control.ts"
-import { LogReader } from "./reader.ts"
+import { LogBatches } from "./log-batches.ts"
 import { Segmentation } from "./segment.ts"
 import { isOutOfRoom, makeSegmentFile } from "./segment-file.ts"
-import { type Batch, type Batches, Tail, type KnownTail } from "./tail.ts"
+import { type KnownTail, Tail } from "./tail.ts"
 
 export interface HelperData {
   readonly directory: string
@@ -39,35 +38,8 @@ export type HelperMessage =
 const data = workerData as HelperData
 const port = parentPort as NonNullable<typeof parentPort>
 const send = (message: HelperMessage) => port.postMessage(message)
-const path = join(data.directory, logSegmentName(0))
+const path = join(data.directory, logFilesName)
 const control = new LogControl(data.control)
-
-class LogBatches implements Batches {
-  private readonly reader = new LogReader(data.directory)
-
-  first(): number {
-    return control.firstBatch
-  }
-  last(): number {
-    return control.batch
-  }
-  from(number: number): readonly Batch[] {
-    const batches: Batch[] = []
-    for (const row of this.reader.from(number, this.last())) {
-      const header = openBatch(row.batch)
-      if (typeof header === "string") {
-        // It was cut while it was read, and its file has another segment now.
-        if (row.number < this.first()) return []
-        throw new StorageError(`${path}: batch ${row.number}: ${header}`)
-      }
-      batches.push({ number: row.number, start: header.start, records: row.batch.subarray(batchHeaderBytes) })
-    }
-    return batches
-  }
-  close(): void {
-    this.reader.close()
-  }
-}
 
 let opened: { readonly batches: LogBatches; readonly tail: Tail } | undefined
 
@@ -75,7 +47,7 @@ function read(request: Extract<HelperRequest, { kind: "read" }>): HelperMessage 
   const { id, wanted, bytesMax } = request
   try {
     if (opened === undefined) {
-      const batches = new LogBatches()
+      const batches = new LogBatches(data.directory, control)
       opened = { batches, tail: new Tail(batches) }
     }
     return { kind: "piece", id, piece: opened.tail.read(wanted, bytesMax) }

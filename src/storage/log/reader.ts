@@ -6,7 +6,7 @@
  * verified but that a batch of the right number begins where one is said to; `openBatch` verifies.
  */
 import { join } from "node:path"
-import { logSegmentName } from "../directory/names.ts"
+import { logFilesName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
 import { batchHeaderBytes, type BatchSketch, type LogPlace, sketchBatch } from "./batch.ts"
 import type { SegmentHeader } from "./segment.ts"
@@ -49,41 +49,39 @@ export class LogReader {
   private windowLength = 0
 
   constructor(directory: string) {
-    this.path = join(directory, logSegmentName(0))
+    this.path = join(directory, logFilesName)
     this.segments = new Segments(directory)
     this.segments.refresh()
   }
 
   /** @returns batches from `number` to `last`, as far as there are any, or some of them: good until the next call */
   from(number: number, last: number): LogRow[] {
-    const places: Place[] = []
-    let bytes = 0
-    for (let next = number; next <= last; next++) {
-      const place = this.find(next)
-      if (place === undefined || (bytes > 0 && bytes + place.bytes > groupBytesMax)) break
-      places.push(place)
-      bytes += place.bytes
-    }
-    return this.read(number, places, bytes)
+    return this.read(number, this.places(number, last, 1))
   }
 
   /** The same from `number` down to `last`, newest first. */
   down(number: number, last: number): LogRow[] {
+    const places = this.places(number, last, -1)
+    return this.read(number - places.length + 1, places.reverse()).reverse()
+  }
+
+  private places(number: number, last: number, step: 1 | -1): Place[] {
     const places: Place[] = []
     let bytes = 0
-    for (let next = number; next >= last; next--) {
+    for (let next = number; step * (last - next) >= 0; next += step) {
       const place = this.find(next)
       if (place === undefined || (bytes > 0 && bytes + place.bytes > groupBytesMax)) break
       places.push(place)
       bytes += place.bytes
     }
-    return this.read(number - places.length + 1, places.reverse(), bytes).reverse()
+    return places
   }
 
   /** Neighbours, with one call of the system. */
-  private read(number: number, places: readonly Place[], bytes: number): LogRow[] {
+  private read(number: number, places: readonly Place[]): LogRow[] {
     const [first] = places
     if (first === undefined) return []
+    const bytes = places.reduce((sum, place) => sum + place.bytes, 0)
     if (this.group.length < bytes || this.group.length > 2 * Math.max(bytes, groupBytesMax))
       this.group = new Uint8Array(Math.max(bytes, groupBytesMax))
     const there = this.group.subarray(0, this.segments.read(first.offset, this.group.subarray(0, bytes)))

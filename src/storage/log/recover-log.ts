@@ -15,6 +15,8 @@ export interface LogTail {
   readonly checksum: number
   /** Where in the log's stream the next one begins. */
   readonly offset: number
+  /** The first batch that was read. What lies before it, for replicas, was not. */
+  readonly checkedFrom: number
   readonly notice: string | undefined
 }
 
@@ -31,7 +33,8 @@ export async function readTail(
 ): Promise<LogTail> {
   const { path } = reader
   // The applied batch itself is kept in the log: it begins the chain.
-  let next = Math.max(1, applied.batch)
+  const checkedFrom = Math.max(1, applied.batch)
+  let next = checkedFrom
   let last = { batch: 0, position: 0, checksum: 0 }
   for (;;) {
     const rows = reader.from(next, Number.MAX_SAFE_INTEGER)
@@ -44,6 +47,7 @@ export async function readTail(
         return {
           ...last,
           offset: offsetBehind(reader, last.batch),
+          checkedFrom,
           notice:
             next <= witness.batch
               ? `${path}: batch ${next} is cut: ${header}; \`sync\` is false, so a power failure may cost the last batches`
@@ -65,7 +69,8 @@ export async function readTail(
   return {
     ...last,
     offset: offsetBehind(reader, last.batch),
-    notice: shortage(path, Math.max(witness.batch, applied.batch), witness, last.batch),
+    checkedFrom,
+    notice: shortage(path, applied.batch, witness, last.batch),
   }
 }
 
@@ -78,17 +83,18 @@ function check(
   expected: number,
   last: { position: number; checksum: number },
 ): BatchHeader | string {
-  const header = openBatch(row.batch)
+  const header = openBatch(row.batch, expected)
   if (typeof header === "string") return header
-  if (header.number !== expected) return `holds number ${header.number}`
   if (last.position !== 0 && (header.start !== last.position || header.previous !== last.checksum))
     return "does not follow the batch before it"
   return header
 }
 
-function shortage(path: string, needed: number, witness: Witnessed, found: number): string | undefined {
+function shortage(path: string, applied: number, witness: Witnessed, found: number): string | undefined {
+  const needed = Math.max(witness.batch, applied)
   if (found >= needed) return undefined
   const text = `${path}: ends at batch ${found}, but batch ${needed} was acknowledged`
-  if (witness.synced) throw new StorageError(`${text}: the log is damaged`)
+  // What the table holds was synced in the log before, whatever `sync` says.
+  if (witness.synced || found < applied) throw new StorageError(`${text}: the log is damaged`)
   return `${text}; \`sync\` is false, so a power failure may cost the last batches`
 }

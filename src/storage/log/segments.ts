@@ -10,14 +10,11 @@ interface HeldSegment {
   readonly header: SegmentHeader
 }
 
-/** Files that were read last and are open: of a log of 1 GiB there are more than a process may want to have open at once. */
-const openMax = 4
-
 export class Segments {
   private readonly directory: string
   private readonly segmentation: Segmentation
-  /** By number of the file; the one used last is last. */
-  private readonly descriptors = new Map<number, number>()
+  /** The file that was read last. One alone: a file that is deleted takes room as long as somebody has it open. */
+  private opened: { readonly file: number; readonly descriptor: number } | undefined
   private held = new Map<number, HeldSegment>()
   /** Of all segments that are there, ascending. Those behind what anybody needs may be in use for others already. */
   headers: readonly SegmentHeader[] = []
@@ -47,16 +44,16 @@ export class Segments {
   /** @returns undefined where the file is gone: nobody needed what it held */
   private open(file: number | undefined): number | undefined {
     if (file === undefined) return undefined
-    const descriptor = this.descriptors.get(file) ?? ifThere(() => openSync(this.path(file), "r"))
-    if (descriptor === undefined) return undefined
-    this.descriptors.delete(file)
-    this.descriptors.set(file, descriptor)
-    for (const [other, descriptor] of this.descriptors) {
-      if (this.descriptors.size <= openMax) break
-      closeSync(descriptor)
-      this.descriptors.delete(other)
-    }
+    if (this.opened?.file === file) return this.opened.descriptor
+    this.closeOpened()
+    const descriptor = ifThere(() => openSync(this.path(file), "r"))
+    if (descriptor !== undefined) this.opened = { file, descriptor }
     return descriptor
+  }
+
+  private closeOpened(): void {
+    if (this.opened !== undefined) closeSync(this.opened.descriptor)
+    this.opened = undefined
   }
 
   /** Fills `into` from the stream. @returns how many bytes there were */
@@ -95,8 +92,7 @@ export class Segments {
   }
 
   close(): void {
-    for (const descriptor of this.descriptors.values()) closeSync(descriptor)
-    this.descriptors.clear()
+    this.closeOpened()
     this.held.clear()
     this.headers = []
   }

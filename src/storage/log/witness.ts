@@ -1,8 +1,7 @@
 /**
  * The witness: which batch was the last that was acknowledged.
  *
- * SQLite ignores its write-ahead log from the first damaged frame on, without a word: one flipped bit there would lose
- * acknowledged batches silently. So the committing thread writes the number of each batch to `WITNESS` after its fsync
+ * A log that is damaged near its end looks like one that ends there: one flipped bit would lose acknowledged batches silently. So the committing thread writes the number of each batch to `WITNESS` after its fsync
  * has returned and before anybody is told. A log that ends before the witness is damaged, and the node says so instead of
  * starting. The witness itself is not fsynced: when the power fails it may be older than the log, never newer.
  *

@@ -5,7 +5,7 @@
 import { closeSync, fdatasyncSync, fsyncSync, openSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { syncDirectory, syncFile } from "../../platform/directory.ts"
-import { logSegmentName } from "../directory/names.ts"
+import { logFilesName, logSegmentName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
 import {
   encodeHeader,
@@ -82,7 +82,7 @@ export class LogWriter {
       else this.free.push(file.number)
     }
     if (this.live.length === 0)
-      throw new StorageError(`${this.path(0)}: no file holds segment ${last} of the log`)
+      throw new StorageError(`${join(this.directory, logFilesName)}: no file holds segment ${last}`)
   }
 
   private path(file: number): string {
@@ -119,6 +119,11 @@ export class LogWriter {
   /** The oldest batch that the log holds, or that it will hold next. */
   get firstBatch(): number {
     return (this.live[0] as LiveFile).header.firstBatch
+  }
+
+  /** The number of the segment that is written to. */
+  get segment(): number {
+    return this.tail.header.segment
   }
 
   /** Bytes of files that hold nothing. */

@@ -268,10 +268,11 @@ class Flusher {
         some.map(({ file, applied }) => new Round(file, applied.batch)),
         data.gatheredBytes,
       )
-      const isShort = to.position - from.position <= data.stepBytes
+      // A step of the usual length is walked to its end, however much that is: one batch may be longer, or end where a cut does.
+      const canBeShorter = bytesMax > data.stepBytes
       const isWhole = log.walkBack(from, to, (record, batch) => {
         gathering.add(record, batch)
-        return isShort || !gathering.isTooMuch
+        return !canBeShorter || !gathering.isTooMuch
       })
       if (!isWhole) {
         for (const round of gathering.rounds) round.changes.free()

@@ -158,7 +158,7 @@ export class Round {
     let change = this.recent.find(bytes, clientOffset)
     if (change === undefined) {
       change = this.client(latin1(bytes, clientOffset, clientOffset + 16))
-      this.recent.keep(change)
+      this.recent.keep(bytes, clientOffset, change)
     }
     return change
   }

@@ -110,11 +110,8 @@ export class SettledLog {
   }
 
   private walkBatch(row: LogRow, number: number, visit: Visit): number | undefined {
-    const header = openBatch(row.batch)
-    if (typeof header === "string" || row.number !== number || header.number !== number)
-      throw new StorageError(
-        `${this.path}: batch ${number}: ${typeof header === "string" ? header : "missing"}`,
-      )
+    const header = openBatch(row.batch, number)
+    if (typeof header === "string") throw new StorageError(`${this.path}: batch ${number}: ${header}`)
     const { record, offsets } = this
     offsets.length = 0
     for (

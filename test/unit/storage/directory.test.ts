@@ -8,6 +8,7 @@ import { writeCreating } from "../../../src/storage/directory/format.ts"
 import { DirectoryLock } from "../../../src/storage/directory/lock.ts"
 import { MetaStore } from "../../../src/storage/directory/meta.ts"
 import type { DiskStorage } from "../../../src/storage/disk-storage.ts"
+import { oldLogName } from "../../../src/storage/directory/names.ts"
 import { LogReader } from "../../../src/storage/log/reader.ts"
 import { openDatabase } from "#sqlite"
 import { temporaryDirectory } from "./support/directory.ts"
@@ -71,38 +72,60 @@ describe("a data directory", () => {
     close(open(data))
   })
 
-  test("of format 1, whose log was a database, is brought to the present one, from whatever moment", async () => {
+  /** A killed node's directory as the version that knew format 1 had left it. @param change what has become of its batches */
+  async function formatOne(change = (batches: Uint8Array[]) => batches): Promise<string> {
     const path = join(directory(), "data")
-    let node = await TestNode.open(path)
+    const node = await TestNode.open(path)
     for (let i = 0; i < 50; i++) await node.put(`key ${i}`, `content ${i}`)
     await (node.storage as DiskStorage).kill()
     const reader = new LogReader(path)
-    const batches = Array.from({ length: 51 }, (_, i) => reader.from(i + 1, i + 1)[0]?.batch.slice()).filter(
-      (batch) => batch !== undefined,
-    )
+    const batches = Array.from({ length: 50 }, (_, i) => reader.from(i + 1, i + 1)[0]?.batch.slice())
     reader.close()
-    expect(batches.length).toBe(50)
-    const log = openDatabase(join(path, "log.db"))
+    const log = openDatabase(join(path, oldLogName))
     log.exec("CREATE TABLE log(number INTEGER PRIMARY KEY, batch BLOB NOT NULL)")
     const insert = log.prepare("INSERT INTO log VALUES(?, ?)")
-    for (const [i, batch] of batches.entries()) insert.run(i + 1, batch)
+    for (const [i, batch] of change(batches.filter((batch) => batch !== undefined)).entries())
+      insert.run(i + 1, batch)
     log.close()
     writeFileSync(join(path, "FORMAT"), "qdb data directory, format 1\n")
     // What an upgrade that was killed has left.
     writeFileSync(join(path, "log-000"), "torn")
-    node = await TestNode.open(path)
+    return path
+  }
+  const formatOf = (path: string) => readFileSync(join(path, "FORMAT"), "latin1")
+
+  test("of format 1, whose log was a database, is brought to the present one, from whatever moment", async () => {
+    const path = await formatOne()
+    let node = await TestNode.open(path)
     for (let i = 0; i < 50; i++) expect(await node.getText(`key ${i}`)).toBe(`content ${i}`)
     await node.put("later", "x")
     await (node.storage as DiskStorage).kill()
-    expect(readFileSync(join(path, "FORMAT"), "latin1")).toBe("qdb data directory, format 2\n")
-    expect(readdirSync(path).filter((name) => name.startsWith("log.db"))).toEqual([])
+    expect(formatOf(path)).toBe("qdb data directory, format 2\n")
+    expect(readdirSync(path).filter((name) => name.startsWith(oldLogName))).toEqual([])
     // Killed before the old log was gone.
-    writeFileSync(join(path, "log.db"), "old")
+    writeFileSync(join(path, oldLogName), "old")
     node = await TestNode.open(path)
     expect(await node.getText("later")).toBe("x")
     expect(await node.getText("key 7")).toBe("content 7")
     await node.storage.close()
-    expect(readdirSync(path)).not.toContain("log.db")
+    expect(readdirSync(path)).not.toContain(oldLogName)
+  })
+
+  test.each([
+    ["damaged", (batches: Uint8Array[]) => batches.with(20, new Uint8Array(99)), "batch 21: not a batch"],
+    ["missing", (batches: Uint8Array[]) => batches.toSpliced(20, 1), "batch 21: holds number 22"],
+    [
+      "at its end",
+      (batches: Uint8Array[]) => batches.slice(0, 40),
+      "ends at batch 40, but batch 50 was acknowledged",
+    ],
+  ])("of format 1 whose log is %s stays as it is", async (_, change, error) => {
+    const path = await formatOne(change)
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await expect(TestNode.open(path)).rejects.toThrow(`${join(path, oldLogName)}: ${error}`)
+      expect(formatOf(path)).toBe("qdb data directory, format 1\n")
+      expect(readdirSync(path)).toContain(oldLogName)
+    }
   })
 
   test("whose creation was interrupted is made anew", () => {

@@ -1,19 +1,14 @@
 /** The log's files: one stream over segments of a few hundred bytes, which are used again and again. */
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeSync,
-} from "node:fs"
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { batchHeaderBytes, openBatch, sealBatch } from "../../../src/storage/log/batch.ts"
+import { logSegmentFileBytes } from "../../../src/core/lib/limits.ts"
+import { batchHeaderBytes, type LogPlace, openBatch, sealBatch } from "../../../src/storage/log/batch.ts"
+import { LogControl } from "../../../src/storage/log/control.ts"
+import { Housekeeping } from "../../../src/storage/log/housekeeping.ts"
+import { LogBatches } from "../../../src/storage/log/log-batches.ts"
 import { LogReader } from "../../../src/storage/log/reader.ts"
 import { readTail } from "../../../src/storage/log/recover-log.ts"
 import { Segmentation } from "../../../src/storage/log/segment.ts"
@@ -31,7 +26,7 @@ class KnownLog {
   private readonly cut: Segmentation
   readonly batches: Uint8Array[] = []
   first = 1
-  private writer: LogWriter
+  writer: LogWriter
   reader: LogReader
   private checksum = 0
   position = 0
@@ -87,16 +82,12 @@ class KnownLog {
     damage?.()
     const reader = new LogReader(this.path)
     const witness = { batch: 0, checksum: 0, synced: true }
-    const before = { batch: this.first - 1, position: 0 }
-    const applied = this.first === 1 ? before : { ...before, position: reader.endOf(this.first - 1) ?? 0 }
+    // The table has the first batch that is left, if others are not.
+    const applied = this.first === 1 ? { batch: 0, position: 0 } : this.place(this.first)
     const seen: number[] = []
-    const begin =
-      applied.position === 0 && this.first > 1
-        ? { batch: this.first, position: this.endOf(this.first) }
-        : applied
-    const tail = await readTail(reader, begin, witness, (_, header) => void seen.push(header.number))
+    const tail = await readTail(reader, applied, witness, (_, header) => void seen.push(header.number))
     expect(tail).toMatchObject({ batch: this.last, position: this.position })
-    expect(seen).toEqual(Array.from({ length: this.last - begin.batch }, (_, i) => begin.batch + 1 + i))
+    expect(seen).toEqual(Array.from({ length: this.last - applied.batch }, (_, i) => applied.batch + 1 + i))
     reader.close()
     this.writer = new LogWriter(this.path, false, tail)
     this.writer.clearRest()
@@ -104,8 +95,12 @@ class KnownLog {
     this.first = this.writer.firstBatch
   }
 
+  private place(batch: number): LogPlace {
+    return { batch, position: this.endOf(batch) }
+  }
+
   private endOf(batch: number): number {
-    const header = openBatch(this.batches[batch - 1] as Uint8Array)
+    const header = openBatch(this.batches[batch - 1] as Uint8Array, batch)
     return typeof header === "string" ? -1 : header.end
   }
 
@@ -132,11 +127,11 @@ class KnownLog {
 
   checkPlaces(position: number): void {
     if (this.first >= this.last) return
-    const low = { batch: this.first, position: this.endOf(this.first) }
+    const low = this.place(this.first)
     if (position < low.position || position >= this.position) return
     const expected = this.batches.findLastIndex((_, i) => this.endOf(i + 1) <= position) + 1
     const found = this.reader.lastEndingBy(position, low, this.last)
-    expect(found).toEqual({ batch: expected, position: this.endOf(expected) })
+    expect(found).toEqual(this.place(expected))
   }
 
   close(): void {
@@ -203,7 +198,7 @@ describe("the log's files", () => {
     const offset = kept * (batchHeaderBytes + length)
     const file = segmentation.segmentOf(offset) - 1
     log.batches.length = kept
-    const header = openBatch(log.batches[kept - 1] as Uint8Array)
+    const header = openBatch(log.batches[kept - 1] as Uint8Array, kept)
     if (typeof header === "string") throw new Error(header)
     log.position = header.end
     log["checksum"] = header.checksum
@@ -241,22 +236,16 @@ describe("the log's files", () => {
     try {
       const log = new KnownLog(path, new Segmentation(16 * 1024))
       for (let i = 0; i < 10; i++) log.append(4000)
+      log.spare()
       fillDisk(join(path, "ballast"))
-      // Room to make a file, and no more.
-      truncateSync(join(path, "ballast"), statSync(join(path, "ballast")).size - 4096)
-      const files: number[] = []
-      // Whatever is left of the last segment is used first.
-      for (let i = 0; i < 20 && files.length < 5; i++)
-        try {
-          log.append(24_000)
-        } catch (error) {
-          expect((error as NodeJS.ErrnoException).code).toBe("ENOSPC")
-          files.push(readdirSync(path).length)
-          log.check(new LogReader(path))
-        }
-      expect(files.length).toBe(5)
-      // Each attempt used the files of the one before.
-      expect(files[4]).toBe(files[1])
+      const files = readdirSync(path)
+      // Longer than what is left of the last segment and the spare one.
+      for (let attempt = 0; attempt < 3; attempt++) {
+        expect(() => log.append(40_000)).toThrow(expect.objectContaining({ code: "ENOSPC" }))
+        expect(log.spares).toBe(1)
+        expect(readdirSync(path)).toEqual(files)
+        log.check(new LogReader(path))
+      }
       rmSync(join(path, "ballast"))
       for (let i = 0; i < 10; i++) log.append(8000)
       log.check(new LogReader(path))
@@ -265,5 +254,122 @@ describe("the log's files", () => {
       unmountSmallDisk(path)
       rmSync(path, { recursive: true, force: true })
     }
+  })
+})
+
+describe("the log as replicas are told of it", () => {
+  /** Four equal batches to a segment, so that in a file that is used again others begin where these did. */
+  const length = segmentation.capacity / 4 - batchHeaderBytes
+  const numbers = (batches: LogBatches, from: number) => batches.from(from).map(({ number }) => number)
+
+  function known(count: number) {
+    const log = new KnownLog(directory())
+    const control = new LogControl()
+    control.firstBatch = 1
+    for (let i = 0; i < count; i++) log.append(length)
+    control.announce(log.position, log.last)
+    return { log, control }
+  }
+
+  test("is what was asked for, or nothing where it was cut while it was read", () => {
+    const { log, control } = known(8)
+    const batches = new LogBatches(log.path, control)
+    expect(numbers(batches, 5)).toEqual([5, 6, 7, 8])
+    // The reader knows where they lie, and has their file open, which comes to hold others.
+    for (let i = 0; i < 60; i++) {
+      log.append(length)
+      log.free(log.last - 1)
+    }
+    expect(() => batches.from(5)).toThrow(/log-\*: batch 5: holds number \d+/)
+    control.firstBatch = log.first
+    expect(numbers(batches, 5)).toEqual([])
+    control.announce(log.position, log.last)
+    expect(numbers(batches, log.first)[0]).toBe(log.first)
+    log.close()
+  })
+
+  test("begins with what the start has read, where what lies before is torn", () => {
+    const { log, control } = known(30)
+    const damaged = segmentation.place(5 * (batchHeaderBytes + length)) + 50
+    const file = openSync(join(log.path, "log-001"), "r+")
+    writeSync(file, new Uint8Array([1]), 0, 1, damaged)
+    closeSync(file)
+    const before = new LogBatches(log.path, control)
+    expect(() => before.from(1)).toThrow(/batch 6: checksum does not match/)
+    control.checkedFrom = 20
+    const behind = new LogBatches(log.path, control)
+    expect(behind.first()).toBe(1)
+    expect(numbers(behind, 1)).toEqual([1, 2, 3, 4, 5])
+    expect(numbers(behind, 6)).toEqual([])
+    expect(behind.first()).toBe(20)
+    expect(numbers(behind, 20)[0]).toBe(20)
+    log.close()
+  })
+})
+
+describe("the log's housekeeping", () => {
+  function kept(keptBytes: number) {
+    const log = new KnownLog(directory())
+    const control = new LogControl()
+    control.keptBytes = keptBytes
+    const housekeeping = new Housekeeping(control, log.writer)
+    return { log, control, keep: (isIdle = false) => housekeeping.do(isIdle, log.position) }
+  }
+  const kept16 = 16 * logSegmentFileBytes
+
+  test("asks for a file where there is no spare one, once, and not again in a segment in which there was no room", () => {
+    const { log, control, keep } = kept(kept16)
+    keep()
+    expect(control.fileWanted).toBe(1)
+    keep()
+    expect(control.fileWanted).toBe(1)
+    control.fileMade(1, false)
+    for (let i = 0; i < 3; i++) keep()
+    expect(control.fileWanted).toBe(1)
+    expect(log.spares).toBe(0)
+    for (let i = 0; i < 10; i++) log.append(100)
+    keep()
+    const wanted = control.fileWanted
+    expect(wanted).toBeGreaterThan(1)
+    makeSegmentFile(log.path, wanted, segmentation.fileBytes)
+    control.fileMade(wanted, true)
+    keep()
+    expect(log.spares).toBe(1)
+    keep()
+    expect(control.fileWanted).toBe(wanted)
+    log.close()
+  })
+
+  test("asks for none and deletes all but one where room is short", () => {
+    const { log, control, keep } = kept(0)
+    keep()
+    expect(control.fileWanted).toBe(0)
+    for (let i = 0; i < 5; i++) log.spare()
+    for (let i = 0; i < 9; i++) keep()
+    expect(log.spares).toBe(1)
+    log.close()
+  })
+
+  test("keeps as many spare files as is kept for replicas, and four times as many under load", () => {
+    const { log, keep } = kept(2 * logSegmentFileBytes)
+    for (let i = 0; i < 12; i++) log.spare()
+    for (let i = 0; i < 20; i++) keep()
+    expect(log.spares).toBe(8)
+    for (let i = 0; i < 20; i++) keep(true)
+    expect(log.spares).toBe(2)
+    log.close()
+  })
+
+  test("tells readers what is cut, and never cuts the batch that the table ends with", () => {
+    const { log, control, keep } = kept(0)
+    for (let i = 0; i < 60; i++) log.append(64)
+    control.cutBatch = 33
+    keep()
+    expect(control.firstBatch).toBeGreaterThan(20)
+    expect(control.firstBatch).toBeLessThanOrEqual(33)
+    expect(log.writer.firstBatch).toBe(control.firstBatch)
+    log.first = control.firstBatch
+    log.check()
+    log.close()
   })
 })

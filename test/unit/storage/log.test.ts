@@ -28,7 +28,14 @@ function sealed(
 describe("a batch", () => {
   test("says what it holds", () => {
     const { bytes, checksum } = sealed(3, 2 ** 40, 77)
-    expect(openBatch(bytes)).toEqual({ number: 3, start: 2 ** 40, end: 2 ** 40 + 64, previous: 77, checksum })
+    expect(openBatch(bytes, 3)).toEqual({
+      number: 3,
+      start: 2 ** 40,
+      end: 2 ** 40 + 64,
+      previous: 77,
+      checksum,
+    })
+    expect(openBatch(bytes, 4)).toBe("holds number 3")
   })
 
   test("does not open with any bit flipped, or cut", () => {
@@ -38,10 +45,10 @@ describe("a batch", () => {
       damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
       // The last four bytes of the header mean nothing.
       if (bit >= 36 * 8 && bit < 40 * 8) continue
-      expect(typeof openBatch(damaged)).toBe("string")
+      expect(typeof openBatch(damaged, 3)).toBe("string")
     }
     for (let length = 0; length < bytes.length; length++)
-      expect(typeof openBatch(bytes.subarray(0, length))).toBe("string")
+      expect(typeof openBatch(bytes.subarray(0, length), 3)).toBe("string")
   })
 })
 
@@ -85,7 +92,7 @@ describe("reading the log back", () => {
   const batchOf = (path: string, number: number) => new LogReader(path).from(number, number)[0]?.batch
   const read = async (path: string, witnessed: number, applied = 0, synced = true, checksum = -1) => {
     const bytes = batchOf(path, witnessed)
-    const header = bytes === undefined ? undefined : openBatch(bytes)
+    const header = bytes === undefined ? undefined : openBatch(bytes, witnessed)
     const own = typeof header === "object" ? header.checksum : 0
     const seen: number[] = []
     const tail = await readTail(
@@ -111,6 +118,7 @@ describe("reading the log back", () => {
       position: 40 * 64,
       checksum: last,
       offset: 40 * batchBytes,
+      checkedFrom: 17,
       notice: undefined,
     })
     // A batch that was durable and not yet witnessed when the process died.
@@ -119,9 +127,11 @@ describe("reading the log back", () => {
 
   test("refuses a log that ends before what was acknowledged, unless nothing was promised", async () => {
     const { path } = writeLog(5)
-    await expect(read(path, 6)).rejects.toThrow(/log-000: ends at batch 5, but batch 6 was acknowledged/)
+    await expect(read(path, 6)).rejects.toThrow(/log-\*: ends at batch 5, but batch 6 was acknowledged/)
     expect((await read(path, 6, 0, false)).tail.notice).toMatch(/`sync` is false/)
-    await expect(read(path, 3, 9)).rejects.toThrow(/log-000: ends at batch 0, but batch 9 was acknowledged/)
+    // Whatever was promised of the end: the table has seen that there was more.
+    await expect(read(path, 6, 9, false)).rejects.toThrow(/ends at batch 0, but batch 9 was acknowledged/)
+    await expect(read(path, 3, 9)).rejects.toThrow(/log-\*: ends at batch 0, but batch 9 was acknowledged/)
     await expect(read(path, 5, 0, true, 123)).rejects.toThrow(/batch 5 is not the one that was acknowledged/)
   })
 
@@ -131,21 +141,21 @@ describe("reading the log back", () => {
     const damaged = original.slice()
     damaged[50] = (damaged[50] as number) ^ 1
     change(path, 4, damaged)
-    await expect(read(path, 6)).rejects.toThrow(/log-000: batch 4: checksum does not match/)
+    await expect(read(path, 6)).rejects.toThrow(/log-\*: batch 4: checksum does not match/)
     expect((await read(path, 6, 0, false)).tail).toMatchObject({
       batch: 3,
       notice: expect.stringMatching(/batch 4 is cut: .*`sync` is false/),
     })
     change(path, 4, sealed(4, 3 * 64, 1234).bytes)
-    await expect(read(path, 6)).rejects.toThrow(/log-000: batch 4: does not follow/)
+    await expect(read(path, 6)).rejects.toThrow(/log-\*: batch 4: does not follow/)
     change(path, 4, sealed(9, 3 * 64, 1234).bytes)
-    await expect(read(path, 6)).rejects.toThrow(/log-000: ends at batch 3, but batch 6 was acknowledged/)
+    await expect(read(path, 6)).rejects.toThrow(/log-\*: ends at batch 3, but batch 6 was acknowledged/)
     change(path, 4, original)
     expect((await read(path, 6)).seen.length).toBe(6)
     const file = openSync(join(path, "log-000"), "r+")
     writeSync(file, new Uint8Array([1]), 0, 1, 20)
     closeSync(file)
-    await expect(read(path, 6)).rejects.toThrow(/log-000: ends at batch 0, but batch 6 was acknowledged/)
+    await expect(read(path, 6)).rejects.toThrow(/log-\*: ends at batch 0, but batch 6 was acknowledged/)
   })
 
   test("cuts a torn tail that nobody was told of", async () => {
@@ -157,7 +167,7 @@ describe("reading the log back", () => {
     expect(tail.notice).toMatch(/batch 6 was never acknowledged and is cut: checksum does not match/)
     change(path, 6, new Uint8Array(batchHeaderBytes))
     expect((await read(path, 5)).tail).toMatchObject({ batch: 5, offset: 5 * batchBytes, notice: undefined })
-    await expect(read(path, 6)).rejects.toThrow(/log-000: ends at batch 5, but batch 6 was acknowledged/)
+    await expect(read(path, 6)).rejects.toThrow(/log-\*: ends at batch 5, but batch 6 was acknowledged/)
   })
 })
 

@@ -212,6 +212,24 @@ describe("storage", () => {
     expect(node.fatal).toEqual([])
   })
 
+  test("takes a batch into the table that is longer than the flusher gathers, or takes at once", async () => {
+    const path = join(directory(), "data")
+    let node = await TestNode.open(path, { memoryBytesMax: 4 * MiB })
+    const long = new Uint8Array(6 * MiB).fill(7)
+    for (let i = 0; i < 3; i++) {
+      await node.until(() => node.storage.hasRoom(long.length + 1000))
+      await node.write({ alias: `long ${i}`, content: long })
+      await node.put(`short ${i}`, "x")
+    }
+    expect((await node.scan("long", 10)).length).toBe(3)
+    await node.storage.close()
+    expect(node.fatal).toEqual([])
+    node = await TestNode.open(path, { memoryBytesMax: 4 * MiB })
+    expect(Buffer.compare((await node.get("long 1")) as Uint8Array, long)).toBe(0)
+    expect(await node.getText("short 2")).toBe("x")
+    await node.storage.close()
+  })
+
   test("does without files in transient mode, but keeps who it is", async () => {
     const path = join(directory(), "data")
     let node = await TestNode.open(path, { transient: true })

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { openDatabase } from "#sqlite"
 import {
@@ -20,6 +23,7 @@ import { PartitionWriter } from "../../../src/storage/table/partition-writer.ts"
 import { decodeResults, encodeResults } from "../../../src/storage/table/results.ts"
 import { Gathering } from "../../../src/storage/table/gathering.ts"
 import { Round } from "../../../src/storage/table/round.ts"
+import { fillDisk, mountSmallDisk, requireSmallDisks, unmountSmallDisk } from "../../support/small-disk.ts"
 import { temporaryDirectory } from "./support/directory.ts"
 
 const directory = temporaryDirectory()
@@ -111,6 +115,38 @@ describe("one walk over the log", () => {
 })
 
 describe("a partition file", () => {
+  test("on a full disk takes back what it began, and goes on when there is room", (context) => {
+    requireSmallDisks(context)
+    const path = mkdtempSync(join(tmpdir(), "qdb-table-"))
+    mountSmallDisk(path, "8m")
+    try {
+      createPartition(path, 0)
+      const writer = new PartitionWriter(path, 0)
+      const place = (batch: number) => ({ batch, position: 100 * batch })
+      const records = (round: number) =>
+        Array.from({ length: 200 }, (_, i) => record(8 * (i % 4), `key ${i}`, `${round} `.repeat(1000)))
+      writer.write(roundOf(0, records(1)), place(1))
+      fillDisk(join(path, "ballast"))
+      for (let attempt = 0; attempt < 3; attempt++)
+        expect(() => {
+          // Some of it may fit.
+          for (let i = 0; i < 5; i++) writer.write(roundOf(0, records(2)), place(2))
+          writer.checkpoint()
+        }).toThrow(/full/)
+      rmSync(join(path, "ballast"))
+      writer.write(roundOf(0, records(3)), place(3))
+      expect(writer.checkpoint()).toBe(true)
+      expect(writer.count).toBe(200)
+      writer.close()
+      const reader = new PartitionReader(path, 0)
+      expect(text(reader.load(8, key("key 1"))?.content)?.slice(0, 2)).toBe("3 ")
+      reader.close()
+    } finally {
+      unmountSmallDisk(path)
+      rmSync(path, { recursive: true, force: true })
+    }
+  })
+
   test("holds the last state of each key over many rounds, and counts what it holds", () => {
     createPartition(directory(), 3)
     let writer = new PartitionWriter(directory(), 3)
