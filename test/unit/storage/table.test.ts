@@ -3,15 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { openDatabase } from "#sqlite"
-import {
-  noResult,
-  recordBytes,
-  recordEffect,
-  recordHeaderBytes,
-  recordKind,
-  RecordView,
-  writeRecordHeader,
-} from "../../../src/core/entry/record.ts"
+import type { RecordView } from "../../../src/core/entry/record.ts"
 import { flushTransactionRows } from "../../../src/core/lib/limits.ts"
 import { Prng } from "../../../src/core/lib/prng.ts"
 import { hashAdd, hashSubtract, rowChecksum, rowHash } from "../../../src/storage/checksum.ts"
@@ -21,50 +13,12 @@ import { createPartition, partitionPath } from "../../../src/storage/table/parti
 import { PartitionReader } from "../../../src/storage/table/partition-reader.ts"
 import { PartitionWriter } from "../../../src/storage/table/partition-writer.ts"
 import { decodeResults, encodeResults } from "../../../src/storage/table/results.ts"
-import { Gathering } from "../../../src/storage/table/gathering.ts"
 import { Round } from "../../../src/storage/table/round.ts"
 import { fillDisk, mountSmallDisk, requireSmallDisks, unmountSmallDisk } from "../../support/small-disk.ts"
 import { temporaryDirectory } from "./support/directory.ts"
+import { record, sequences } from "./support/records.ts"
 
 const directory = temporaryDirectory()
-const sequences = new Map<number, number>()
-
-function record(
-  slot: number,
-  alias: string,
-  content: string | undefined,
-  expiresAtMs = 0,
-  kind: number = recordKind.entry,
-): RecordView {
-  const length = recordBytes(alias.length, content?.length ?? 0, noResult)
-  const bytes = new Uint8Array(length)
-  const sequence = (sequences.get(slot) ?? 0) + 1
-  sequences.set(slot, sequence)
-  const effect = content === undefined ? recordEffect.remove : recordEffect.store
-  const contentLength = content?.length ?? 0
-  // oxfmt-ignore
-  writeRecordHeader(
-    new DataView(bytes.buffer),
-    0,
-    kind,
-    effect,
-    slot,
-    1,
-    0,
-    sequence,
-    5,
-    expiresAtMs,
-    0,
-    0,
-    3,
-    alias.length,
-    contentLength,
-    noResult,
-  )
-  bytes.set(Buffer.from(alias + (content ?? ""), "latin1"), recordHeaderBytes)
-  return new RecordView().at(bytes, 0)
-}
-
 /** A round of these records, which are handed in newest first. */
 function roundOf(file: number, records: readonly RecordView[]): Round {
   const round = new Round(file, 0)
@@ -75,44 +29,6 @@ function roundOf(file: number, records: readonly RecordView[]): Round {
 const key = (alias: string) => Buffer.from(alias, "latin1")
 const text = (content: Uint8Array | undefined) =>
   content === undefined ? undefined : Buffer.from(content).toString("latin1")
-
-describe("one walk over the log", () => {
-  const client = "0123456789abcdef"
-  const gather = (bytesMax: number, count: number, aliases = count) => {
-    const gathering = new Gathering(
-      [1, 3, 6].map((file) => new Round(file, file === 6 ? 1 : 0)),
-      bytesMax,
-    )
-    const records: RecordView[] = []
-    for (let i = 0; i < count; i++)
-      for (const slot of [1, 3, 9, 6, 4]) records.push(record(slot, `of ${slot} ${i % aliases}`, "x"))
-    gathering.add(record(0, client, undefined, 0, recordKind.forgetClients), 2)
-    for (const each of records.toReversed()) gathering.add(each, each.slot === 6 ? 1 : 2)
-    return gathering.rounds.map(({ file, slots, clients, changes }) => {
-      return {
-        file,
-        slots: [...slots.keys()].sort(),
-        forgotten: clients.get(client)?.forgotten,
-        entries: changes.count,
-      }
-    })
-  }
-
-  test("gives each file what is its own, and forgotten clients to all", () => {
-    expect(gather(1e6, 1)).toEqual([
-      { file: 1, slots: [1, 9], forgotten: true, entries: 2 },
-      { file: 3, slots: [3], forgotten: true, entries: 1 },
-      { file: 6, slots: [], forgotten: true, entries: 0 },
-    ])
-  })
-
-  test("lets go of files for which there is no memory, but not of the last one", () => {
-    const found = gather(1e5, 5000)
-    expect(found).toEqual([{ file: 1, slots: [1, 9], forgotten: true, entries: 10_000 }])
-    // Not because there are many records.
-    expect(gather(1e5, 5000, 300).map(({ file }) => file)).toEqual([1, 3, 6])
-  })
-})
 
 describe("a partition file", () => {
   test("on a full disk takes back what it began, and goes on when there is room", (context) => {
