@@ -235,8 +235,10 @@ describe("the log's files", () => {
     mountSmallDisk(path, "1m")
     try {
       const log = new KnownLog(path, new Segmentation(16 * 1024))
+      // The last file has its whole length, as a node's has.
+      for (let i = 0; i < 3; i++) log.spare()
       for (let i = 0; i < 10; i++) log.append(4000)
-      log.spare()
+      expect(log.spares).toBe(1)
       fillDisk(join(path, "ballast"))
       const files = readdirSync(path)
       // Longer than what is left of the last segment and the spare one.
