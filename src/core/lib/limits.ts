@@ -169,7 +169,8 @@ export const handOversMax = 128
 export const foreignPeersMax = 256
 /**
  * Of so many slots one at a time may have a learner: copies are made together. More is faster and costs copies for
- * nothing, since every view plans anew among moves that are half done: with all slots at once, 48 where 46 would do.
+ * nothing, since every view plans anew among moves that are half done: with all slots at once, 48 where 46 would do. Slots
+ * that lack replicas have as much room again.
  */
 export const slotsPerLearner = 4
 /** However few slots there are. */

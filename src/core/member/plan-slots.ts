@@ -133,20 +133,32 @@ function keepSome(
 /**
  * Adds learners where the planner wants a replica and none is, and drops backups beyond the factor that it does not want.
  * Primaries move by their own release.
+ *
+ * Slots that lack replicas come first, and have as much room again as those that only move: under load moves take minutes
+ * (`replication/pace.ts`), and what is left of the slots' copies must not wait for them.
  */
 function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
-  const { draft, situation, stopping } = planning
+  const { draft, situation } = planning
   const { view } = draft
   if (!situation.mayRepair) return
-  const { target, unsettled, overfull, learners: learning } = outlookOf(view)
+  const { target, unsettled, learners: learning } = outlookOf(view)
   const learnersMax = Math.max(learnersAtOnceMin, Math.floor(view.slots.length / slotsPerLearner))
   // Those who are promoted in this very step make room.
-  let room = learnersMax - learning + planning.certificates.length
-  for (const slot of draft.changedSlots(unsettled)) {
-    const wanted = target[slot] as readonly string[]
+  let left = learning - planning.certificates.length
+  const place = (slot: number, most: number): void => {
     const { inSync, learners } = draft.slot(slot)
+    if (left >= most || learners.length > 0) return
+    const missing = missingOf(planning, gone, slot, target[slot] as readonly StorageId[])
+    if (missing === undefined) return
+    draft.setSlot(slot, inSync, [missing])
+    left++
+  }
+  const moving: number[] = []
+  for (const slot of draft.changedSlots(unsettled)) {
+    const wanted = target[slot] as readonly StorageId[]
     // Where fewer members are left than the factor, who leaves gives up its place without a successor.
     const factor = Math.min(view.settings.replicationFactor, Math.max(1, wanted.length))
+    const { inSync, learners } = draft.slot(slot)
     const surplus = inSync.slice(1).find((storageId) => inSync.length > factor && !wanted.includes(storageId))
     if (surplus !== undefined) {
       draft.setSlot(
@@ -154,21 +166,30 @@ function planMoves(planning: Planning, gone: ReadonlySet<StorageId>): void {
         inSync.filter((storageId) => storageId !== surplus),
         learners,
       )
-      continue
-    }
-    if (room <= 0 || learners.length > 0) continue
-    if (inSync.length > factor || gone.has(inSync[0] as StorageId)) continue
-    const missing = wanted.find(
-      (storageId) =>
-        !inSync.includes(storageId) &&
-        !isLearning(view, slot, storageId) &&
-        (inSync.length < wanted.length || !overfull.has(storageId)) &&
-        !stopping.has(storageId) &&
-        draft.member(storageId)?.standing === "up" &&
-        situation.report(storageId) !== undefined,
-    )
-    if (missing === undefined) continue
-    draft.setSlot(slot, inSync, [missing])
-    room--
+    } else if (inSync.length < factor) place(slot, 2 * learnersMax)
+    else if (inSync.length === factor) moving.push(slot)
   }
+  for (const slot of moving) place(slot, learnersMax)
+}
+
+/** @returns who is to have a replica of the slot, has none, and can take one */
+function missingOf(
+  { draft, situation, stopping }: Planning,
+  gone: ReadonlySet<StorageId>,
+  slot: number,
+  wanted: readonly StorageId[],
+): StorageId | undefined {
+  const { view } = draft
+  const { overfull } = outlookOf(view)
+  const { inSync } = draft.slot(slot)
+  if (gone.has(inSync[0] as StorageId)) return undefined
+  return wanted.find(
+    (storageId) =>
+      !inSync.includes(storageId) &&
+      !isLearning(view, slot, storageId) &&
+      (inSync.length < wanted.length || !overfull.has(storageId)) &&
+      !stopping.has(storageId) &&
+      draft.member(storageId)?.standing === "up" &&
+      situation.report(storageId) !== undefined,
+  )
 }
