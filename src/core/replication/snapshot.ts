@@ -11,7 +11,7 @@
  * One piece at a time is under way, and a bounded number of snapshots: a copy must not crowd out the service. Most slots are
  * small and go in one piece, with the results of requests in front of the entries.
  */
-import { probeMs, snapshotPieceBytesMax, snapshotsMax } from "../lib/limits.ts"
+import { partitionFiles, probeMs, snapshotPieceBytesMax, snapshotsMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { DataMessage, SnapshotPiece, SnapshotResult, SnapshotTaken } from "../node/data-message.ts"
 import { markDamaged } from "./damage.ts"
@@ -49,21 +49,27 @@ const resendAfterMs = 5 * probeMs
 
 /**
  * Begins those that wait, as far as there is room: at each tick, and where one has ended, since most slots are small and
- * a copy of thousands of them would else go by the clock.
+ * a copy of thousands of them would else go by the clock. Slots of one file of the table come one after the other: a copy waits
+ * until that file has caught up with the log, which is an eighth of the work where all are of one.
  */
 export function startSnapshots(replication: Replication, now: Now): void {
   if (replication.sendings.size > snapshotsMax / 2) return // Looking at all slots is worth it for several.
-  for (const slot of replication.slots) {
-    if (slot.role !== "primary") continue
-    for (const follower of slot.followers) {
-      if (replication.sendings.size >= snapshotsMax) return
-      if (!follower.isLearner || !follower.needsSnapshot) continue
-      if (isMove(replication, slot)) {
-        if (!replication.pace.mayBegin) continue
-        replication.pace.begin()
-      }
-      start(replication, follower, now)
+  const { slots } = replication
+  for (let file = 0; file < partitionFiles; file++)
+    for (let slot = file; slot < slots.length; slot += partitionFiles)
+      startOf(replication, slots[slot] as SlotLog, now)
+}
+
+function startOf(replication: Replication, slot: SlotLog, now: Now): void {
+  if (slot.role !== "primary") return
+  for (const follower of slot.followers) {
+    if (replication.sendings.size >= snapshotsMax) return
+    if (!follower.isLearner || !follower.needsSnapshot) continue
+    if (isMove(replication, slot)) {
+      if (!replication.pace.mayBegin) continue
+      replication.pace.begin()
     }
+    start(replication, follower, now)
   }
 }
 

@@ -33,13 +33,18 @@ export class FlushedSlots {
     }
   }
 
+  /** The slot's file holds everything up to here. */
+  positionOf(slot: number): number {
+    return this.positions[slot % partitionFiles] as number
+  }
+
   /** Everything of the slot behind this is in the log; -1: the slot is incomplete. */
   sequenceOf(slot: number): number {
     return this.sequences[slot] as number
   }
 
   get(slot: number): FlushedSlot | undefined {
-    if ((this.positions[slot % partitionFiles] as number) < this.recovered) return undefined
+    if (this.positionOf(slot) < this.recovered) return undefined
     const [sequence, count, hash] = [this.sequences[slot], this.counts[slot], this.hashes[slot]]
     return { sequence: sequence as number, count: count as number, hash: hash as number }
   }

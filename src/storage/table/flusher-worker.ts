@@ -71,10 +71,18 @@ export type FlusherMessage =
   | { readonly kind: "error"; readonly text: string }
   | { readonly kind: "closed" }
 
+/** Somebody waits until the files, or that one, hold everything up to `position`. */
+interface Barrier {
+  readonly kind: "barrier"
+  readonly id: number
+  readonly position: number
+  readonly file: number | undefined
+}
+
 export type FlusherRequest =
   /** The log is recovered; following may begin. */
   | { readonly kind: "follow" }
-  | { readonly kind: "barrier"; readonly id: number; readonly position: number }
+  | Barrier
   /** More is settled, and somebody waits for it. */
   | { readonly kind: "settled" }
   /** Memory is full of changes: a round is wanted now. */
@@ -94,7 +102,7 @@ class Flusher {
   private readonly control = new LogControl(data.control)
   private readonly files: PartitionWriter[] = []
   private log: SettledLog | undefined
-  private barriers: { readonly id: number; readonly position: number }[] = []
+  private barriers: Barrier[] = []
   private urgent = false
   private closing = false
   private full = false
@@ -143,7 +151,7 @@ class Flusher {
     }
     while (!this.closing) {
       if (this.barriersDue()) await this.barrier()
-      else if (this.isDue()) await this.round(true)
+      else if (this.isDue()) await this.round(this.files, true)
       else await this.pause(pollMs)
     }
     await this.close()
@@ -159,16 +167,9 @@ class Flusher {
     })
   }
 
-  private get oldest(): LogPlace {
-    return this.files.reduce((least, { applied }) => (applied.batch < least.batch ? applied : least), {
-      batch: Number.MAX_SAFE_INTEGER,
-      position: 0,
-    } as LogPlace)
-  }
-
   /** How far the files may go. */
   private get target(): LogPlace {
-    return (this.log as SettledLog).last(this.oldest)
+    return (this.log as SettledLog).last(oldestOf(this.files))
   }
 
   private isDue(): boolean {
@@ -178,7 +179,7 @@ class Flusher {
       this.flushedAtMs = performance.now()
       return false
     }
-    const waiting = target.position - this.oldest.position
+    const waiting = target.position - oldestOf(this.files).position
     if (this.full || this.urgent || waiting >= data.roundBytes) return true
     return performance.now() - this.flushedAtMs >= flushAgeMs
   }
@@ -191,23 +192,27 @@ class Flusher {
   }
 
   private async barrier(): Promise<void> {
-    if (!(await this.round(false))) return
-    const { position } = this.oldest
-    const passed = this.barriers.filter((barrier) => barrier.position <= position)
-    this.barriers = this.barriers.filter((barrier) => barrier.position > position)
+    const { position } = this.target
+    const due = this.barriers.filter((barrier) => barrier.position <= position)
+    const files = this.files.filter((file) => due.some((barrier) => concerns(barrier, file)))
+    if (!(await this.round(files, false))) return
+    const isPassed = (barrier: Barrier) =>
+      this.files.every((file) => !concerns(barrier, file) || file.applied.position >= barrier.position)
+    const passed = this.barriers.filter(isPassed)
+    this.barriers = this.barriers.filter((barrier) => !isPassed(barrier))
     for (const { id } of passed) send({ kind: "barrier", id })
   }
 
-  /** Brings all files as far as the log is durable and settled now. @returns false if the disk is full */
-  private async round(durably: boolean): Promise<boolean> {
+  /** Brings these files as far as the log is durable and settled now. @returns false if the disk is full */
+  private async round(files: readonly PartitionWriter[], durably: boolean): Promise<boolean> {
     const { target } = this
-    const spans = this.spansOnce(target)
+    const spans = this.spansOnce(oldestOf(files), target)
     this.urgent = false
     if (durably) this.flushedAtMs = performance.now()
     try {
-      while (this.files.some((file) => file.applied.batch < target.batch)) {
+      while (files.some((file) => file.applied.batch < target.batch)) {
         // Where room is short, small steps with a checkpoint after each keep the write-ahead logs small.
-        await this.flush(target, this.full ? flushStepBytesWhenFull : this.stepBytes, spans)
+        await this.flush(files, target, this.full ? flushStepBytesWhenFull : this.stepBytes, spans)
         if (this.full) await this.checkpoint()
       }
       if (durably) await this.checkpoint()
@@ -223,8 +228,7 @@ class Flusher {
   }
 
   /** They cost a reading of the whole stretch, which a round that is done in one step does not need. */
-  private spansOnce(target: LogPlace): () => CutSpans {
-    const from = this.oldest
+  private spansOnce(from: LogPlace, target: LogPlace): () => CutSpans {
     let spans: CutSpans | undefined
     return () => (spans ??= (this.log as SettledLog).spans(from, target))
   }
@@ -250,17 +254,22 @@ class Flusher {
   }
 
   /**
-   * All files, up to `target` or as far as `bytesMax` of log go, newest first.
+   * These files, up to `target` or as far as `bytesMax` of log go, newest first.
    *
    * Writing a row costs ten times what reading its records does, so the longer the stretch, the better, where the same entries are
    * written over and over: twice as long each time that one walk was enough for all files, and half where one file alone has too much.
    */
-  private async flush(target: LogPlace, bytesMax: number, spans: () => CutSpans): Promise<void> {
+  private async flush(
+    files: readonly PartitionWriter[],
+    target: LogPlace,
+    bytesMax: number,
+    spans: () => CutSpans,
+  ): Promise<void> {
     const log = this.log as SettledLog
-    const from = this.oldest
+    const from = oldestOf(files)
     const to = log.stretch(from, target, bytesMax, spans)
     if (!data.sync) log.sync()
-    let left = this.files.filter(({ applied }) => applied.batch < to.batch)
+    let left = files.filter(({ applied }) => applied.batch < to.batch)
     let walks = 0
     for (; left.length > 0; walks++) {
       const some = left.slice(0, this.together)
@@ -279,12 +288,12 @@ class Flusher {
         this.stepBytes = Math.max(data.stepBytes, this.stepBytes / 2)
         return
       }
-      this.together = gathering.rounds.length
+      if (gathering.rounds.length < some.length) this.together = gathering.rounds.length
       for (const round of gathering.rounds) await this.write(round, to)
       left = left.filter(({ applied }) => applied.batch < to.batch)
       collectYoung()
     }
-    this.together = Math.min(this.files.length, 2 * this.together)
+    this.together = Math.min(partitionFiles, 2 * this.together)
     if (walks === 1 && bytesMax === this.stepBytes && to.batch < target.batch)
       this.stepBytes = Math.min(2 * this.stepBytes, Math.max(data.stepBytes, data.roundBytes))
   }
@@ -324,12 +333,22 @@ class Flusher {
 
   private async close(): Promise<void> {
     // What does not fit on a full disk stays in the log.
-    if (this.following) await this.round(true)
+    if (this.following) await this.round(this.files, true)
     this.report()
     for (const file of this.files) file.close()
     this.log?.close()
     send({ kind: "closed" })
   }
+}
+
+/** How far all of them are. */
+function oldestOf(files: readonly PartitionWriter[]): LogPlace {
+  const none: LogPlace = { batch: Number.MAX_SAFE_INTEGER, position: 0 }
+  return files.reduce((least, { applied }) => (applied.batch < least.batch ? applied : least), none)
+}
+
+function concerns(barrier: Barrier, { file }: PartitionWriter): boolean {
+  return barrier.file === undefined || barrier.file === file
 }
 
 function flushedMessage(file: PartitionWriter, changed: Iterable<number>): FlusherMessage {

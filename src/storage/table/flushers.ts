@@ -82,8 +82,8 @@ export class Flushers {
     if (!this.closed) this.events.onFatal(error)
   }
 
-  private post(message: FlusherRequest): void {
-    for (const { worker } of this.flushers) tell(worker, message)
+  private post(message: FlusherRequest, flushers: readonly Flusher[] = this.flushers): void {
+    for (const { worker } of flushers) tell(worker, message)
   }
 
   follow(): void {
@@ -93,13 +93,17 @@ export class Flushers {
     this.post({ kind: "urgent" })
   }
 
-  /** Resolves when the table holds everything up to `position`, which it does once that is settled. */
-  barrier(position: number): Promise<void> {
+  /**
+   * Resolves when the table holds everything up to `position`, which it does once that is settled.
+   * @param file of this file alone
+   */
+  barrier(position: number, file?: number): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure)
     const id = this.nextBarrier++
+    const asked = file === undefined ? this.flushers : [this.flushers[file % this.flushers.length] as Flusher]
     return new Promise((resolve, reject) => {
-      this.barriers.set(id, { left: this.flushers.length, resolve, reject })
-      this.post({ kind: "barrier", id, position })
+      this.barriers.set(id, { left: asked.length, resolve, reject })
+      this.post({ kind: "barrier", id, position, file }, asked)
     })
   }
 

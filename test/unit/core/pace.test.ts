@@ -5,6 +5,7 @@ import {
   moveGrantsMin,
   moveLateMsMax,
   moveLateMsMaxAtRest,
+  partitionFiles,
   restingRequestsMax,
   ticksPerMoveGrant,
 } from "../../../src/core/lib/limits.ts"
@@ -113,6 +114,10 @@ function begun(slotCount: number, inSync: readonly string[]): number[] {
 describe("copies of slots", () => {
   it("that only move begin as the pace grants it", () => {
     expect(begun(100, ["s0", "s1"])).toHaveLength(moveGrantsMin)
+  })
+  it("begin with those that lie in one file of the table", () => {
+    const files = begun(partitionFiles * moveGrantsMin, ["s0", "s1"]).map((slot) => slot % partitionFiles)
+    expect(new Set(files).size).toBe(1)
   })
   it("that lack a replica begin all", () => {
     expect(begun(100, ["s0"])).toHaveLength(100)

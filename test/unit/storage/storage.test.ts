@@ -131,6 +131,34 @@ describe("storage", () => {
     await node.storage.close()
   })
 
+  test.each([1, 3])(
+    "a slot is read as it is, for which no other file is flushed (%i threads)",
+    async (partitions) => {
+      const node = await TestNode.open(join(directory(), "data"), { partitions })
+      await fill(node, 400, () => "x")
+      const slots = [...new Set(Array.from({ length: 400 }, (_, i) => slotOf(`key ${i}`)))]
+      const wanted = slots[0] as number
+      const flushed = () => slots.filter((slot) => (node.storage.flushedSlot(slot)?.sequence ?? 0) > 0)
+      expect(flushed()).toEqual([])
+      const read = async () => {
+        const { entries } = await node.storage.readSlot(wanted, undefined, MiB)
+        return entries.map(({ alias }) => Buffer.from(alias).toString("latin1"))
+      }
+      const aliases = Array.from({ length: 400 }, (_, i) => `key ${i}`).filter(
+        (alias) => slotOf(alias) === wanted,
+      )
+      expect(await read()).toEqual(aliases.toSorted())
+      expect(flushed()).toContain(wanted)
+    expect(flushed().every((slot) => slot % partitionFiles === wanted % partitionFiles)).toBe(true)
+      await node.remove(aliases[0] as string)
+      expect(await read()).toEqual(aliases.slice(1).toSorted())
+      await node.scan("key ")
+      expect(flushed()).toEqual(slots)
+      await node.storage.close()
+      expect(node.fatal).toEqual([])
+    },
+  )
+
   test("a scan that meets a damaged entry tells whose slot that is", async () => {
     const path = join(directory(), "data")
     let node = await TestNode.open(path)
