@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util"
 import { operation } from "../src/core/entry/operation.ts"
 import { Request } from "../src/core/entry/request.ts"
-import { logRingBytes } from "../src/core/lib/limits.ts"
+import { logRingBytes, partitionFiles } from "../src/core/lib/limits.ts"
 import type { DurableRecord, PeerMessage } from "../src/core/member/event.ts"
 import type { DataMessage } from "../src/core/node/data-message.ts"
 import type { NodeHost } from "../src/core/node/host.ts"
@@ -116,7 +116,7 @@ class Core implements NodeHost {
     this.tokens.push(token)
   }
   settle(position: number): void {
-    this.memory.flushedPosition = position
+    for (let file = 0; file < partitionFiles; file++) this.memory.flushedTo(file, position)
   }
   readSlot(): void {
     throw new Error(`node ${this.index} sends a snapshot in a benchmark`)

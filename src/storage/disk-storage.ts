@@ -120,7 +120,7 @@ export class DiskStorage implements Storage {
       gatheredBytes,
     })
     const replay = new Replay(target, files)
-    this.memory.flushedPosition = applied.position
+    for (const { file, position } of files) this.memory.flushedTo(file, position)
     const notice = await this.commit.recover(applied, (record, position) => replay.record(record, position))
     this.flushers.slots.recoveredTo(this.log.position)
     if (notice !== undefined) options.onNotice("warning", notice)
@@ -198,7 +198,7 @@ export class DiskStorage implements Storage {
   private flushed(): void {
     // Still too much: the round that is over, or under way, was not enough.
     this.urged = false
-    this.gate.flushed(this.flushers.applied)
+    this.gate.flushed(this.flushers.slots.positions)
     this.commit.control.keptBytes = this.tailBytes
     this.commit.control.cutBatch = this.flushers.durableBatch
     this.maintain()

@@ -10,6 +10,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { absent, unknown } from "../../src/core/entry/memory.ts"
+import { partitionFiles } from "../../src/core/lib/limits.ts"
 import { DirtyLedger } from "../../src/storage/memory/dirty-ledger.ts"
 import { KeyFilter } from "../../src/storage/memory/filter.ts"
 import { EntryTable, scanEnd } from "../../src/storage/memory/table.ts"
@@ -37,7 +38,7 @@ type Step =
   | { readonly op: "store"; readonly key: number; readonly length: number; readonly expiry: number }
   | { readonly op: "remove"; readonly key: number }
   | { readonly op: "load"; readonly key: number }
-  | { readonly op: "flush"; readonly part: number }
+  | { readonly op: "flush"; readonly file: number; readonly part: number }
   | { readonly op: "maintain"; readonly steps: number }
   | { readonly op: "expired"; readonly nowMs: number }
   | { readonly op: "scan"; readonly steps: number }
@@ -46,6 +47,12 @@ type Step =
 const encoder = new TextEncoder()
 const aliasOf = (key: number) =>
   key % 7 === 0 ? `a-rather-long-alias-of-more-than-64-bytes-${"x".repeat(40)}${key}` : `k${key}`
+/** Of the table's files: few, so that each gets something. */
+const filesUsed = 3
+const slotOf = (alias: string) => {
+  const sum = [...encoder.encode(alias)].reduce((all, byte) => (Math.imul(all, 31) + byte) >>> 0, 0)
+  return (sum % 8191) * partitionFiles + (sum % filesUsed)
+}
 
 class Bench {
   readonly table: EntryTable
@@ -54,7 +61,8 @@ class Bench {
   readonly disk = new Map<string, Truth>()
   readonly setting: Setting
   private readonly log: Change[] = []
-  private flushedChanges = 0
+  /** Changes of the log that each file has, or passes by. */
+  private readonly flushedChanges = new Array<number>(partitionFiles).fill(0)
   private position = 0
   private lost = 0
   private cursor = 0
@@ -72,7 +80,7 @@ class Bench {
       entriesMax: setting.entriesMax,
       transient: setting.transient,
       complete: true,
-      ledger: setting.fineLedger ? new DirtyLedger(1, 1 << 16) : new DirtyLedger(512, 4),
+      ledger: setting.fineLedger ? () => new DirtyLedger(1, 1 << 16) : () => new DirtyLedger(512, 4),
       ...(this.filter === undefined ? {} : { filter: this.filter }),
     })
   }
@@ -86,7 +94,7 @@ class Bench {
       case "load":
         return this.load(aliasOf(step.key))
       case "flush":
-        return this.flush(step.part)
+        return this.flush(step.file, step.part)
       case "maintain":
         this.table.maintain(step.steps)
         return this.left()
@@ -102,7 +110,7 @@ class Bench {
   private store(alias: string, length: number, expiresAtMs: number): void {
     this.position += 8 + (length % 3) * 8
     const name = encoder.encode(alias)
-    const slot = (alias.length * 31 + length) & 0xffff
+    const slot = slotOf(alias)
     const bytes = new Uint8Array(name.length + length + 5)
     bytes.set(name, 3)
     for (let i = 0; i < length; i++) bytes[3 + name.length + i] = (this.position * 7 + i) & 255
@@ -125,7 +133,7 @@ class Bench {
     this.position += 8
     const name = encoder.encode(alias)
     const before = { resident: this.isResident(alias), spared: this.spared }
-    this.table.remove(7, name, 0, name.length, this.position)
+    this.table.remove(slotOf(alias), name, 0, name.length, this.position)
     this.truth.delete(alias)
     this.log.push({ alias, entry: undefined, position: this.position })
     this.left()
@@ -141,15 +149,19 @@ class Bench {
   private get spared(): number {
     return this.table.figures().evictions - this.lost
   }
-  private flush(part: number): void {
-    const target = this.flushedChanges + Math.ceil(((this.log.length - this.flushedChanges) * part) / 4)
-    for (; this.flushedChanges < target; this.flushedChanges++) {
-      const { alias, entry } = this.log[this.flushedChanges] as Change
+  /** A part of what one file does not hold yet. */
+  private flush(file: number, part: number): void {
+    let done = this.flushedChanges[file] as number
+    const target = done + Math.ceil(((this.log.length - done) * part) / 4)
+    for (; done < target; done++) {
+      const { alias, entry } = this.log[done] as Change
+      if (slotOf(alias) % partitionFiles !== file) continue
       if (entry === undefined) this.disk.delete(alias)
       else this.disk.set(alias, entry)
     }
-    const last = this.log[this.flushedChanges - 1]
-    if (last !== undefined) this.table.flushedPosition = last.position
+    this.flushedChanges[file] = target
+    const last = this.log[target - 1]
+    if (last !== undefined) this.table.flushedTo(file, last.position)
   }
 
   private load(alias: string): void {
@@ -157,7 +169,7 @@ class Bench {
     const name = encoder.encode(alias)
     const before = this.table.find(name, 0, name.length)
     const row = this.disk.get(alias)
-    if (row === undefined) this.table.insertAbsent(3, name, 0, name.length)
+    if (row === undefined) this.table.insertAbsent(slotOf(alias), name, 0, name.length)
     else
       this.table.insertLoaded(
         row.slot,
@@ -291,7 +303,8 @@ class Bench {
     let dirtyBytes = 0
     for (let cursor = 0; cursor < scanEnd;) {
       cursor = this.table["entries"].index.scanPiece(cursor, (reference) => {
-        if (blocks.position(reference) <= this.table.flushedPosition) return
+        const file = blocks.slot(reference) % partitionFiles
+        if (blocks.position(reference) <= this.table.flushedPosition(file)) return
         dirtyEntries++
         dirtyBytes += blocks.cost(reference)
       })
@@ -304,7 +317,7 @@ class Bench {
 
   /** Flushes all and lets upkeep run: then nothing is dirty, no tombstone is left, and the limits hold. */
   settle(): void {
-    this.flush(4)
+    for (let file = 0; file < filesUsed; file++) this.flush(file, 4)
     for (let i = 0; this.table.maintain(100); i++) if (i > 10_000) expect.fail("upkeep ends")
     const figures = this.table.figures()
     const { bytesMax, entriesMax } = this.setting
@@ -331,7 +344,11 @@ const stepOf = (length: fc.Arbitrary<number>): fc.Arbitrary<Step> =>
     { weight: 5, arbitrary: fc.record({ op: fc.constant("load" as const), key }) },
     {
       weight: 3,
-      arbitrary: fc.record({ op: fc.constant("flush" as const), part: fc.integer({ min: 1, max: 4 }) }),
+      arbitrary: fc.record({
+        op: fc.constant("flush" as const),
+        file: fc.integer({ min: 0, max: filesUsed - 1 }),
+        part: fc.integer({ min: 1, max: 4 }),
+      }),
     },
     {
       weight: 2,

@@ -56,7 +56,7 @@ export class Clearing {
 
   /** Whether memory holds all there is of a slot, and the table nothing that counts. */
   isWhole(slot: number): boolean {
-    return (this.resetAt[slot] as number) > this.entries.flushedPosition
+    return !this.entries.flush.holds(slot, this.resetAt[slot] as number)
   }
 
   /** The first reset in the log whose void entries may still be resident. */

@@ -1,14 +1,14 @@
 /**
- * How much of memory the table on disk does not hold yet, without a list of the dirty entries (8 bytes each, and a walk
+ * How much of memory one of the table's files does not hold yet, without a list of the dirty entries (8 bytes each, and a walk
  * over all of them at each flush).
  *
- * Positions only grow and are flushed in order, so it is enough to count by ranges of 64 KiB of the log: an overwritten
+ * Positions only grow and are flushed in order, so it is enough to count by ranges of 256 KiB of the log: an overwritten
  * entry leaves its range and enters the newest; a range that is flushed to its end is forgotten as a whole. The figures are
  * never too small, and too large by less than one range of the log; they are exact when everything is flushed.
  */
-const rangeBytesDefault = 64 * 1024
-/** Ranges of 64 KiB: 1 GiB, the bound of the log. What is older than that is counted in one sum. */
-const rangesMax = 16 * 1024
+const rangeBytesDefault = 256 * 1024
+/** 1 GiB, the bound of the log. What is older than that is counted in one sum. */
+const rangesMax = 4 * 1024
 
 export class DirtyLedger {
   bytes = 0

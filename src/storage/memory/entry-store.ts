@@ -8,7 +8,6 @@ import { assert } from "../../core/lib/assert.ts"
 import { aliasBytesMax, contentBytesMax } from "../../core/lib/limits.ts"
 import type { AliasHash } from "./alias-hash.ts"
 import { BlockLists } from "./block-lists.ts"
-import type { DirtyLedger } from "./dirty-ledger.ts"
 import {
   EntryBlocks,
   expiryFlag,
@@ -19,6 +18,7 @@ import {
 } from "./entry-block.ts"
 import { EntryIndex } from "./entry-index.ts"
 import { ExpiryWheel } from "./expiry-wheel.ts"
+import type { FlushProgress } from "./flush-progress.ts"
 import { Slab, unitBytes } from "./slab.ts"
 
 /** Removals, in the order of the log, and remembered misses, oldest first. */
@@ -31,18 +31,17 @@ export class EntryStore {
   readonly index = new EntryIndex(this.blocks)
   readonly wheel = new ExpiryWheel(this.slab, this.blocks)
   readonly tombstoneLists = new BlockLists(this.slab, tombstoneLink, 2)
-  readonly ledger: DirtyLedger
+  readonly flush: FlushProgress
   tombstones = 0
   /** Those of them that are remembered misses. */
   misses = 0
-  flushedPosition = 0
   private readonly hash: AliasHash
   private readonly transient: boolean
 
-  constructor(hash: AliasHash, transient: boolean, ledger: DirtyLedger) {
+  constructor(hash: AliasHash, transient: boolean, flush: FlushProgress) {
     this.hash = hash
     this.transient = transient
-    this.ledger = ledger
+    this.flush = flush
   }
 
   /** What the limiter counts. */
@@ -53,7 +52,8 @@ export class EntryStore {
     return this.index.count - this.tombstones
   }
   isClean(reference: number): boolean {
-    return this.transient || this.blocks.position(reference) <= this.flushedPosition
+    const { blocks } = this
+    return this.transient || this.flush.holds(blocks.slot(reference), blocks.position(reference))
   }
 
   /** @returns the block of an alias (also a tombstone's), 0 = none; leaves the alias's hash in `hash` */
@@ -118,7 +118,7 @@ export class EntryStore {
       expiresAtMs,
       position,
     )
-    this.enterLists(reference, allFlags, list, position)
+    this.enterLists(reference, allFlags, list, slot, position)
   }
 
   /** Whether a block is a remembered miss. */
@@ -155,13 +155,13 @@ export class EntryStore {
     assert(this.index.locate(hash, reference), "every block is in the index")
   }
 
-  private enterLists(reference: number, flags: number, list: number, position: number): void {
+  private enterLists(reference: number, flags: number, list: number, slot: number, position: number): void {
     if ((flags & expiryFlag) !== 0) this.wheel.add(reference)
     if ((flags & tombstoneFlag) !== 0) {
       this.tombstones++
       this.tombstoneLists.append(list, reference)
     }
-    if (!this.transient) this.ledger.add(position, this.blocks.cost(reference))
+    if (!this.transient) this.flush.add(slot, position, this.blocks.cost(reference))
   }
 
   private leaveLists(reference: number): void {
@@ -171,6 +171,8 @@ export class EntryStore {
       this.tombstones--
       this.tombstoneLists.unlink(reference)
     }
-    if (!this.transient) this.ledger.drop(this.blocks.position(reference), this.blocks.cost(reference))
+    const { blocks } = this
+    if (!this.transient)
+      this.flush.drop(blocks.slot(reference), blocks.position(reference), blocks.cost(reference))
   }
 }

@@ -7,7 +7,7 @@
  * plain numbers (`entry-index.ts`): some 150 bytes, and the collector sees nothing. Whatever grows, grows by pieces: there
  * is no call that takes time in proportion to the table.
  *
- * An entry is *dirty* while its log position lies behind `flushedPosition`, then *clean*: a copy of what the disk has, which
+ * An entry is *dirty* until its file of the table holds it (`flush-progress.ts`), then *clean*: a copy of what the disk has, which
  * may be evicted. A removal leaves a *tombstone* until it is flushed: without it, a look-up would bring the old row back from
  * disk. `find` answers for what is not resident: certainly absent if memory is complete or the filter says so, else unknown.
  *
@@ -21,11 +21,12 @@ import { absent, unknown, type EntryMemory } from "../../core/entry/memory.ts"
 import { AliasHash } from "./alias-hash.ts"
 import { copyBytes, equalBytes } from "./bytes.ts"
 import { Clearing } from "./clearing.ts"
-import { DirtyLedger } from "./dirty-ledger.ts"
+import type { DirtyLedger } from "./dirty-ledger.ts"
 import { referencedFlag, tombstoneFlag } from "./entry-block.ts"
 import { scanPieceSteps } from "./entry-index.ts"
 import { EntryStore, missList, removalList } from "./entry-store.ts"
 import type { EntryTableFigures } from "./figures.ts"
+import { FlushProgress } from "./flush-progress.ts"
 import type { KeyFilter } from "./filter.ts"
 import { Upkeep } from "./upkeep.ts"
 
@@ -41,8 +42,8 @@ export interface EntryTableOptions {
   /** Memory holds every entry there is (a new directory), until the first eviction. */
   readonly complete: boolean
   readonly filter?: KeyFilter
-  /** For tests: a ledger with finer ranges. */
-  readonly ledger?: DirtyLedger
+  /** For tests: ledgers with finer ranges. */
+  readonly ledger?: () => DirtyLedger
 }
 
 const slotsMax = 65_536
@@ -69,7 +70,7 @@ export class EntryTable implements EntryMemory {
   constructor(options: EntryTableOptions) {
     this.options = options
     this.hash = new AliasHash(options.seed)
-    this.entries = new EntryStore(this.hash, options.transient, options.ledger ?? new DirtyLedger())
+    this.entries = new EntryStore(this.hash, options.transient, new FlushProgress(options.ledger))
     this.clearing = new Clearing(this.entries)
     this.upkeep = new Upkeep(this.entries, this.hash, this.clearing, options)
   }
@@ -204,7 +205,7 @@ export class EntryTable implements EntryMemory {
   isWhole(slot: number): boolean {
     return this.clearing.isWhole(slot)
   }
-  /** `flushedPosition` must stay below this: the first reset of the log whose void entries may still be resident. */
+  /** No file may be said to be flushed up to this: the first reset of the log whose void entries may still be resident. */
   get firstPendingReset(): number {
     return this.clearing.firstPending
   }
@@ -246,7 +247,7 @@ export class EntryTable implements EntryMemory {
   /**
    * Inserts a clean entry that was read from disk, unless the entry or its tombstone is resident (which is newer).
    *
-   * `flushedPosition` must not have been raised since that read began: else an entry could be stored, flushed and evicted in
+   * No file's progress must have been told since that read began: else an entry could be stored, flushed and evicted in
    * between, and this would bring the older state back. So the flusher's progress is held back until the reads are in
    * that were under way when it was made.
    * @returns whether it was inserted
@@ -295,15 +296,15 @@ export class EntryTable implements EntryMemory {
     return true
   }
 
-  /** The table on disk holds everything up to here. Never falls. See `insertLoaded` for when it may be raised. */
-  get flushedPosition(): number {
-    return this.entries.flushedPosition
+  /** The file holds everything of its slots up to here. */
+  flushedPosition(file: number): number {
+    return this.entries.flush.positionOf(file)
   }
-  set flushedPosition(position: number) {
-    assert(position >= this.entries.flushedPosition, "the flushed position never falls")
+  /** Raises it. See `insertLoaded` for when that may be. */
+  flushedTo(file: number, position: number): void {
+    assert(position >= this.flushedPosition(file), "the flushed position never falls")
     assert(position < this.clearing.firstPending, "void entries have left before the table is asked again")
-    this.entries.flushedPosition = position
-    this.entries.ledger.flushedTo(position)
+    this.entries.flush.flushedTo(file, position)
   }
 
   /**
@@ -371,13 +372,13 @@ export class EntryTable implements EntryMemory {
   }
 
   figures(): EntryTableFigures {
-    const { slab, index, wheel, ledger } = this.entries
+    const { slab, index, wheel, flush } = this.entries
     return {
       residentEntries: this.entries.liveCount,
       residentBytes: this.entries.bytes,
       tombstones: this.entries.tombstones,
-      dirtyEntries: ledger.entries,
-      dirtyBytes: ledger.bytes,
+      dirtyEntries: flush.dirtyEntries,
+      dirtyBytes: flush.dirtyBytes,
       evictions: this.upkeep.evictions,
       movedEntries: this.upkeep.moved,
       segments: slab.segmentCount + slab.largeCount,

@@ -45,12 +45,12 @@ export class Upkeep {
 
   get overDirty(): boolean {
     const { bytesMax, entriesMax } = this.options
-    const { ledger } = this.entries
+    const { flush } = this.entries
     if (bytesMax > 0) {
-      if (ledger.bytes > bytesMax * 0.75 || this.entries.bytes > bytesMax * 1.125) return true
+      if (flush.dirtyBytes > bytesMax * 0.75 || this.entries.bytes > bytesMax * 1.125) return true
     }
     if (entriesMax === 0) return false
-    return ledger.entries > entriesMax * 0.75 || this.entries.liveCount > entriesMax * 1.125
+    return flush.dirtyEntries > entriesMax * 0.75 || this.entries.liveCount > entriesMax * 1.125
   }
 
   /**
@@ -59,9 +59,9 @@ export class Upkeep {
    */
   get wantsFlush(): boolean {
     const { bytesMax, entriesMax } = this.options
-    const { ledger } = this.entries
-    if (bytesMax > 0 && ledger.bytes > bytesMax * 0.25) return true
-    return entriesMax > 0 && ledger.entries > entriesMax * 0.25
+    const { flush } = this.entries
+    if (bytesMax > 0 && flush.dirtyBytes > bytesMax * 0.25) return true
+    return entriesMax > 0 && flush.dirtyEntries > entriesMax * 0.25
   }
 
   private overLimit(comingBytes: number, comingEntries: number): boolean {
@@ -97,15 +97,14 @@ export class Upkeep {
 
   /** Over the limit, and not all that is resident is dirty. */
   private canEvict(): boolean {
-    const { index, misses, ledger } = this.entries
-    return this.overLimit(0, 0) && ledger.entries < index.count - misses
+    const { index, misses, flush } = this.entries
+    return this.overLimit(0, 0) && flush.dirtyEntries < index.count - misses
   }
 
   /** The oldest tombstone, if it is flushed, else 0. */
   private flushedTombstone(): number {
-    const { tombstoneLists, blocks, flushedPosition } = this.entries
-    const reference = tombstoneLists.first(removalList)
-    return reference !== 0 && blocks.position(reference) <= flushedPosition ? reference : 0
+    const reference = this.entries.tombstoneLists.first(removalList)
+    return reference !== 0 && this.entries.isClean(reference) ? reference : 0
   }
 
   private dropFlushedTombstones(max: number): void {

@@ -13,7 +13,8 @@ const fields = 4
 export class FlushedSlots {
   /** Where the log ended at the start. */
   private recovered = Number.MAX_SAFE_INTEGER
-  private readonly positions = new Float64Array(partitionFiles)
+  /** Each file holds everything up to here. */
+  readonly positions = new Float64Array(partitionFiles)
   private readonly sequences = new Float64Array(slotCountDefault)
   private readonly counts = new Float64Array(slotCountDefault)
   private readonly hashes = new Float64Array(slotCountDefault)

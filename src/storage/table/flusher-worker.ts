@@ -2,9 +2,13 @@
  * The thread that brings what the log holds into the table. It follows the log by reading it, so that the thread which
  * owns sockets hands over nothing; file `i` belongs to worker `i mod n`.
  *
- * A round takes the files as far as the log is durable and settled. Rounds run when much is waiting, when something has waited for
- * long, when somebody scans (`barrier`) and before closing. A checkpoint after the round empties the file's write-ahead
- * log; the log may be cut up to there.
+ * A round takes files as far as the log is durable and settled: all of them when much is waiting, when something has waited for
+ * long and before closing; those that somebody is about to read (`barrier`); and the one that is furthest behind when memory is full
+ * of changes. A checkpoint after the round empties the file's write-ahead log; the log may be cut up to there.
+ *
+ * *Why one file at a time where memory is full.* Writers wait until something may leave memory. With all files at once nothing may
+ * before the last one is written; and what a file gets then is what came since the round before. One after the other, each gets
+ * what came in eight rounds, for the same memory: entries that lie on one page share its reading and its two writings.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { resultOf } from "#sqlite"
@@ -108,10 +112,9 @@ class Flusher {
   private full = false
   private rows = 0
   private free = 0
-  /** Bytes of log that are taken at once, and for how many files at first. */
-  private stepBytes = data.stepBytes
-  private together = partitionFiles
-  private flushedAtMs = performance.now()
+  /** What was gathered for one file, for each byte of log, the last time. At first a walk of the usual length is for all. */
+  private gatheredPerByte = data.gatheredBytes / (partitionFiles * data.stepBytes)
+  private readonly flushedAtMs = new Map<PartitionWriter, number>()
   private following = false
   private wake: (() => void) | undefined
 
@@ -151,8 +154,11 @@ class Flusher {
     }
     while (!this.closing) {
       if (this.barriersDue()) await this.barrier()
-      else if (this.isDue()) await this.round(this.files, true)
-      else await this.pause(pollMs)
+      else {
+        const due = this.due()
+        if (due.length > 0) await this.round(due, true)
+        else await this.pause(pollMs)
+      }
     }
     await this.close()
   }
@@ -172,16 +178,20 @@ class Flusher {
     return (this.log as SettledLog).last(oldestOf(this.files))
   }
 
-  private isDue(): boolean {
-    const { target } = this
-    if (this.files.every((file) => file.durable.batch >= target.batch)) {
+  /** The files whose turn it is. */
+  private due(): readonly PartitionWriter[] {
+    const { target, files } = this
+    const nowMs = performance.now()
+    const behind = files.filter((file) => file.durable.batch < target.batch)
+    for (const file of files) if (!behind.includes(file)) this.flushedAtMs.set(file, nowMs)
+    if (behind.length === 0) {
       this.urgent = false
-      this.flushedAtMs = performance.now()
-      return false
+      return behind
     }
-    const waiting = target.position - oldestOf(this.files).position
-    if (this.full || this.urgent || waiting >= data.roundBytes) return true
-    return performance.now() - this.flushedAtMs >= flushAgeMs
+    const waiting = target.position - oldestOf(files).position
+    if (this.full || waiting >= data.roundBytes) return files
+    if (this.urgent) return behind.toSorted(byAge).slice(0, 1)
+    return behind.filter((file) => nowMs - (this.flushedAtMs.get(file) ?? 0) >= flushAgeMs)
   }
 
   /** Those whose position is settled; the others wait until it is. */
@@ -208,14 +218,14 @@ class Flusher {
     const { target } = this
     const spans = this.spansOnce(oldestOf(files), target)
     this.urgent = false
-    if (durably) this.flushedAtMs = performance.now()
+    if (durably) for (const file of files) this.flushedAtMs.set(file, performance.now())
     try {
       while (files.some((file) => file.applied.batch < target.batch)) {
+        await this.step(files, target, spans)
         // Where room is short, small steps with a checkpoint after each keep the write-ahead logs small.
-        await this.flush(files, target, this.full ? flushStepBytesWhenFull : this.stepBytes, spans)
-        if (this.full) await this.checkpoint()
+        if (this.full) await this.checkpoint(files)
       }
-      if (durably) await this.checkpoint()
+      if (durably) await this.checkpoint(files)
     } catch (error) {
       if (resultOf(error) !== sqliteResult.full) throw error
       await this.makeDo()
@@ -233,8 +243,8 @@ class Flusher {
     return () => (spans ??= (this.log as SettledLog).spans(from, target))
   }
 
-  private async checkpoint(): Promise<void> {
-    for (const file of this.files) {
+  private async checkpoint(files: readonly PartitionWriter[]): Promise<void> {
+    for (const file of files) {
       if (file.durable.batch < file.applied.batch) namedErrors(file.path, () => file.checkpoint())
       this.report()
       await turn()
@@ -254,48 +264,51 @@ class Flusher {
   }
 
   /**
-   * These files, up to `target` or as far as `bytesMax` of log go, newest first.
+   * One walk over the log, newest first, for as many of these files as memory has room for: from where the one is that is furthest
+   * behind, up to `target` if one file's share has room.
    *
    * Writing a row costs ten times what reading its records does, so the longer the stretch, the better, where the same entries are
-   * written over and over: twice as long each time that one walk was enough for all files, and half where one file alone has too much.
+   * written over and over, or share pages.
    */
-  private async flush(
+  private async step(
     files: readonly PartitionWriter[],
     target: LogPlace,
-    bytesMax: number,
     spans: () => CutSpans,
   ): Promise<void> {
     const log = this.log as SettledLog
-    const from = oldestOf(files)
-    const to = log.stretch(from, target, bytesMax, spans)
+    const behind = files.filter(({ applied }) => applied.batch < target.batch).toSorted(byAge)
+    const from = oldestOf(behind)
+    const { stepBytes } = this
+    const to = log.stretch(from, target, stepBytes, spans)
     if (!data.sync) log.sync()
-    let left = files.filter(({ applied }) => applied.batch < to.batch)
-    let walks = 0
-    for (; left.length > 0; walks++) {
-      const some = left.slice(0, this.together)
-      const gathering = new Gathering(
-        some.map(({ file, applied }) => new Round(file, applied.batch)),
-        data.gatheredBytes,
-      )
-      // A step of the usual length is walked to its end, however much that is: one batch may be longer, or end where a cut does.
-      const canBeShorter = bytesMax > data.stepBytes
-      const isWhole = log.walkBack(from, to, (record, batch) => {
-        gathering.add(record, batch)
-        return !canBeShorter || !gathering.isTooMuch
-      })
-      if (!isWhole) {
-        for (const round of gathering.rounds) round.changes.free()
-        this.stepBytes = Math.max(data.stepBytes, this.stepBytes / 2)
-        return
-      }
-      if (gathering.rounds.length < some.length) this.together = gathering.rounds.length
-      for (const round of gathering.rounds) await this.write(round, to)
-      left = left.filter(({ applied }) => applied.batch < to.batch)
-      collectYoung()
+    const length = to.position - from.position
+    const together = Math.max(1, Math.floor(data.gatheredBytes / (this.gatheredPerByte * length)))
+    const some = behind.filter(({ applied }) => applied.batch < to.batch).slice(0, together)
+    const gathering = new Gathering(
+      some.map(({ file, applied }) => new Round(file, applied.batch)),
+      data.gatheredBytes,
+    )
+    // A step of the usual length is walked to its end, however much that is: one batch may be longer, or end where a cut does.
+    const canBeShorter = stepBytes > data.stepBytes
+    const isWhole = log.walkBack(from, to, (record, batch) => {
+      gathering.add(record, batch)
+      return !canBeShorter || !gathering.isTooMuch
+    })
+    if (!isWhole) {
+      for (const round of gathering.rounds) round.changes.free()
+      this.gatheredPerByte *= 2
+      return
     }
-    this.together = Math.min(partitionFiles, 2 * this.together)
-    if (walks === 1 && bytesMax === this.stepBytes && to.batch < target.batch)
-      this.stepBytes = Math.min(2 * this.stepBytes, Math.max(data.stepBytes, data.roundBytes))
+    this.gatheredPerByte = Math.max(1, ...gathering.rounds.map(({ bytes }) => bytes)) / length
+    for (const round of gathering.rounds) await this.write(round, to)
+    collectYoung()
+  }
+
+  /** Bytes of log that are taken at once: what is gathered of them for one file has room, as far as one can know. */
+  private get stepBytes(): number {
+    return this.full
+      ? flushStepBytesWhenFull
+      : Math.max(data.stepBytes, data.gatheredBytes / this.gatheredPerByte)
   }
 
   private async write(round: Round, to: LogPlace): Promise<void> {
@@ -339,6 +352,11 @@ class Flusher {
     this.log?.close()
     send({ kind: "closed" })
   }
+}
+
+/** Those that are furthest behind first. */
+function byAge(a: PartitionWriter, b: PartitionWriter): number {
+  return a.applied.batch - b.applied.batch
 }
 
 /** How far all of them are. */

@@ -44,7 +44,7 @@ function run(seed: number): { used: number; refused: number } {
       table.remove(1, name, 0, name.length, position)
       model.remove(1, name, 0, name.length, position)
     } else {
-      if (prng.chance(1, 2)) table.flushedPosition = position
+      if (prng.chance(1, 2)) table.flushedTo(1, position)
       table.maintain(prng.below(20))
     }
   }

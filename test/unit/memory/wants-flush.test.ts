@@ -16,6 +16,9 @@ it("asks at a quarter dirty, slows writers at three quarters, and neither once t
   }
   expect(asked[0]).toBe(entriesMax / 4 + 1)
   expect(slowed[0]).toBe((entriesMax * 3) / 4 + 1)
-  table.flushedPosition = entriesMax
+  // All of them are of one slot, and so of one file.
+  table.flushedTo(1, entriesMax)
+  expect([table.wantsFlush, table.overDirty]).toEqual([true, true])
+  table.flushedTo(0, entriesMax)
   expect([table.wantsFlush, table.overDirty]).toEqual([false, false])
 })

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { openDatabase } from "#sqlite"
 import type { RecordView } from "../../../src/core/entry/record.ts"
-import { flushTransactionRows } from "../../../src/core/lib/limits.ts"
+import { flushTransactionRows, partitionFiles } from "../../../src/core/lib/limits.ts"
 import { Prng } from "../../../src/core/lib/prng.ts"
 import { hashAdd, hashSubtract, rowChecksum, rowHash } from "../../../src/storage/checksum.ts"
 import { FlushedGate } from "../../../src/storage/flushed-gate.ts"
@@ -273,52 +273,53 @@ describe("results of a client", () => {
 })
 
 describe("news of a flush", () => {
+  const memoryOf = () =>
+    new EntryTable({ seed: [1, 2], bytesMax: 0, entriesMax: 0, transient: false, complete: true })
+  /** What the files hold, the first two of them as said. */
+  const positions = (...of: number[]) =>
+    Float64Array.from({ length: partitionFiles }, (_, file) => of[file] ?? 0)
+  const told = (memory: EntryTable) => [memory.flushedPosition(0), memory.flushedPosition(1)]
+
   test("waits for loads that were under way, and not for later ones", () => {
-    const memory = { flushedPosition: 0, firstPendingReset: Infinity }
+    const memory = memoryOf()
     let sent = [0, 0]
     let answered = [0, 0]
     const readers = {
       underWay: () => [...sent],
       haveAnswered: (marks: readonly number[]) => answered.every((count, i) => count >= (marks[i] as number)),
     }
-    const gate = new FlushedGate(memory as never, readers as never)
-    gate.flushed(10)
-    expect(memory.flushedPosition).toBe(10)
+    const gate = new FlushedGate(memory, readers as never)
+    gate.flushed(positions(10))
+    expect(told(memory)).toEqual([10, 0])
     sent = [3, 1]
-    gate.flushed(20)
-    expect(memory.flushedPosition).toBe(10)
+    gate.flushed(positions(20, 5))
+    expect(told(memory)).toEqual([10, 0])
     sent = [5, 1]
-    gate.flushed(30)
+    gate.flushed(positions(20, 30))
     answered = [3, 0]
     gate.check()
-    expect(memory.flushedPosition).toBe(10)
+    expect(told(memory)).toEqual([10, 0])
     answered = [3, 1]
     gate.check()
     // Two later loads are still out: they read what was flushed before they began, but not what came since.
-    expect(memory.flushedPosition).toBe(20)
+    expect(told(memory)).toEqual([20, 5])
     answered = [5, 1]
     gate.check()
-    expect(memory.flushedPosition).toBe(30)
+    expect(told(memory)).toEqual([20, 30])
   })
 
   test("does not pass the reset of a slot before its void entries have left memory", () => {
-    const memory = new EntryTable({
-      seed: [1, 2],
-      bytesMax: 0,
-      entriesMax: 0,
-      transient: false,
-      complete: true,
-    })
+    const memory = memoryOf()
     const readers = { underWay: () => [], haveAnswered: () => true }
     const gate = new FlushedGate(memory, readers as never)
     const alias = Buffer.from("alias")
     memory.store(1, alias, 0, alias.length, 0, 0, 0, 10)
     memory.dropSlot(1, 20)
     memory.dropSlot(2, 30)
-    gate.flushed(40)
-    expect(memory.flushedPosition).toBe(19)
+    gate.flushed(positions(15, 40))
+    expect(told(memory)).toEqual([15, 19])
     while (memory.maintain(1));
     gate.check()
-    expect(memory.flushedPosition).toBe(40)
+    expect(told(memory)).toEqual([15, 40])
   })
 })
