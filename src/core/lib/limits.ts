@@ -109,7 +109,7 @@ export const flushStepBytes = 64 * MiB
 /** The same while the disk is full. */
 export const flushStepBytesWhenFull = 1 * MiB
 /** What the flusher gathers of a step at a time, in memory. */
-export const flushGatheredBytesMax = 16 * MiB
+export const flushGatheredBytesMax = 32 * MiB
 /** Committed changes are in the table after this long, even if there are few. */
 export const flushAgeMs = 30_000
 /** A transaction of the flusher ends after so many rows, so that it stays well under a second. */

@@ -149,7 +149,7 @@ describe("storage", () => {
       )
       expect(await read()).toEqual(aliases.toSorted())
       expect(flushed()).toContain(wanted)
-    expect(flushed().every((slot) => slot % partitionFiles === wanted % partitionFiles)).toBe(true)
+      expect(flushed().every((slot) => slot % partitionFiles === wanted % partitionFiles)).toBe(true)
       await node.remove(aliases[0] as string)
       expect(await read()).toEqual(aliases.slice(1).toSorted())
       await node.scan("key ")
@@ -236,6 +236,44 @@ describe("storage", () => {
     const figures = node.storage.figures()
     expect(figures.logBytes).toBeLessThan(21_000_000)
     expect(figures.dirtyBytes).toBeLessThan(16 * MiB)
+    await node.storage.close()
+    expect(node.fatal).toEqual([])
+  })
+
+  test("where memory is full of changes, one file at a time is flushed, the one that is furthest behind", async () => {
+    const entriesMax = 4000
+    const node = await TestNode.open(join(directory(), "data"), { memoryEntriesMax: entriesMax })
+    const aliases: string[] = []
+    /** At once, so that all are there when the flusher is told. */
+    const put = async (count: number) => {
+      const fresh = Array.from({ length: count }, (_, i) => `key ${aliases.length + i}`)
+      aliases.push(...fresh)
+      const writes = fresh.map((alias) => node.append({ alias, content: new Uint8Array(10) }))
+      node.storage.publish()
+      await Promise.all(writes)
+      // As the driver does at the end of each turn.
+      node.storage.publish()
+    }
+    /** Files that hold something, once the flusher is at rest. */
+    const flushed = async () => {
+      const slots = aliases.map(slotOf)
+      const holds = (slot: number) => (node.storage.flushedSlot(slot)?.sequence ?? 0) > 0
+      await node.until(() => slots.some(holds))
+      // What it is asked it does after a round that is under way; this file has something of its own by then.
+      const first = aliases.find((alias) => holds(slotOf(alias))) as string
+      await node.put(first, "again")
+      await node.storage.readSlot(slotOf(first), undefined, MiB)
+      return new Set(slots.filter(holds).map((slot) => slot % partitionFiles))
+    }
+    await put(entriesMax / 4 + 50)
+    const one = await flushed()
+    expect(one.size).toBe(1)
+    const { persistedEntries } = node.storage.figures()
+    await put(entriesMax / 16)
+    await node.until(() => node.storage.figures().persistedEntries > persistedEntries)
+    const more = await flushed()
+    expect(more.size).toBeGreaterThan(1)
+    expect(more.size).toBeLessThan(partitionFiles)
     await node.storage.close()
     expect(node.fatal).toEqual([])
   })
