@@ -85,7 +85,7 @@ export class DiskStorage implements Storage {
       filter: this.filter,
     })
     const onFatal = (error: Error) => this.fatal(error)
-    this.commit = new CommitClient({
+    this.commit = new CommitClient(data.directory, options.sync, {
       onProgress: () => this.notify(),
       onFileWanted: (number) => this.helper.makeFile(number),
       onFatal,
@@ -109,7 +109,7 @@ export class DiskStorage implements Storage {
     const stepBytes = Math.max(1024 * 1024, Math.min(flushStepBytes, memoryBytes))
     const gatheredBytes = Math.min(flushGatheredBytesMax, Math.floor(memoryBytes / 4))
     control.keptBytes = this.tailBytes
-    this.commit.start(directory, options.sync)
+    this.commit.start()
     const { files, applied } = await this.flushers.open({
       directory,
       workers,

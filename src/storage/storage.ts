@@ -131,7 +131,7 @@ export interface Storage {
   hasRoom(bytes: number): boolean
   /** True while the disk or the quota is full: writes that add data are refused with `disk_full`. */
   readonly diskFull: boolean
-  /** Hands everything reserved so far to the commit worker. Once per turn. */
+  /** Hands everything reserved so far over to be committed. Once per turn. */
   publish(): void
   /** Everything up to here is durable (with `sync`: fsynced; else: written). */
   readonly durablePosition: number

@@ -74,7 +74,14 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 let run = 0
 
 /** @returns whether the run ended alive */
-async function killAt(role: Role, when: "before" | "after", k: number, path: string, known: Expectation) {
+async function killAt(
+  role: Role,
+  sync: boolean,
+  when: "before" | "after",
+  k: number,
+  path: string,
+  known: Expectation,
+) {
   // Each run flushes in its middle, too.
   do run++
   while (!script(run, stepCount).some(({ scan }) => scan))
@@ -83,7 +90,7 @@ async function killAt(role: Role, when: "before" | "after", k: number, path: str
     run,
     count: stepCount,
     child: join(root, "project/test/crash/child.ts"),
-    environment: { QDB_KILL_AT: `${role}:${when}:${k}` },
+    environment: { QDB_KILL_AT: `${role}:${when}:${k}`, QDB_CHILD_SYNC: String(sync) },
   })
   // Killed without a word, or alive to the end: nothing else.
   expect(errors, `${role}, ${when} call ${k}`).toBe("")
@@ -94,23 +101,30 @@ async function killAt(role: Role, when: "before" | "after", k: number, path: str
   return closed
 }
 
-test.each(["main", "commit", "flush", "help"] as const)(
-  "a node killed around each call of its thread %s has what it had acknowledged",
-  async (role) => {
-    const path = join(root, role)
+test.each([
+  ["main", true],
+  ["main", false],
+  ["commit", true],
+  ["flush", true],
+  ["help", true],
+] as const)(
+  "a node killed around each call of its thread %s has what it had acknowledged (sync: %s)",
+  async (role, sync) => {
+    const path = join(root, `${role}-${sync}`)
+    const before = kills[role]
     const known = new Expectation()
     for (let k = 1; ; k += step) {
       // A new directory for each of the calls by which it is made.
       if (role === "main" && k < 60) {
-        const fresh = join(root, `fresh-${k}`)
-        await killAt(role, "after", k, fresh, new Expectation())
+        const fresh = join(root, `fresh-${k}-${sync}`)
+        await killAt(role, sync, "after", k, fresh, new Expectation())
         rmSync(fresh, { recursive: true, force: true })
       }
-      if (await killAt(role, "before", k, path, known)) break
-      await killAt(role, "after", k, path, known)
+      if (await killAt(role, sync, "before", k, path, known)) break
+      await killAt(role, sync, "after", k, path, known)
     }
-    console.log(`${role}: ${kills[role]} kills`)
-    expect(kills[role]).toBeGreaterThan(0)
+    console.log(`${role}: ${kills[role] - before} kills`)
+    expect(kills[role]).toBeGreaterThan(before)
   },
   7_200_000,
 )

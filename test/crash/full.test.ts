@@ -38,48 +38,52 @@ async function eventually(what: string, done: () => boolean, timeoutMs = 20_000)
 }
 
 describe("a full disk", () => {
-  test("costs nothing acknowledged, and is over when there is room", async (context) => {
-    requireSmallDisks(context)
-    mounted = mountSmallDisk(directory, "48m")
-    const path = join(directory, "data")
-    let node = await TestNode.open(path)
-    const acknowledged = new Set<number>()
-    let next = 0
-    const isTold = () => node.notices.some((text) => /file system is full/.test(text))
-    // What finds no room for a moment may have some in the next: what the table took over made it.
-    while (!(isTold() && node.storage.diskFull) && next < 20_000) {
-      await eventually("room in the ring", () => {
-        return node.storage.diskFull ? isTold() : node.storage.hasRoom(MiB)
-      })
-      const i = next++
-      void node.write({ alias: `key ${i}`, content: content(i) }).then(() => acknowledged.add(i))
-      if (i % 64 === 63) await new Promise((resolve) => setTimeout(resolve, 1))
-    }
-    expect(node.storage.diskFull).toBe(true)
-    expect(acknowledged.size).toBeGreaterThan(1000)
-    for (const i of [0, 100, acknowledged.size - 1])
-      expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
-    // A kill in this state, and a start on the full disk.
-    await (node.storage as DiskStorage).kill()
-    const before = new Set(acknowledged)
-    node = await TestNode.open(path)
-    for (const i of before)
-      expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
-    const late = node.put("late", "x")
-    mountSmallDisk(directory, "400m", "remount")
-    await late
-    await eventually("room", () => !node.storage.diskFull)
-    await node.put("later", "y")
-    expect(node.fatal).toEqual([])
-    await node.storage.close()
-    node = await TestNode.open(path)
-    for (const i of before)
-      expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
-    expect(await node.getText("late")).toBe("x")
-    expect(await node.getText("later")).toBe("y")
-    await node.storage.close()
-    expect(node.fatal).toEqual([])
-  }, 120_000)
+  test.for([true, false])(
+    "costs nothing acknowledged, and is over when there is room (sync: %s)",
+    { timeout: 120_000 },
+    async (sync, context) => {
+      requireSmallDisks(context)
+      mounted = mountSmallDisk(directory, "48m")
+      const path = join(directory, "data")
+      let node = await TestNode.open(path, { sync })
+      const acknowledged = new Set<number>()
+      let next = 0
+      const isTold = () => node.notices.some((text) => /file system is full/.test(text))
+      // What finds no room for a moment may have some in the next: what the table took over made it.
+      while (!(isTold() && node.storage.diskFull) && next < 20_000) {
+        await eventually("room in the ring", () => {
+          return node.storage.diskFull ? isTold() : node.storage.hasRoom(MiB)
+        })
+        const i = next++
+        void node.write({ alias: `key ${i}`, content: content(i) }).then(() => acknowledged.add(i))
+        if (i % 64 === 63) await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+      expect(node.storage.diskFull).toBe(true)
+      expect(acknowledged.size).toBeGreaterThan(1000)
+      for (const i of [0, 100, acknowledged.size - 1])
+        expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
+      // A kill in this state, and a start on the full disk.
+      await (node.storage as DiskStorage).kill()
+      const before = new Set(acknowledged)
+      node = await TestNode.open(path, { sync })
+      for (const i of before)
+        expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
+      const late = node.put("late", "x")
+      mountSmallDisk(directory, "400m", "remount")
+      await late
+      await eventually("room", () => !node.storage.diskFull)
+      await node.put("later", "y")
+      expect(node.fatal).toEqual([])
+      await node.storage.close()
+      node = await TestNode.open(path, { sync })
+      for (const i of before)
+        expect(Buffer.compare((await node.get(`key ${i}`)) as Uint8Array, content(i))).toBe(0)
+      expect(await node.getText("late")).toBe("x")
+      expect(await node.getText("later")).toBe("y")
+      await node.storage.close()
+      expect(node.fatal).toEqual([])
+    },
+  )
 
   test("lets views and votes wait, and does not stop the node", async (context) => {
     requireSmallDisks(context)

@@ -24,24 +24,29 @@ const asked = process.env["QDB_KILLS"]
 const stepCount = 60
 
 describe("a killed node", () => {
-  test("has everything that it had acknowledged, kill after kill", async () => {
-    const path = join(directory, "data")
-    const expectation = new Expectation()
-    const prng = new Prng(3)
-    for (let run = 0; run < repeats(8); run++) {
-      const steps = script(run, stepCount)
-      const { acknowledged, closed, errors } = await runChild({
-        directory: path,
-        run,
-        count: stepCount,
-        killAfter: prng.between(1, stepCount - 10),
-      })
-      expect(closed, errors).toBe(false)
-      expect(acknowledged.size).toBeGreaterThan(0)
-      expectation.add(steps, acknowledged)
-      if (run % 2 === 1) expect(await checkDirectory(path, expectation)).toEqual([])
-    }
-  }, 1_200_000)
+  test.each([true, false])(
+    "has everything that it had acknowledged, kill after kill (sync: %s)",
+    async (sync) => {
+      const path = join(directory, "data")
+      const expectation = new Expectation()
+      const prng = new Prng(3)
+      for (let run = 0; run < repeats(8); run++) {
+        const steps = script(run, stepCount)
+        const { acknowledged, closed, errors } = await runChild({
+          directory: path,
+          run,
+          count: stepCount,
+          killAfter: prng.between(1, stepCount - 10),
+          environment: { QDB_CHILD_SYNC: String(sync) },
+        })
+        expect(closed, errors).toBe(false)
+        expect(acknowledged.size).toBeGreaterThan(0)
+        expectation.add(steps, acknowledged)
+        if (run % 2 === 1) expect(await checkDirectory(path, expectation)).toEqual([])
+      }
+    },
+    1_200_000,
+  )
 
   const calls = "pwrite64,fsync,fdatasync,ftruncate,unlink,rename"
   const rare = "fsync,fdatasync,ftruncate,unlink,rename"

@@ -3,7 +3,7 @@
  * (`core/node/host.ts` has the contract). Per turn of the event loop:
  *
  * 1. Frames that have arrived become requests and messages and are stepped at once, in place, while their bytes are there.
- * 2. At the end of the turn batches go to the replicas and what the core appended to the commit worker (`publish`), and
+ * 2. At the end of the turn batches go to the replicas and what the core appended to the log (`publish`), and
  *    every connection with something to send gets one write.
  * 3. When the log is durable here and where else it must be, the core commits, applies and answers; those answers leave in
  *    the same way.

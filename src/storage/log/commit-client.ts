@@ -1,12 +1,21 @@
-/** The commit worker as the thread that owns sockets sees it. */
+/**
+ * Committing as the thread that owns sockets sees it: what it publishes at the end of a turn becomes durable, and it is told.
+ *
+ * With `sync` a thread commits. Without, that thread only reads the log back at a start, and this one commits: see `committer.ts`.
+ */
+import { join } from "node:path"
 import { recordHeaderBytes, RecordView } from "../../core/entry/record.ts"
 import { assert } from "../../core/lib/assert.ts"
 import { logRingBytes } from "../../core/lib/limits.ts"
 import { endWorker, startWorker, tell, type Worker } from "../../platform/worker.ts"
+import { logFilesName } from "../directory/names.ts"
 import { StorageError } from "../storage.ts"
+import { CommitHere } from "./commit-here.ts"
+import { Committer } from "./committer.ts"
 import type { CommitData, CommitMessage, CommitRequest } from "./commit-worker.ts"
 import type { LogPlace } from "./batch.ts"
 import { LogControl } from "./control.ts"
+import type { LogTail } from "./recover-log.ts"
 import { LogRing } from "./ring.ts"
 
 export interface CommitEvents {
@@ -22,14 +31,32 @@ export class CommitClient {
   readonly ring: LogRing
   private readonly events: CommitEvents
   private worker: Worker | undefined
+  /** Of a thread that is needed no more. */
+  private ended: Promise<void> | undefined
   private handlers: ((message: CommitMessage) => void) | undefined
   private stopRecovery: ((error: Error) => void) | undefined
   private failure: Error | undefined
   private closed = false
+  private readonly directory: string
+  private readonly sync: boolean
+  /** Without `sync`, from when the thread has cleared the log's end. */
+  private here: CommitHere | undefined
+  private whenHere: (() => void) | undefined
+  /** Records' own buffers, before that. */
+  private readonly own = new Map<number, SharedArrayBuffer>()
+  private committer: Committer | undefined
 
-  constructor(events: CommitEvents) {
+  constructor(directory: string, sync: boolean, events: CommitEvents) {
+    this.directory = directory
+    this.sync = sync
     this.events = events
-    this.ring = new LogRing(logRingBytes, 0, (id, buffer) => this.post({ kind: "own", id, buffer }))
+    this.ring = new LogRing(logRingBytes, 0, (id, buffer) => this.handOver(id, buffer))
+  }
+
+  private handOver(id: number, buffer: SharedArrayBuffer): void {
+    if (this.sync) this.post({ kind: "own", id, buffer })
+    else if (this.committer === undefined) this.own.set(id, buffer)
+    else this.committer.takeOwn(id, buffer)
   }
 
   private post(message: CommitRequest): void {
@@ -38,7 +65,8 @@ export class CommitClient {
   }
 
   /** Starts the thread: it takes as long as to open the table's files, beside which it goes. */
-  start(directory: string, sync: boolean): void {
+  start(): void {
+    const { directory, sync } = this
     const data: CommitData = { directory, sync, ring: this.ring.shared, control: this.control.shared }
     const worker = startWorker("storage/log/commit-worker.ts", data)
     worker.on("error", (error: Error) => {
@@ -59,8 +87,7 @@ export class CommitClient {
     applied: LogPlace,
     visit: (record: RecordView, position: number) => void,
   ): Promise<string | undefined> {
-    let notice: string | undefined
-    await new Promise<void>((resolve, reject) => {
+    const tail = await new Promise<LogTail>((resolve, reject) => {
       const record = new RecordView()
       if (this.failure !== undefined) return reject(this.failure)
       this.stopRecovery = reject
@@ -69,25 +96,51 @@ export class CommitClient {
           if (message.kind === "batch") {
             replay(record, message.records, message.start, visit)
             this.post({ kind: "taken" })
-          } else if (message.kind === "recovered") {
-            notice = message.notice
-            this.ring.position = message.position
-          } else if (message.kind === "ready") resolve()
+          } else if (message.kind === "recovered") resolve(message.tail)
           else if (message.kind === "error") reject(new StorageError(message.text))
+          this.recovered(message)
         } catch (error) {
           reject(error)
         }
       }
       this.post({ kind: "recover", applied })
     })
-    this.handlers = (message) => {
-      if (message.kind === "error") this.fail(new StorageError(message.text))
+    if (this.sync) void this.follow()
+    return tail.notice
+  }
+
+  private recovered(message: CommitMessage): void {
+    if (message.kind !== "recovered") return
+    const { tail } = message
+    this.ring.position = tail.position
+    this.handlers = (next) => {
+      if (next.kind === "error") this.fail(new StorageError(next.text))
+      else if (next.kind === "cleared") this.commitHere(tail)
     }
-    void this.follow()
-    return notice
+  }
+
+  private commitHere(tail: LogTail): void {
+    if (this.closed) return
+    const { directory, control, events } = this
+    const onError = (error: Error) =>
+      this.fail(new StorageError(`${join(directory, logFilesName)}: ${error.message}`))
+    try {
+      this.committer = new Committer(directory, false, this.ring.shared, control, tail)
+    } catch (error) {
+      return onError(error as Error)
+    }
+    this.ended = endWorker(this.worker as Worker)
+    this.worker = undefined
+    for (const [id, buffer] of this.own) this.committer.takeOwn(id, buffer)
+    this.own.clear()
+    this.here = new CommitHere(this.committer, control, { ...events, onError })
+    this.here.commit()
+    this.whenHere?.()
   }
 
   private fail(error: Error): void {
+    this.failure ??= error
+    this.whenHere?.()
     if (!this.closed) this.events.onFatal(error)
   }
 
@@ -107,13 +160,27 @@ export class CommitClient {
 
   /** Once per turn. */
   publish(): void {
-    if (this.ring.mark()) this.control.publish(this.ring.head)
+    if (!this.ring.mark()) return
+    this.control.publish(this.ring.head)
+    this.here?.commit()
   }
 
   /** Commits what is published and ends the thread. */
   async close(): Promise<void> {
-    const { worker } = this
-    if (worker === undefined) return
+    if (this.worker === undefined && this.here === undefined) return
+    if (this.sync) await this.closeThread()
+    else {
+      if (this.here === undefined && this.failure === undefined)
+        await new Promise<void>((resolve) => {
+          this.whenHere = resolve
+        })
+      this.here?.commit()
+      this.here?.close()
+    }
+    await this.kill()
+  }
+
+  private async closeThread(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.handlers = (message) => {
         if (message.kind === "closed") resolve()
@@ -123,15 +190,16 @@ export class CommitClient {
       }
       this.control.stop()
     })
-    await this.kill()
   }
 
   /** Ends the thread wherever it is. */
   async kill(): Promise<void> {
     this.closed = true
+    this.here?.kill()
     this.control.interrupt()
     this.control.abandon()
     if (this.worker !== undefined) await endWorker(this.worker)
+    await this.ended
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the thread that owns sockets and the committing thread share beside the ring's bytes. Each cell has one writer.
+ * What the thread that owns sockets and the one that commits share beside the ring's bytes. Each cell has one writer.
  * Whole numbers below 2^53 are kept in 64-bit cells, since positions count all bytes ever appended.
  */
 const bigCells = 10

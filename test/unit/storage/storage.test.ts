@@ -26,28 +26,31 @@ async function fill(node: TestNode, count: number, content: (i: number) => strin
 }
 
 describe("storage", () => {
-  test("replays what a crash left in the log, in order and once", async () => {
-    const path = join(directory(), "data")
-    let node = await TestNode.open(path)
-    await fill(node, 500, (i) => `first ${i}`)
-    await node.remove("key 7")
-    await node.put("key 8", "second")
-    const { durablePosition } = node.storage
-    await crash(node)
-    node = await TestNode.open(path)
-    expect(node.recovered.length).toBe(502)
-    expect(node.recovered.at(-1)).toEqual({ alias: "key 8", position: durablePosition })
-    expect(node.storage.log.position).toBe(durablePosition)
-    expect(await node.getText("key 7")).toBe(undefined)
-    expect(await node.getText("key 8")).toBe("second")
-    expect(await node.getText("key 499")).toBe("first 499")
-    await node.put("key 9", "third")
-    await crash(node)
-    node = await TestNode.open(path)
-    expect(node.recovered.length).toBe(503)
-    expect(await node.getText("key 9")).toBe("third")
-    await node.storage.close()
-  })
+  test.each([true, false])(
+    "replays what a crash left in the log, in order and once (sync: %s)",
+    async (sync) => {
+      const path = join(directory(), "data")
+      let node = await TestNode.open(path, { sync })
+      await fill(node, 500, (i) => `first ${i}`)
+      await node.remove("key 7")
+      await node.put("key 8", "second")
+      const { durablePosition } = node.storage
+      await crash(node)
+      node = await TestNode.open(path, { sync })
+      expect(node.recovered.length).toBe(502)
+      expect(node.recovered.at(-1)).toEqual({ alias: "key 8", position: durablePosition })
+      expect(node.storage.log.position).toBe(durablePosition)
+      expect(await node.getText("key 7")).toBe(undefined)
+      expect(await node.getText("key 8")).toBe("second")
+      expect(await node.getText("key 499")).toBe("first 499")
+      await node.put("key 9", "third")
+      await crash(node)
+      node = await TestNode.open(path, { sync })
+      expect(node.recovered.length).toBe(503)
+      expect(await node.getText("key 9")).toBe("third")
+      await node.storage.close()
+    },
+  )
 
   test.each([1, 3, 8])("serves the same directory under %i partitions", async (partitions) => {
     const path = join(directory(), "data")
@@ -195,34 +198,37 @@ describe("storage", () => {
     await node.storage.close()
   })
 
-  test("keeps records of every length, in the ring and in buffers of their own", async () => {
-    const path = join(directory(), "data")
-    let node = await TestNode.open(path)
-    const lengths = [0, 1, 7, 8, 4095, 4096, 100_000, MiB - 200, MiB, MiB + 1, 3 * MiB, 40 * MiB]
-    const contents = lengths.map((length, i) => new Uint8Array(length).fill(i + 1))
-    const writes: Promise<void>[] = []
-    for (const [i, content] of contents.entries()) {
-      await node.until(() => node.storage.hasRoom(content.length + 1000))
-      writes.push(node.write({ alias: `big ${i}`, content }), node.put(`small ${i}`, `${i}`))
-    }
-    await Promise.all(writes)
-    const check = async () => {
+  test.each([true, false])(
+    "keeps records of every length, in the ring and in buffers of their own (sync: %s)",
+    async (sync) => {
+      const path = join(directory(), "data")
+      let node = await TestNode.open(path, { sync })
+      const lengths = [0, 1, 7, 8, 4095, 4096, 100_000, MiB - 200, MiB, MiB + 1, 3 * MiB, 40 * MiB]
+      const contents = lengths.map((length, i) => new Uint8Array(length).fill(i + 1))
+      const writes: Promise<void>[] = []
       for (const [i, content] of contents.entries()) {
-        const found = (await node.get(`big ${i}`)) as Uint8Array
-        expect(Buffer.compare(found, content)).toBe(0)
-        expect(await node.getText(`small ${i}`)).toBe(`${i}`)
+        await node.until(() => node.storage.hasRoom(content.length + 1000))
+        writes.push(node.write({ alias: `big ${i}`, content }), node.put(`small ${i}`, `${i}`))
       }
-    }
-    await check()
-    await crash(node)
-    node = await TestNode.open(path)
-    await check()
-    await node.storage.close()
-    node = await TestNode.open(path)
-    await check()
-    await node.storage.close()
-    expect(node.fatal).toEqual([])
-  })
+      await Promise.all(writes)
+      const check = async () => {
+        for (const [i, content] of contents.entries()) {
+          const found = (await node.get(`big ${i}`)) as Uint8Array
+          expect(Buffer.compare(found, content)).toBe(0)
+          expect(await node.getText(`small ${i}`)).toBe(`${i}`)
+        }
+      }
+      await check()
+      await crash(node)
+      node = await TestNode.open(path, { sync })
+      await check()
+      await node.storage.close()
+      node = await TestNode.open(path, { sync })
+      await check()
+      await node.storage.close()
+      expect(node.fatal).toEqual([])
+    },
+  )
 
   test("flushes by itself, and cuts the log behind it", async () => {
     const node = await TestNode.open(join(directory(), "data"), { memoryBytesMax: 16 * MiB })
