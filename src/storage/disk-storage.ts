@@ -85,7 +85,7 @@ export class DiskStorage implements Storage {
       filter: this.filter,
     })
     const onFatal = (error: Error) => this.fatal(error)
-    this.commit = new CommitClient(data.directory, options.sync, {
+    this.commit = new CommitClient(data.directory, {
       onProgress: () => this.notify(),
       onFileWanted: (number) => this.helper.makeFile(number),
       onFatal,
@@ -109,7 +109,7 @@ export class DiskStorage implements Storage {
     const stepBytes = Math.max(1024 * 1024, Math.min(flushStepBytes, memoryBytes))
     const gatheredBytes = Math.min(flushGatheredBytesMax, Math.floor(memoryBytes / 4))
     control.keptBytes = this.tailBytes
-    this.commit.start()
+    this.commit.start(options.sync)
     const { files, applied } = await this.flushers.open({
       directory,
       workers,
@@ -121,7 +121,10 @@ export class DiskStorage implements Storage {
     })
     const replay = new Replay(target, files)
     for (const { file, position } of files) this.memory.flushedTo(file, position)
-    const notice = await this.commit.recover(applied, (record, position) => replay.record(record, position))
+    const heldBatch = Math.max(...files.map(({ batch }) => batch))
+    const notice = await this.commit.recover(applied, heldBatch, (record, position) =>
+      replay.record(record, position),
+    )
     this.flushers.slots.recoveredTo(this.log.position)
     if (notice !== undefined) options.onNotice("warning", notice)
     this.flushers.follow()
@@ -135,7 +138,7 @@ export class DiskStorage implements Storage {
       appendedBytes: () => this.commit.ring.position,
       noRoom: () => control.full || this.flushers.full || this.data.meta.full,
       pendingBytes: () => Math.max(0, this.durablePosition - this.flushers.applied),
-      makeRoom: () => this.flushers.urgent(),
+      makeRoom: () => this.flushers.makeRoom(),
       onChange: () => {
         control.keptBytes = this.tailBytes
         this.notify()

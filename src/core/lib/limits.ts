@@ -104,7 +104,7 @@ export const logBytesMax = 1024 * MiB
 export const logOwnBuffersBytesMax = 2 * (contentBytesMax + MiB)
 /** Committed bytes of the log that the table does not hold yet, above which the flusher works all the time. */
 export const logFlushBytes = 512 * MiB
-/** Bytes of log that the flusher takes at once where hardly anything in it is of the same entries; else up to a whole round. */
+/** Bytes of log that the flusher takes at once, at least; more, as far as what it gathers of them has room. */
 export const flushStepBytes = 64 * MiB
 /** The same while the disk is full. */
 export const flushStepBytesWhenFull = 1 * MiB

@@ -56,8 +56,10 @@ export function startSnapshots(replication: Replication, now: Now): void {
   if (replication.sendings.size > snapshotsMax / 2) return // Looking at all slots is worth it for several.
   const { slots } = replication
   for (let file = 0; file < partitionFiles; file++)
-    for (let slot = file; slot < slots.length; slot += partitionFiles)
+    for (let slot = file; slot < slots.length; slot += partitionFiles) {
+      if (replication.sendings.size >= snapshotsMax) return
       startOf(replication, slots[slot] as SlotLog, now)
+    }
 }
 
 function startOf(replication: Replication, slot: SlotLog, now: Now): void {

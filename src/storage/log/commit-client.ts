@@ -38,7 +38,7 @@ export class CommitClient {
   private failure: Error | undefined
   private closed = false
   private readonly directory: string
-  private readonly sync: boolean
+  private sync = true
   /** Without `sync`, from when the thread has cleared the log's end. */
   private here: CommitHere | undefined
   private whenHere: (() => void) | undefined
@@ -46,9 +46,8 @@ export class CommitClient {
   private readonly own = new Map<number, SharedArrayBuffer>()
   private committer: Committer | undefined
 
-  constructor(directory: string, sync: boolean, events: CommitEvents) {
+  constructor(directory: string, events: CommitEvents) {
     this.directory = directory
-    this.sync = sync
     this.events = events
     this.ring = new LogRing(logRingBytes, 0, (id, buffer) => this.handOver(id, buffer))
   }
@@ -65,8 +64,9 @@ export class CommitClient {
   }
 
   /** Starts the thread: it takes as long as to open the table's files, beside which it goes. */
-  start(): void {
-    const { directory, sync } = this
+  start(sync: boolean): void {
+    this.sync = sync
+    const { directory } = this
     const data: CommitData = { directory, sync, ring: this.ring.shared, control: this.control.shared }
     const worker = startWorker("storage/log/commit-worker.ts", data)
     worker.on("error", (error: Error) => {
@@ -80,11 +80,13 @@ export class CommitClient {
 
   /**
    * Replays the log behind `applied`, once the thread is started.
+   * @param heldBatch the last batch of which a file of the table holds something: the log must reach it
    * @returns a notice for the log, if something was cut
    * @throws StorageError
    */
   async recover(
     applied: LogPlace,
+    heldBatch: number,
     visit: (record: RecordView, position: number) => void,
   ): Promise<string | undefined> {
     const tail = await new Promise<LogTail>((resolve, reject) => {
@@ -103,7 +105,7 @@ export class CommitClient {
           reject(error)
         }
       }
-      this.post({ kind: "recover", applied })
+      this.post({ kind: "recover", applied, heldBatch })
     })
     if (this.sync) void this.follow()
     return tail.notice
@@ -181,6 +183,8 @@ export class CommitClient {
   }
 
   private async closeThread(): Promise<void> {
+    // Then it has ended, and says nothing more.
+    if (this.failure !== undefined) return
     await new Promise<void>((resolve) => {
       this.handlers = (message) => {
         if (message.kind === "closed") resolve()
@@ -196,6 +200,7 @@ export class CommitClient {
   async kill(): Promise<void> {
     this.closed = true
     this.here?.kill()
+    this.whenHere?.()
     this.control.interrupt()
     this.control.abandon()
     if (this.worker !== undefined) await endWorker(this.worker)

@@ -33,7 +33,7 @@ export type CommitMessage =
 
 /** What it is told by message: from where on to read the log back, a record's own buffer, that a recovered batch was taken over. */
 export type CommitRequest =
-  | { readonly kind: "recover"; readonly applied: LogPlace }
+  | { readonly kind: "recover"; readonly applied: LogPlace; readonly heldBatch: number }
   | { readonly kind: "own"; readonly id: number; readonly buffer: SharedArrayBuffer }
   | { readonly kind: "taken" }
 
@@ -46,9 +46,9 @@ const send = (message: CommitMessage, transfer: ArrayBuffer[] = []) => port.post
 
 /** The thread starts beside those that open the table's files, and touches the log when they have told what they hold. */
 let hear: (message: CommitRequest) => void
-const begun = new Promise<LogPlace>((resolve) => {
+const begun = new Promise<Extract<CommitRequest, { kind: "recover" }>>((resolve) => {
   hear = (message) => {
-    if (message.kind === "recover") resolve(message.applied)
+    if (message.kind === "recover") resolve(message)
   }
 })
 listen((message: CommitRequest) => hear(message))
@@ -66,8 +66,11 @@ async function commit(committer: Committer, control: LogControl): Promise<void> 
     // This thread takes no turn while it commits, and so would not hear the message that `endWorker` may need.
     if (control.abandoned) process.exit()
     const committed = committer.commitNext()
-    if (committed === "full") control.sleep(seen, fullRetryMs)
-    else if (committed === "awaited")
+    if (committed === "full") {
+      // Nobody was told of it.
+      if (control.stopping) break
+      control.sleep(seen, fullRetryMs)
+    } else if (committed === "awaited")
       await new Promise<void>((resolve) => {
         arrive = resolve
       })
@@ -81,7 +84,7 @@ async function commit(committer: Committer, control: LogControl): Promise<void> 
 }
 
 /** Reads the log back behind what the table holds, and hands it over, as fast as it is taken. */
-async function recover(applied: LogPlace): Promise<LogTail> {
+async function recover(applied: LogPlace, heldBatch: number): Promise<LogTail> {
   const waiting: number[] = []
   const ahead = { bytes: 0 }
   let taken: (() => void) | undefined
@@ -92,16 +95,22 @@ async function recover(applied: LogPlace): Promise<LogTail> {
   }
   const reader = new LogReader(data.directory)
   try {
-    return await readTail(reader, applied, readWitness(data.directory), async (records, header) => {
-      const copy = records.slice()
-      waiting.push(copy.length)
-      ahead.bytes += copy.length
-      send({ kind: "batch", records: copy, start: header.start }, [copy.buffer])
-      while (ahead.bytes > recoveryBytesAhead)
-        await new Promise<void>((resolve) => {
-          taken = resolve
-        })
-    })
+    return await readTail(
+      reader,
+      applied,
+      heldBatch,
+      readWitness(data.directory),
+      async (records, header) => {
+        const copy = records.slice()
+        waiting.push(copy.length)
+        ahead.bytes += copy.length
+        send({ kind: "batch", records: copy, start: header.start }, [copy.buffer])
+        while (ahead.bytes > recoveryBytesAhead)
+          await new Promise<void>((resolve) => {
+            taken = resolve
+          })
+      },
+    )
   } finally {
     reader.close()
   }
@@ -110,8 +119,8 @@ async function recover(applied: LogPlace): Promise<LogTail> {
 let recovering = true
 try {
   const control = new LogControl(data.control)
-  const applied = await begun
-  const tail = await recover(applied)
+  const { applied, heldBatch } = await begun
+  const tail = await recover(applied, heldBatch)
   const committer = new Committer(data.directory, data.sync, data.ring, control, tail)
   send({ kind: "recovered", tail })
   recovering = false

@@ -22,12 +22,15 @@ export interface LogTail {
 
 /**
  * @param applied batch whose effects the table holds (0: none), and the position behind it
+ * @param heldBatch the last batch of which one of the table's files holds something. A log that ended before it would go on with
+ *   batches that this file believes to have
  * @param visit gets the records of each batch after `applied`, in order
  * @throws StorageError naming file and batch
  */
 export async function readTail(
   reader: LogReader,
   applied: { readonly batch: number; readonly position: number },
+  heldBatch: number,
   witness: Witnessed,
   visit: (records: Uint8Array, header: BatchHeader) => Promise<void> | void,
 ): Promise<LogTail> {
@@ -42,7 +45,7 @@ export async function readTail(
       const header = check(row, next, last)
       if (typeof header === "string") {
         // Without `sync` a power failure may tear what was acknowledged; what the table holds was synced before.
-        if ((witness.synced && next <= witness.batch) || next <= applied.batch)
+        if ((witness.synced && next <= witness.batch) || next <= heldBatch)
           throw new StorageError(`${path}: batch ${next}: ${header}`)
         return {
           ...last,
@@ -70,7 +73,7 @@ export async function readTail(
     ...last,
     offset: offsetBehind(reader, last.batch),
     checkedFrom,
-    notice: shortage(path, applied.batch, witness, last.batch),
+    notice: shortage(path, heldBatch, witness, last.batch),
   }
 }
 
@@ -90,11 +93,11 @@ function check(
   return header
 }
 
-function shortage(path: string, applied: number, witness: Witnessed, found: number): string | undefined {
-  const needed = Math.max(witness.batch, applied)
+function shortage(path: string, held: number, witness: Witnessed, found: number): string | undefined {
+  const needed = Math.max(witness.batch, held)
   if (found >= needed) return undefined
   const text = `${path}: ends at batch ${found}, but batch ${needed} was acknowledged`
   // What the table holds was synced in the log before, whatever `sync` says.
-  if (witness.synced || found < applied) throw new StorageError(`${text}: the log is damaged`)
+  if (witness.synced || found < held) throw new StorageError(`${text}: the log is damaged`)
   return `${text}; \`sync\` is false, so a power failure may cost the last batches`
 }

@@ -5,7 +5,7 @@
  * References come and go as plain numbers; nothing here allocates on the heap except segments.
  */
 import { assert } from "../../core/lib/assert.ts"
-import { aliasBytesMax, contentBytesMax } from "../../core/lib/limits.ts"
+import { aliasBytesMax, contentBytesMax, partitionFiles } from "../../core/lib/limits.ts"
 import type { AliasHash } from "./alias-hash.ts"
 import { BlockLists } from "./block-lists.ts"
 import {
@@ -21,16 +21,16 @@ import { ExpiryWheel } from "./expiry-wheel.ts"
 import type { FlushProgress } from "./flush-progress.ts"
 import { Slab, unitBytes } from "./slab.ts"
 
-/** Removals, in the order of the log, and remembered misses, oldest first. */
-export const removalList = 0
-export const missList = 1
+/** Removals in slots of each file of the table, in the order of the log, and remembered misses, oldest first. */
+export const removalListOf = (slot: number): number => slot % partitionFiles
+export const missList = partitionFiles
 
 export class EntryStore {
   readonly slab = new Slab()
   readonly blocks = new EntryBlocks(this.slab)
   readonly index = new EntryIndex(this.blocks)
   readonly wheel = new ExpiryWheel(this.slab, this.blocks)
-  readonly tombstoneLists = new BlockLists(this.slab, tombstoneLink, 2)
+  readonly tombstoneLists = new BlockLists(this.slab, tombstoneLink, partitionFiles + 1)
   readonly flush: FlushProgress
   tombstones = 0
   /** Those of them that are remembered misses. */

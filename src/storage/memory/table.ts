@@ -24,7 +24,7 @@ import { Clearing } from "./clearing.ts"
 import type { DirtyLedger } from "./dirty-ledger.ts"
 import { referencedFlag, tombstoneFlag } from "./entry-block.ts"
 import { scanPieceSteps } from "./entry-index.ts"
-import { EntryStore, missList, removalList } from "./entry-store.ts"
+import { EntryStore, missList, removalListOf } from "./entry-store.ts"
 import type { EntryTableFigures } from "./figures.ts"
 import { FlushProgress } from "./flush-progress.ts"
 import type { KeyFilter } from "./filter.ts"
@@ -164,7 +164,7 @@ export class EntryTable implements EntryMemory {
     this.entries.put(
       present,
       referencedFlag,
-      removalList,
+      removalListOf(slot),
       slot,
       bytes,
       aliasOffset,
@@ -186,7 +186,7 @@ export class EntryTable implements EntryMemory {
       if (present !== 0) this.entries.discard(present)
       return
     }
-    this.putTombstone(present, removalList, slot, bytes, aliasOffset, aliasLength, position)
+    this.putTombstone(present, removalListOf(slot), slot, bytes, aliasOffset, aliasLength, position)
   }
 
   /** Looks an alias up whose block is about to be overwritten: if it is a remembered miss, it is one no more. */
@@ -267,7 +267,7 @@ export class EntryTable implements EntryMemory {
     this.entries.put(
       0,
       referencedFlag,
-      removalList,
+      removalListOf(slot),
       slot,
       alias,
       aliasOffset,

@@ -2,12 +2,13 @@
  * What keeps the table in bounds: the limiter with its evictions, the dropping of flushed tombstones, compaction. Each call
  * does a bounded number of steps, in proportion to what comes in, so that no single put pays for all.
  */
+import { partitionFiles } from "../../core/lib/limits.ts"
 import type { AliasHash } from "./alias-hash.ts"
 import type { Clearing } from "./clearing.ts"
 import { ClockHand } from "./clock-hand.ts"
 import { Compactor } from "./compactor.ts"
 import { indexBytesPerEntry } from "./entry-block.ts"
-import { type EntryStore, removalList } from "./entry-store.ts"
+import { type EntryStore, removalListOf } from "./entry-store.ts"
 import type { EntryTableOptions } from "./table.ts"
 
 /** Blocks that one change of the table looks at to find some to evict, and one more for each KiB that comes in. */
@@ -101,10 +102,15 @@ export class Upkeep {
     return this.overLimit(0, 0) && flush.dirtyEntries < index.count - misses
   }
 
-  /** The oldest tombstone, if it is flushed, else 0. */
+  /** One of the oldest tombstones, if its file of the table has it, else 0. */
   private flushedTombstone(): number {
-    const reference = this.entries.tombstoneLists.first(removalList)
-    return reference !== 0 && this.entries.isClean(reference) ? reference : 0
+    const { entries } = this
+    if (entries.tombstones === entries.misses) return 0
+    for (let file = 0; file < partitionFiles; file++) {
+      const reference = entries.tombstoneLists.first(removalListOf(file))
+      if (reference !== 0 && entries.isClean(reference)) return reference
+    }
+    return 0
   }
 
   private dropFlushedTombstones(max: number): void {

@@ -2,9 +2,9 @@
  * The thread that brings what the log holds into the table. It follows the log by reading it, so that the thread which
  * owns sockets hands over nothing; file `i` belongs to worker `i mod n`.
  *
- * A round takes files as far as the log is durable and settled: all of them when much is waiting, when something has waited for
- * long and before closing; those that somebody is about to read (`barrier`); and the one that is furthest behind when memory is full
- * of changes. A checkpoint after the round empties the file's write-ahead log; the log may be cut up to there.
+ * A round takes files as far as the log is durable and settled: all of them when much is waiting, when the log is to be cut and
+ * before closing; those that have waited for long; those that somebody is about to read (`barrier`); and the one that is furthest
+ * behind when memory is full of changes. A checkpoint after the round empties the file's write-ahead log; the log may be cut up to there.
  *
  * *Why one file at a time where memory is full.* Writers wait until something may leave memory. With all files at once nothing may
  * before the last one is written; and what a file gets then is what came since the round before. One after the other, each gets
@@ -38,7 +38,7 @@ export interface FlusherData {
   readonly sync: boolean
   /** Waiting bytes of log that begin a round. */
   readonly roundBytes: number
-  /** Bytes of log that are taken at once. */
+  /** Bytes of log that are taken at once, at least. */
   readonly stepBytes: number
   /** What is gathered in memory, of one or several files. */
   readonly gatheredBytes: number
@@ -89,8 +89,8 @@ export type FlusherRequest =
   | Barrier
   /** More is settled, and somebody waits for it. */
   | { readonly kind: "settled" }
-  /** Memory is full of changes: a round is wanted now. */
-  | { readonly kind: "urgent" }
+  /** A round is wanted now: of one file, since memory is full of changes, or of all. */
+  | { readonly kind: "urgent"; readonly all: boolean }
   | { readonly kind: "close" }
 
 const pollMs = 100
@@ -108,6 +108,7 @@ class Flusher {
   private log: SettledLog | undefined
   private barriers: Barrier[] = []
   private urgent = false
+  private allUrgent = false
   private closing = false
   private full = false
   private rows = 0
@@ -123,10 +124,13 @@ class Flusher {
       this.files.push(
         namedErrors(partitionPath(data.directory, file), () => new PartitionWriter(data.directory, file)),
       )
+    for (const file of this.files) this.flushedAtMs.set(file, performance.now())
     listen((message: FlusherRequest) => {
       if (message.kind === "barrier") this.barriers.push(message)
-      else if (message.kind === "urgent") this.urgent = true
-      else if (message.kind === "follow") this.following = true
+      else if (message.kind === "urgent") {
+        this.urgent = true
+        this.allUrgent ||= message.all
+      } else if (message.kind === "follow") this.following = true
       else if (message.kind === "close") this.closing = true
       this.wake?.()
     })
@@ -154,11 +158,10 @@ class Flusher {
     }
     while (!this.closing) {
       if (this.barriersDue()) await this.barrier()
-      else {
-        const due = this.due()
-        if (due.length > 0) await this.round(due, true)
-        else await this.pause(pollMs)
-      }
+      // In turn: copies of many slots ask again and again, and the log must be cut meanwhile.
+      const due = this.due()
+      if (due.length > 0) await this.round(due, true)
+      else if (!this.barriersDue()) await this.pause(pollMs)
     }
     await this.close()
   }
@@ -185,13 +188,13 @@ class Flusher {
     const behind = files.filter((file) => file.durable.batch < target.batch)
     for (const file of files) if (!behind.includes(file)) this.flushedAtMs.set(file, nowMs)
     if (behind.length === 0) {
-      this.urgent = false
+      this.urgent = this.allUrgent = false
       return behind
     }
-    const waiting = target.position - oldestOf(files).position
-    if (this.full || waiting >= data.roundBytes) return files
+    if (this.full || this.allUrgent) return files
     if (this.urgent) return behind.toSorted(byAge).slice(0, 1)
-    return behind.filter((file) => nowMs - (this.flushedAtMs.get(file) ?? 0) >= flushAgeMs)
+    if (target.position - oldestOf(files).position >= data.roundBytes) return files
+    return behind.filter((file) => nowMs - (this.flushedAtMs.get(file) as number) >= flushAgeMs)
   }
 
   /** Those whose position is settled; the others wait until it is. */
@@ -217,7 +220,7 @@ class Flusher {
   private async round(files: readonly PartitionWriter[], durably: boolean): Promise<boolean> {
     const { target } = this
     const spans = this.spansOnce(oldestOf(files), target)
-    this.urgent = false
+    this.urgent = this.allUrgent = false
     if (durably) for (const file of files) this.flushedAtMs.set(file, performance.now())
     try {
       while (files.some((file) => file.applied.batch < target.batch)) {
@@ -296,10 +299,13 @@ class Flusher {
     })
     if (!isWhole) {
       for (const round of gathering.rounds) round.changes.free()
-      this.gatheredPerByte *= 2
+      // Half as long the next time.
+      this.gatheredPerByte = (2 * data.gatheredBytes) / length
       return
     }
-    this.gatheredPerByte = Math.max(1, ...gathering.rounds.map(({ bytes }) => bytes)) / length
+    // A short stretch tells nothing of long ones.
+    if (length >= data.stepBytes)
+      this.gatheredPerByte = Math.max(1, ...gathering.rounds.map(({ bytes }) => bytes)) / length
     for (const round of gathering.rounds) await this.write(round, to)
     collectYoung()
   }

@@ -89,8 +89,13 @@ export class Flushers {
   follow(): void {
     this.post({ kind: "follow" })
   }
+  /** Memory is full of changes. */
   urgent(): void {
-    this.post({ kind: "urgent" })
+    this.post({ kind: "urgent", all: false })
+  }
+  /** The log is to be cut, for which all files must have caught up. */
+  makeRoom(): void {
+    this.post({ kind: "urgent", all: true })
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * The rounds of several files from one walk over a stretch of log, within a bound of memory. How much the last states of a stretch
  * take is known when it was walked: a hundred thousand entries that were each written thirty times, or three million of them.
- * So all files are begun with, and where memory runs out, files are let go of, for another walk.
+ * So as many files are begun with as the walk before makes likely, and where memory runs out, some are let go of, for another walk.
  */
 import { recordKind, type RecordView } from "../../core/entry/record.ts"
 import { partitionFiles } from "../../core/lib/limits.ts"

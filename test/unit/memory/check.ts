@@ -3,10 +3,11 @@
  * much later. Reads private fields on purpose.
  */
 import { expect } from "vitest"
+import { partitionFiles } from "../../../src/core/lib/limits.ts"
 import { AliasHash } from "../../../src/storage/memory/alias-hash.ts"
 import type { BlockLists } from "../../../src/storage/memory/block-lists.ts"
 import { expiryFlag, tombstoneFlag } from "../../../src/storage/memory/entry-block.ts"
-import type { EntryStore } from "../../../src/storage/memory/entry-store.ts"
+import { type EntryStore, missList, removalListOf } from "../../../src/storage/memory/entry-store.ts"
 import { freeFlag, prevFreeFlag, segmentUnits, type Slab } from "../../../src/storage/memory/slab.ts"
 import type { EntryTable } from "../../../src/storage/memory/table.ts"
 
@@ -139,8 +140,15 @@ export function checkTable(table: EntryTable): void {
   expect(wheel.count).toBe(expiring.length)
 
   const tombstones = [...used].filter((reference) => (blocks.flags(reference) & tombstoneFlag) !== 0)
-  const removals = membersOf(entries.tombstoneLists, 0)
-  const misses = membersOf(entries.tombstoneLists, 1)
+  const misses = membersOf(entries.tombstoneLists, missList)
+  const removals: number[] = []
+  for (let file = 0; file < partitionFiles; file++) {
+    const ofFile = membersOf(entries.tombstoneLists, removalListOf(file))
+    for (const reference of ofFile)
+      if (blocks.slot(reference) % partitionFiles !== file)
+        fail(`${reference} is in the list of file ${file}`)
+    removals.push(...ofFile)
+  }
   expect([...removals, ...misses].sort((a, b) => a - b)).toEqual(tombstones.sort((a, b) => a - b))
   expect([entries.tombstones, entries.misses]).toEqual([tombstones.length, misses.length])
 }

@@ -85,7 +85,13 @@ class KnownLog {
     // The table has the first batch that is left, if others are not.
     const applied = this.first === 1 ? { batch: 0, position: 0 } : this.place(this.first)
     const seen: number[] = []
-    const tail = await readTail(reader, applied, witness, (_, header) => void seen.push(header.number))
+    const tail = await readTail(
+      reader,
+      applied,
+      applied.batch,
+      witness,
+      (_, header) => void seen.push(header.number),
+    )
     expect(tail).toMatchObject({ batch: this.last, position: this.position })
     expect(seen).toEqual(Array.from({ length: this.last - applied.batch }, (_, i) => applied.batch + 1 + i))
     reader.close()

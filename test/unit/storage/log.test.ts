@@ -90,7 +90,14 @@ describe("reading the log back", () => {
     return { path, last: previous }
   }
   const batchOf = (path: string, number: number) => new LogReader(path).from(number, number)[0]?.batch
-  const read = async (path: string, witnessed: number, applied = 0, synced = true, checksum = -1) => {
+  const read = async (
+    path: string,
+    witnessed: number,
+    applied = 0,
+    synced = true,
+    checksum = -1,
+    held = applied,
+  ) => {
     const bytes = batchOf(path, witnessed)
     const header = bytes === undefined ? undefined : openBatch(bytes, witnessed)
     const own = typeof header === "object" ? header.checksum : 0
@@ -98,6 +105,7 @@ describe("reading the log back", () => {
     const tail = await readTail(
       new LogReader(path),
       { batch: applied, position: applied * 64 },
+      held,
       { batch: witnessed, checksum: checksum === -1 ? own : checksum, synced },
       (_records, { number }) => void seen.push(number),
     )
@@ -131,6 +139,11 @@ describe("reading the log back", () => {
     expect((await read(path, 6, 0, false)).tail.notice).toMatch(/`sync` is false/)
     // Whatever was promised of the end: the table has seen that there was more.
     await expect(read(path, 6, 9, false)).rejects.toThrow(/ends at batch 0, but batch 9 was acknowledged/)
+    // One file of the table is enough: it would take what comes next for what it has.
+    await expect(read(path, 6, 2, false, -1, 6)).rejects.toThrow(
+      /ends at batch 5, but batch 6 was acknowledged/,
+    )
+    expect((await read(path, 6, 2, false, -1, 5)).tail.batch).toBe(5)
     await expect(read(path, 3, 9)).rejects.toThrow(/log-\*: ends at batch 0, but batch 9 was acknowledged/)
     await expect(read(path, 5, 0, true, 123)).rejects.toThrow(/batch 5 is not the one that was acknowledged/)
   })
@@ -146,6 +159,8 @@ describe("reading the log back", () => {
       batch: 3,
       notice: expect.stringMatching(/batch 4 is cut: .*`sync` is false/),
     })
+    expect((await read(path, 6, 1, false, -1, 3)).tail.batch).toBe(3)
+    await expect(read(path, 6, 1, false, -1, 4)).rejects.toThrow(/log-\*: batch 4: checksum does not match/)
     change(path, 4, sealed(4, 3 * 64, 1234).bytes)
     await expect(read(path, 6)).rejects.toThrow(/log-\*: batch 4: does not follow/)
     change(path, 4, sealed(9, 3 * 64, 1234).bytes)
