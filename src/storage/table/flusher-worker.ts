@@ -299,8 +299,8 @@ class Flusher {
     })
     if (!isWhole) {
       for (const round of gathering.rounds) round.changes.free()
-      // Half as long the next time.
-      this.gatheredPerByte = (2 * data.gatheredBytes) / length
+      // Half as long the next time, or at least half of what was asked for: one batch may be longer.
+      this.gatheredPerByte = Math.max(2 * this.gatheredPerByte, (2 * data.gatheredBytes) / length)
       return
     }
     // A short stretch tells nothing of long ones.
