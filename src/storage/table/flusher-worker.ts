@@ -237,6 +237,8 @@ class Flusher {
     this.full = false
     this.free = this.files.reduce((sum, file) => sum + freeBytes(file.database), 0)
     this.report()
+    // What was asked for before this was heard: it is asked for again if that is not enough.
+    this.urgent = false
     return true
   }
 
