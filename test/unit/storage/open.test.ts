@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
+import { openStorage } from "../../../src/storage/open.ts"
 import { temporaryDirectory } from "./support/directory.ts"
 import { slotOf, TestNode } from "./support/node.ts"
 
@@ -26,6 +27,36 @@ describe("storage", () => {
       await node.storage.close()
     }
     expect(node.fatal).toEqual([])
+  })
+
+  test("asks whether commits wait for the disk once the directory has told what its cluster wants", async () => {
+    const path = join(directory(), "data")
+    let told = false
+    const storage = await openStorage(
+      {
+        directory: path,
+        get sync() {
+          if (!told) throw new Error("asked too early")
+          return false
+        },
+        transient: false,
+        memoryBytesMax: 0,
+        memoryEntriesMax: 0,
+        diskBytesMax: 0,
+        diskWarnShare: 0.9,
+        diskWarnIntervalMs: 3_600_000,
+        partitions: 1,
+        onProgress: () => {},
+        onMeta: () => {},
+        onFatal: () => {},
+        onNotice: () => {},
+      },
+      () => {
+        told = true
+        return { slot: () => {}, result: () => {}, record: () => {} }
+      },
+    )
+    await storage.close()
   })
 
   test("tells the exactly-once table and forgets what it is told to", async () => {
