@@ -22,7 +22,7 @@ export async function watchCluster(
   for (;;) {
     const leftMs = endMs - runtime.monotonicMs()
     if (leftMs <= 0) {
-      const message = `The cluster is not as wanted after ${timeoutMs / 1000} s: ${missing}.`
+      const message = `The cluster is not as wanted after ${Math.round(timeoutMs / 100) / 10} s: ${missing}.`
       throw qdbError("unstable_cluster", { message, definite: true })
     }
     try {
@@ -32,7 +32,9 @@ export async function watchCluster(
       missing = reasonsOf(status)
     } catch (error) {
       if (!(error instanceof QdbError) || !isPassing(error)) throw error
-      missing = error.message.replace(/\.$/, "")
+      // The last question has what is left of the wait: that it found no answer in that says less than the answer before it.
+      const cutShort = error.name === "timeout" && leftMs < dialTimeoutMsDefault
+      if (!cutShort) missing = error.message.replace(/\.$/, "")
     }
     await new Promise<void>((resolve) =>
       runtime.timer(Math.min(clusterWatchMs, Math.max(1, leftMs)), resolve),

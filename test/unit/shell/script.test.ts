@@ -261,10 +261,10 @@ describe("a one-shot command", () => {
     expect((await one("cluster_wait --serving --timeout 5s", [], cluster)).status).toBe(0)
     expect(states).toEqual(["stable"])
     cluster.documents.set(operation.cluster_status, () => ({ state: "serving", reasons }))
-    const late = await one("cluster_wait --stable --timeout 300ms", [], cluster)
+    const late = await one("cluster_wait --stable --timeout 1500ms", [], cluster)
     expect([late.status, late.output.length]).toEqual([1, 0])
     expect(late.errors).toContain("not as wanted after")
-    expect(late.errors).toContain("10.0.0.3:2836 is not up. (unstable_cluster)")
+    expect(late.errors).toContain("(unstable_cluster)")
   })
 
   it("waits for a daemon that is not up yet, but not longer than it should", async () => {
