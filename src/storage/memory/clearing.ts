@@ -2,7 +2,7 @@
  * Slots that were reset: what memory held of them is void at once, and leaves in bounded steps.
  *
  * A list of each slot's entries would cost 8 bytes an entry for the sake of a rare event. Instead the slot notes where in
- * the log it was reset: what was written before is void, and a walk over the index takes it out. It begins with the next
+ * the log it was reset: what was written before is void, and a walk over memory takes it out. It begins with the next
  * piece of upkeep, so that what is reset in one turn shares a walk; resets that come while one is under way wait for the next.
  *
  * What is not resident of such a slot does not exist: all that was written since the reset is dirty, so none of it has
@@ -11,10 +11,10 @@
  * read from there tells nothing of when it was written.
  */
 import type { EntryStore } from "./entry-store.ts"
-import { scanPieceSteps } from "./entry-index.ts"
+import { walkCursors } from "./slab.ts"
+import { SlabWalk } from "./slab-walk.ts"
 
 const slotsMax = 65_536
-const walkEnd = 2 ** 32
 /** What a slot waits for. */
 const wait = { nothing: 0, thisWalk: 1, nextWalk: 2 } as const
 
@@ -22,16 +22,16 @@ export class Clearing {
   /** Whether void entries may be resident. */
   active = false
   private readonly entries: EntryStore
+  private readonly walk: SlabWalk
   /** End of each slot's last reset in the log. */
   private readonly resetAt = new Float64Array(slotsMax)
   private readonly waits = new Uint8Array(slotsMax)
   private current: number[] = []
   private next: number[] = []
-  private cursor = 0
-  private readonly doomed: number[] = []
 
   constructor(entries: EntryStore) {
     this.entries = entries
+    this.walk = new SlabWalk(entries.slab, walkCursors.clearing)
   }
 
   clear(slot: number, position: number): void {
@@ -44,7 +44,6 @@ export class Clearing {
   private begin(): void {
     this.current = this.next
     this.next = []
-    this.cursor = 0
     for (const slot of this.current) this.waits[slot] = wait.thisWalk
   }
 
@@ -67,17 +66,17 @@ export class Clearing {
     return first
   }
 
-  /** Goes on with the walk; looks at some `steps` places. */
+  /** Goes on with the walk; looks at some `steps` blocks. */
   step(steps: number): void {
-    const { doomed } = this
-    for (let done = 0; this.active && done < steps; done += scanPieceSteps) {
+    const { walk } = this
+    for (let done = 0; this.active && done < steps; done++) {
       if (this.current.length === 0) this.begin()
-      this.cursor = this.entries.index.scanPiece(this.cursor, (reference) => {
-        if (this.isVoid(reference)) doomed.push(reference)
-      })
-      for (const reference of doomed) this.entries.discard(reference)
-      doomed.length = 0
-      if (this.cursor >= walkEnd) this.finish()
+      const { rounds } = walk
+      const reference = walk.look()
+      if (reference !== 0) {
+        if (this.isVoid(reference)) this.entries.discard(reference)
+        else walk.pass(reference)
+      } else if (walk.rounds !== rounds) this.finish()
     }
   }
 

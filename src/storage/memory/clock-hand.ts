@@ -11,70 +11,34 @@
  */
 import { referencedFlag, tombstoneFlag } from "./entry-block.ts"
 import type { EntryStore } from "./entry-store.ts"
-import { freeFlag, segmentUnits } from "./slab.ts"
-
-const cursor = 0
+import { walkCursors } from "./slab.ts"
+import { SlabWalk } from "./slab-walk.ts"
 
 export class ClockHand {
   private readonly store: EntryStore
+  private readonly walk: SlabWalk
 
   constructor(store: EntryStore) {
     this.store = store
-    store.slab.cursors[cursor] = store.slab.firstOf(0)
+    this.walk = new SlabWalk(store.slab, walkCursors.clockHand)
   }
 
   /** Looks at one block. @returns a clean entry to evict, where the hand stays until it is gone, or 0 */
   step(): number {
-    const { slab } = this.store
-    const reference = slab.cursors[cursor] as number
-    return slab.isLarge(reference) ? this.stepLarge(reference) : this.stepSmall(reference)
-  }
-
-  private stepSmall(reference: number): number {
-    const { slab, blocks } = this.store
-    const segment = slab.segmentOf(reference)
-    if (segment >= slab.segmentEnd) {
-      this.move(slab.largeEnd > 0 ? slab.largeOf(1) : slab.firstOf(0))
-      return 0
-    }
-    if (!slab.exists(segment)) {
-      this.move(slab.firstOf(segment + 1))
-      return 0
-    }
-    const words = slab.words[segment] as Int32Array
-    const unit = slab.unitOf(reference)
-    const flags = words[unit * 2] as number
-    const isFree = (flags & freeFlag) !== 0
-    if (!isFree && this.mayGo(reference, flags)) return reference
-    const next = unit + (isFree ? slab.freeUnitsAt(words, unit) : blocks.units(reference))
-    this.move(next < segmentUnits ? reference + (next - unit) : slab.firstOf(segment + 1))
+    const reference = this.walk.look()
+    if (reference === 0 || this.mayGo(reference)) return reference
+    this.walk.pass(reference)
     return 0
   }
 
-  private stepLarge(reference: number): number {
-    const { slab } = this.store
-    const number = reference - slab.largeOf(0)
-    if (number > slab.largeEnd) {
-      this.move(slab.firstOf(0))
-      return 0
-    }
-    if (slab.exists(slab.segmentOf(reference)) && this.mayGo(reference, this.store.blocks.flags(reference))) {
-      return reference
-    }
-    this.move(reference + 1)
-    return 0
-  }
-
-  private mayGo(reference: number, flags: number): boolean {
+  private mayGo(reference: number): boolean {
+    const { blocks } = this.store
+    const flags = blocks.flags(reference)
     if ((flags & tombstoneFlag) !== 0) return false
     if ((flags & referencedFlag) !== 0) {
-      this.store.blocks.clearReferenced(reference)
+      blocks.clearReferenced(reference)
       return false
     }
     return this.store.isClean(reference)
-  }
-
-  private move(reference: number): void {
-    this.store.slab.cursors[cursor] = reference
   }
 }

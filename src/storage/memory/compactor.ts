@@ -10,10 +10,11 @@
  * memory for little. Free blocks are used again without any of this.
  */
 import { assert } from "../../core/lib/assert.ts"
+import type { Clearing } from "./clearing.ts"
 import type { EntryStore } from "./entry-store.ts"
-import { freeFlag, segmentUnits, unitBytes } from "./slab.ts"
+import { freeFlag, segmentUnits, unitBytes, walkCursors } from "./slab.ts"
 
-const cursor = 1
+const cursor = walkCursors.compactor
 /** That many segments may always be free. */
 const segmentsSpare = 2
 const freeShare = 5
@@ -24,10 +25,12 @@ export class Compactor {
   /** Entries moved so far. */
   moved = 0
   private readonly store: EntryStore
+  private readonly clearing: Clearing
   private moving = false
 
-  constructor(store: EntryStore) {
+  constructor(store: EntryStore, clearing: Clearing) {
     this.store = store
+    this.clearing = clearing
   }
 
   /** Whether a call of `step` would do something. */
@@ -83,10 +86,16 @@ export class Compactor {
       units = slab.freeUnitsAt(words, unit)
     } else {
       units = blocks.units(reference)
+      // The cursor stays: what it points at is free then.
       if (this.moving) {
+        // What is void is not moved, also because the walk that takes it out would not meet it any more.
+        if (this.clearing.isVoid(reference)) {
+          this.store.discard(reference)
+          return 0
+        }
         this.moved++
         this.store.relocate(reference)
-        return units * unitBytes // the cursor stays: what it points at is free now
+        return units * unitBytes
       }
     }
     const next = unit + units

@@ -37,6 +37,12 @@ export function unitsFor(flags: number, aliasLength: number, contentLength: numb
   return headerUnits + links + ((aliasLength + contentLength + unitBytes - 1) >>> 3)
 }
 
+/** Units of the entry at this unit of a segment. */
+export function unitsAt(words: Int32Array, unit: number): number {
+  const flags = words[unit * 2] as number
+  return unitsFor(flags, (words[unit * 2 + 1] as number) & 0xffff, flags & contentLengthMask)
+}
+
 export class EntryBlocks {
   private readonly slab: Slab
 
@@ -104,7 +110,7 @@ export class EntryBlocks {
   /** Units that the block takes up. */
   units(reference: number): number {
     if (this.slab.isLarge(reference)) return this.slab.largeUnits(reference)
-    return unitsFor(this.flags(reference), this.aliasLength(reference), this.contentLength(reference))
+    return unitsAt(this.words(reference), this.slab.unitOf(reference))
   }
   /** What the limiter counts for it. */
   cost(reference: number): number {

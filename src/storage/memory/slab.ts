@@ -40,6 +40,10 @@ const listedUnitsMin = 3
 const tries = 4
 const listCount = exactUnits + (unitBits - 6 + 1) * 16
 
+/** Who walks over the slab, each with a cursor of its own. */
+export const walkCursors = { clockHand: 0, compactor: 1, clearing: 2 } as const
+const walkCount = 3
+
 const noWords = new Int32Array(0)
 const noFloats = new Float64Array(0)
 const noBytes = new Uint8Array(0)
@@ -76,7 +80,7 @@ export class Slab {
   /** The segment that is being emptied: its free blocks are in no list. -1 = none. */
   victim = -1
   /** Places of walks, each at the start of a block; moved when that block is swallowed by a free one. */
-  readonly cursors = new Uint32Array(2)
+  readonly cursors = new Uint32Array(walkCount)
 
   /** Rises whenever a block is given back: until then every reference is good. */
   version = 0
@@ -182,7 +186,7 @@ export class Slab {
   /** A walk that stands inside of what is now one free block goes back to its start. */
   private moveCursors(segment: number, unit: number, size: number): void {
     const start = ((segment << unitBits) | unit) >>> 0
-    for (let i = 0; i < 2; i++) {
+    for (let i = 0; i < walkCount; i++) {
       const cursor = this.cursors[i] as number
       if (cursor > start && cursor < start + size) this.cursors[i] = start
     }

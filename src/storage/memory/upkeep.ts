@@ -36,7 +36,7 @@ export class Upkeep {
     this.options = options
     this.complete = options.complete || options.transient
     this.hand = new ClockHand(entries)
-    this.compactor = new Compactor(entries)
+    this.compactor = new Compactor(entries, clearing)
   }
 
   /** Entries that compaction moved. */
