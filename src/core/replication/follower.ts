@@ -50,4 +50,9 @@ export class Follower {
   get isNeeded(): boolean {
     return !this.isLearner || this.isCertified
   }
+
+  /** Whether nothing of its copy has been sent: it waits for this node, and not the other way round. */
+  get awaitsCopy(): boolean {
+    return this.isLearner && (this.snapshot === undefined ? this.needsSnapshot : this.snapshot.isHeld)
+  }
 }

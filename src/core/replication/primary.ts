@@ -191,10 +191,8 @@ export function tellCommitted(peer: Peer): void {
 /** @param awakeMs since the last tick, as far as this node was awake */
 export function tickPrimary(replication: Replication, slot: SlotLog, awakeMs: number, now: Now): void {
   for (const follower of slot.followers) {
-    // Whose copy has not begun yet waits for this node, and not the other way round.
-    const isWaiting = follower.isLearner && follower.needsSnapshot && follower.snapshot === undefined
     const isOwing = follower.ackedSequence < slot.sequence
-    follower.stalledMs = isOwing && !isWaiting ? follower.stalledMs + awakeMs : 0
+    follower.stalledMs = isOwing && !follower.awaitsCopy ? follower.stalledMs + awakeMs : 0
     // It has nothing to tell before it holds something: to ask thousands of learners all the same would keep two nodes busy.
     if (isCopying(follower) || now.monotonicMs < follower.probeAtMs) continue
     const isBehind = isOwing || follower.committedSequence !== slot.committedSequence

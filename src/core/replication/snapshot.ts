@@ -9,7 +9,9 @@
  * hold all that is committed, which is what a certificate says.
  *
  * One piece at a time is under way, and a bounded number of snapshots: a copy must not crowd out the service. Most slots are
- * small and go in one piece, with the results of requests in front of the entries.
+ * small and go in one piece, with the results of requests in front of the entries. Slots that only move are read in groups, for
+ * which the table has to follow the log once, and sent one after the other, since a newcomer that takes a whole group at once answers
+ * nobody meanwhile (`pace.ts`).
  */
 import { partitionFiles, probeMs, snapshotPieceBytesMax, snapshotsMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
@@ -39,6 +41,8 @@ export interface Sending {
   token: number
   /** On its way; sent again if nothing is heard of it. */
   piece: SnapshotPiece | undefined
+  /** The piece waits until the pace lets it be sent. */
+  isHeld: boolean
   resendAtMs: number
 }
 
@@ -95,6 +99,7 @@ function start(replication: Replication, follower: Follower, now: Now): void {
     after: undefined,
     token: 0,
     piece: undefined,
+    isHeld: false,
     resendAtMs: 0,
   }
   replication.sendings.add(follower)
@@ -200,7 +205,8 @@ function send(
     results,
   }
   snapshot.resendAtMs = now.monotonicMs + resendAfterMs
-  replication.send(follower.peer, snapshot.piece)
+  snapshot.isHeld = index === 0 && isMove(replication, follower.slot)
+  if (!snapshot.isHeld) replication.send(follower.peer, snapshot.piece)
 }
 
 export function onTaken(
@@ -232,7 +238,8 @@ export function onTaken(
   stopSending(replication, follower)
   follower.nextSequence = snapshot.sequence + 1
   pump(replication, follower)
-  startSnapshots(replication, now)
+  // Slots that only move begin in groups, at ticks: to look at all slots after each would find nothing.
+  if (!isMove(replication, follower.slot)) startSnapshots(replication, now)
 }
 
 export function stopSending(replication: Replication, follower: Follower): void {
@@ -240,13 +247,18 @@ export function stopSending(replication: Replication, follower: Follower): void 
   replication.sendings.delete(follower)
 }
 
-/** Sends again what nothing was heard of. */
-export function resendPieces(replication: Replication, now: Now): void {
+/** At each tick: sends what waited for its turn, the first to begin first, and again what nothing was heard of. */
+export function sendPieces(replication: Replication, now: Now): void {
+  let turns = replication.pace.sentPerTick
   for (const follower of replication.sendings) {
-    const { snapshot } = follower
-    if (snapshot?.piece === undefined || now.monotonicMs < snapshot.resendAtMs) continue
+    const { snapshot, slot } = follower
+    if (snapshot?.piece === undefined) continue
+    if (snapshot.isHeld) {
+      if (isMove(replication, slot) && turns-- <= 0) continue
+    } else if (now.monotonicMs < snapshot.resendAtMs) continue
+    snapshot.isHeld = false
     snapshot.resendAtMs = now.monotonicMs + resendAfterMs
-    snapshot.piece = { ...snapshot.piece, slotEpoch: follower.slot.slotEpoch }
+    snapshot.piece = { ...snapshot.piece, slotEpoch: slot.slotEpoch }
     replication.send(follower.peer, snapshot.piece)
   }
 }

@@ -12,9 +12,10 @@ import type { SlotAssignment, StorageId } from "../view/view.ts"
 import { tickCompare } from "./compare.ts"
 import { wantOfDamaged } from "./damage.ts"
 import type { Follower } from "./follower.ts"
+import { periodOf } from "./pace.ts"
 import { certify, pumpBehind, tellCommitted, tickPrimary } from "./primary.ts"
 import type { Replication } from "./replication.ts"
-import { resendPieces, startSnapshots } from "./snapshot.ts"
+import { sendPieces, startSnapshots } from "./snapshot.ts"
 
 /** A learner may be slow for so many times as long: nobody waits for it. */
 const learnerPatience = 5
@@ -26,11 +27,13 @@ const learnerPatience = 5
 export function tickReplication(replication: Replication, awakeMs: number, requests: number, now: Now): void {
   // Where there are no others, nobody follows: to look at each slot would be a hundredth of a busy node's time.
   if (replication.peers.size > 0) {
-    replication.pace.tick(awakeMs - tickMs, requests)
+    const { view, self } = replication
+    const seat = view.members.findIndex(({ storageId }) => storageId === self?.storageId)
+    replication.pace.tick(awakeMs - tickMs, requests, periodOf(now, seat, view.members.length))
     tickPrimaries(replication, awakeMs, now)
     startSnapshots(replication, now)
   }
-  resendPieces(replication, now)
+  sendPieces(replication, now)
   tickCompare(replication, now)
   replication.pinned.tick(replication, now)
   for (const peer of replication.peers.values()) {

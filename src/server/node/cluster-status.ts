@@ -21,6 +21,7 @@ import type {
   NodeTopology,
 } from "../../wire/status.ts"
 import type { Driver } from "./driver.ts"
+import { type SlotTally, tallyOf } from "./slot-tally.ts"
 
 /** What one look at a cluster needs. */
 export interface ClusterSources {
@@ -68,7 +69,7 @@ export function clusterStatus(sources: ClusterSources): ClusterStatus {
     clusterId: view.clusterId,
     epoch: view.epoch,
     members: view.members.map((member) => look.member(member)),
-    factor: { wanted: view.settings.replicationFactor, reached: look.factorReached },
+    factor: { wanted: view.settings.replicationFactor, reached: look.tally.least },
     moves: look.moves(),
   }
 }
@@ -96,18 +97,12 @@ const ifLost = "(if the disks of a majority are gone for good: qdbd recover-quor
 class Look {
   readonly reasons: string[] = []
   readonly state: ClusterState
-  /** In-sync replicas of the slot that has fewest. */
-  readonly factorReached: number
+  readonly tally: SlotTally
   private readonly sources: ClusterSources
   private readonly view: View
   private readonly here: Member
   private readonly live: ReadonlySet<StorageId>
-  private readonly counts = new Map<StorageId, { primary: number; replica: number }>()
-  private copying = 0
-  private short = 0
-  private unserved = 0
-  /** Who is down and must come back: nobody else has all of some slot. */
-  private readonly orphans = new Set<StorageId>()
+  private unserved: number
 
   constructor(sources: ClusterSources, view: View) {
     this.sources = sources
@@ -118,7 +113,8 @@ class Look {
     this.live = new Set(
       view.members.filter((member) => this.stateOf(member) === "up").map((member) => member.storageId),
     )
-    this.factorReached = this.countSlots()
+    this.tally = tallyOf(view, this.live)
+    this.unserved = this.tally.unserved
     const waits = this.judge()
     this.state = this.unserved > 0 ? "unstable" : waits ? "serving" : "stable"
   }
@@ -132,7 +128,7 @@ class Look {
       address: member.address,
       state: this.stateOf(member),
       voter: this.view.voters.includes(storageId),
-      slots: this.counts.get(storageId) ?? { primary: 0, replica: 0 },
+      slots: this.tally.held.get(storageId) ?? { primary: 0, replica: 0 },
       version: storageId === cluster.self.storageId ? version : (cluster.versions.get(storageId) ?? ""),
     }
   }
@@ -145,14 +141,18 @@ class Look {
       view.members.map(({ storageId, nodeId }) => [storageId, formatNodeId(nodeId as NodeId)]),
     )
     const name = (storageId: StorageId) => names.get(storageId) as string
-    return view.slots.flatMap(({ inSync, learners }, slot) =>
-      learners.map((learner) => ({
-        slot,
-        from: inSync.length < view.settings.replicationFactor ? "" : name(inSync[0] as StorageId),
-        to: name(learner),
-        progress: progressOf(this.sources.driver.node.replication, slot, learner) ?? null,
-      })),
-    )
+    const moves: ClusterStatus["moves"][number][] = []
+    const { replication } = this.sources.driver.node
+    view.slots.forEach(({ inSync, learners }, slot) => {
+      for (const learner of learners)
+        moves.push({
+          slot,
+          from: inSync.length < view.settings.replicationFactor ? "" : name(inSync[0] as StorageId),
+          to: name(learner),
+          progress: progressOf(replication, slot, learner) ?? null,
+        })
+    })
+    return moves
   }
 
   private get votes(): boolean {
@@ -169,33 +169,12 @@ class Look {
     return this.isSilent(storageId) ? "suspect" : "up"
   }
 
-  private countSlots(): number {
-    const { view, live, counts } = this
-    for (const { storageId } of view.members) counts.set(storageId, { primary: 0, replica: 0 })
-    let least = Infinity
-    const wanted = Math.min(view.settings.replicationFactor, live.size)
-    for (const { inSync, learners } of view.slots) {
-      inSync.forEach((storageId, place) => {
-        const count = counts.get(storageId) as { primary: number; replica: number }
-        if (place === 0) count.primary++
-        else count.replica++
-      })
-      const copies = inSync.filter((storageId) => live.has(storageId)).length
-      least = Math.min(least, copies)
-      this.copying += learners.length
-      if (copies < wanted) this.short++
-      if (!live.has(inSync[0] as StorageId)) this.unserved++
-      if (inSync.every((storageId) => memberOf(view, storageId)?.standing === "down"))
-        for (const storageId of inSync) this.orphans.add(storageId)
-    }
-    return Number.isFinite(least) ? least : 0
-  }
-
   /** Says what is wrong. @returns whether the cluster waits for something */
   private judge(): boolean {
     const { view, here, reasons, sources, live } = this
     const { now } = sources
     const { cluster } = sources.driver
+    const { orphans, short, copying } = this.tally
     const before = reasons.length
     if (here.phase !== "active") {
       const waitsFor = cluster.waitsFor === "" ? "this node looks for the other members" : cluster.waitsFor
@@ -215,18 +194,18 @@ class Look {
     }
     if (this.unserved > 0 && here.phase === "active")
       reasons.push(`${this.unserved} slots are served by nobody at present`)
-    if (this.orphans.size > 0) {
-      const nodes = [...this.orphans].map((storageId) => memberOf(view, storageId)?.address ?? storageId)
+    if (orphans.size > 0) {
+      const nodes = [...orphans].map((storageId) => memberOf(view, storageId)?.address ?? storageId)
       reasons.push(
         `only nodes that are down have all that was acknowledged of some slots: waits for ${nodes.join(", ")} ` +
           "(if it is gone for good: cluster_recover)",
       )
     }
-    if (this.short > 0)
+    if (short > 0)
       reasons.push(
-        `${this.short} slots have fewer copies than ${Math.min(view.settings.replicationFactor, live.size)}`,
+        `${short} slots have fewer copies than ${Math.min(view.settings.replicationFactor, live.size)}`,
       )
-    if (this.copying > 0) reasons.push(`${this.copying} replicas are being made`)
+    if (copying > 0) reasons.push(`${copying} replicas are being made`)
     if (this.wantsChange) reasons.push("the next view is being agreed on")
     const waits = reasons.length > before
     this.remark()
