@@ -193,7 +193,7 @@ export const returnPatienceMs = 5_000
 /** How long changes of slots wait for members that have told nothing since the last view. */
 export const gatherMsMax = 1_000
 /** How long a view waits for more learners that only move; whole heartbeats, so that releases of all nodes fall together. */
-export const moveGatherMs = 8_000
+export const moveGatherMs = 16_000
 /** A voter of rank r proposes what stayed wanted for r times this. */
 export const rankDelayMs = 1_000
 /** A voter that took part in an instance and sees no decision takes it up after this. */

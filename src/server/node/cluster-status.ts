@@ -33,6 +33,19 @@ export interface ClusterSources {
   readonly now: Now
 }
 
+/** Places of primaries among the members, made once: every client asks for them when there is a new view. */
+const primaries = new WeakMap<View, readonly number[]>()
+
+function primariesOf(view: View): readonly number[] {
+  let found = primaries.get(view)
+  if (found === undefined) {
+    const places = new Map(view.members.map(({ storageId }, place) => [storageId, place]))
+    found = view.slots.map((assignment) => places.get(primaryOf(assignment)) as number)
+    primaries.set(view, found)
+  }
+  return found
+}
+
 /** @param self the node that says it */
 export function nodeTopology(
   view: View | undefined,
@@ -43,7 +56,6 @@ export function nodeTopology(
   const references = view.members.map(referenceOf)
   const at = (id: NodeId | undefined) => references[ring.indexOf(id as NodeId)] as NodeReference
   const id = self.nodeId as NodeId
-  const places = new Map(view.members.map((member, place) => [member.storageId, place]))
   return {
     predecessor: at(predecessorOf(ring, id)),
     center: { reference: formatNodeId(id), endpoint: self.address },
@@ -51,7 +63,7 @@ export function nodeTopology(
     cluster_id: view.clusterId,
     epoch: view.epoch,
     members: references,
-    primaries: view.slots.map((assignment) => places.get(primaryOf(assignment)) as number),
+    primaries: primariesOf(view),
   }
 }
 
