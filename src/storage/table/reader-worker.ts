@@ -5,6 +5,7 @@
 import { parentPort, workerData } from "node:worker_threads"
 import { partitionFiles, scanRowsMax } from "../../core/lib/limits.ts"
 import type { SlotPiece } from "../../core/replication/transfer.ts"
+import { handedOver } from "../../platform/buffers.ts"
 import { listen } from "../../platform/worker.ts"
 import { StorageError } from "../storage.ts"
 import { PartitionReader } from "./partition-reader.ts"
@@ -75,7 +76,7 @@ export type ReaderMessage =
 
 const data = workerData as ReaderData
 const port = parentPort as NonNullable<typeof parentPort>
-const send = (message: ReaderMessage) => port.postMessage(message)
+const send = (message: ReaderMessage, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 const files = new Map<number, PartitionReader>()
 
 function fileOf(slot: number): PartitionReader {
@@ -86,6 +87,12 @@ function fileOf(slot: number): PartitionReader {
     files.set(index, file)
   }
   return file
+}
+
+function loadAll(items: readonly LoadItem[]): void {
+  const answers = items.map(load)
+  const contents = answers.map(({ content }) => content).filter((content) => content !== undefined)
+  send({ kind: "loaded", answers }, handedOver(contents))
 }
 
 function describe(error: unknown, slot: number): string {
@@ -199,7 +206,7 @@ function keys(id: number, slot: number, after: Uint8Array, limit: number): void 
 listen((request: ReaderRequest) => {
   switch (request.kind) {
     case "load":
-      return send({ kind: "loaded", answers: request.items.map(load) })
+      return loadAll(request.items)
     case "scan":
       return scan(request)
     case "expired":

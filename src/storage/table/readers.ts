@@ -1,10 +1,12 @@
 /** The reader workers as the thread that owns sockets sees them. */
 import { loadsBatchMax, partitionFiles } from "../../core/lib/limits.ts"
+import { release } from "../../platform/buffers.ts"
 import { endWorker, startWorker, tell, type Worker } from "../../platform/worker.ts"
 import { StorageError } from "../storage.ts"
 import type { LoadAnswer, LoadItem, ReaderData, ReaderMessage, ReaderRequest } from "./reader-worker.ts"
 
 export interface ReaderEvents {
+  /** Contents are good until it returns. */
   readonly onLoaded: (answers: readonly LoadAnswer[]) => void
   readonly onFatal: (error: Error) => void
 }
@@ -60,6 +62,7 @@ export class Readers {
       reader.answered += message.answers.length
       this.loadsAnswered += message.answers.length
       this.events.onLoaded(message.answers)
+      for (const { content } of message.answers) if (content !== undefined) release(content)
       this.send(reader)
     } else if (message.kind === "closed") reader.closed?.()
     else {
