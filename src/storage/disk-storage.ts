@@ -91,7 +91,7 @@ export class DiskStorage implements Storage {
       onFatal,
     })
     this.log = this.commit.ring
-    this.flushers = new Flushers({ onProgress: () => this.flushed(), onFatal })
+    this.flushers = new Flushers({ onProgress: (isRoundOver) => this.flushed(isRoundOver), onFatal })
     this.readers = new Readers({ onLoaded: (answers) => this.loaded(answers), onFatal })
     this.gate = new FlushedGate(this.memory, this.readers)
     this.helper = new LogHelper({ directory: data.directory, control: this.commit.control.shared }, onFatal)
@@ -198,9 +198,8 @@ export class DiskStorage implements Storage {
     })
   }
 
-  private flushed(): void {
-    // Still too much: the round that is over, or under way, was not enough.
-    this.urged = false
+  private flushed(isRoundOver: boolean): void {
+    if (isRoundOver) this.urged = false
     this.gate.flushed(this.flushers.slots.positions)
     this.commit.control.keptBytes = this.tailBytes
     this.commit.control.cutBatch = this.flushers.durableBatch

@@ -23,7 +23,7 @@ import { namedErrors } from "../named-errors.ts"
 import { type SlotState, StorageError, type StoredResult } from "../storage.ts"
 import type { CutSpans } from "./cut-spans.ts"
 import { partitionPath } from "./partition.ts"
-import { PartitionWriter } from "./partition-writer.ts"
+import { byAge, oldestOf, PartitionWriter } from "./partition-writer.ts"
 import { readClients } from "./read-clients.ts"
 import { Gathering } from "./gathering.ts"
 import { Round } from "./round.ts"
@@ -70,6 +70,8 @@ export type FlusherMessage =
       /** Bytes of free pages in the files. */
       readonly free: number
       readonly full: boolean
+      /** What was asked for before this was heard is asked for again if that is not enough. */
+      readonly isRoundOver: boolean
     }
   | { readonly kind: "barrier"; readonly id: number }
   | { readonly kind: "error"; readonly text: string }
@@ -188,7 +190,8 @@ class Flusher {
     const behind = files.filter((file) => file.durable.batch < target.batch)
     for (const file of files) if (!behind.includes(file)) this.flushedAtMs.set(file, nowMs)
     if (behind.length === 0) {
-      this.urgent = this.allUrgent = false
+      // What is urgent stays so until a round: it may not be settled yet, and whoever asked asks no more before that.
+      this.allUrgent = false
       return behind
     }
     if (this.full || this.allUrgent) return files
@@ -236,8 +239,7 @@ class Flusher {
     }
     this.full = false
     this.free = this.files.reduce((sum, file) => sum + freeBytes(file.database), 0)
-    this.report()
-    // What was asked for before this was heard: it is asked for again if that is not enough.
+    this.report(true)
     this.urgent = false
     return true
   }
@@ -329,7 +331,7 @@ class Flusher {
     await turn()
   }
 
-  private report(): void {
+  private report(isRoundOver = false): void {
     let applied = Number.MAX_SAFE_INTEGER
     let durable = Number.MAX_SAFE_INTEGER
     let durableBatch = Number.MAX_SAFE_INTEGER
@@ -349,6 +351,7 @@ class Flusher {
       rows: this.rows,
       free: this.free,
       full: this.full,
+      isRoundOver,
     })
   }
 
@@ -360,17 +363,6 @@ class Flusher {
     this.log?.close()
     send({ kind: "closed" })
   }
-}
-
-/** Those that are furthest behind first. */
-function byAge(a: PartitionWriter, b: PartitionWriter): number {
-  return a.applied.batch - b.applied.batch
-}
-
-/** How far all of them are. */
-function oldestOf(files: readonly PartitionWriter[]): LogPlace {
-  const none: LogPlace = { batch: Number.MAX_SAFE_INTEGER, position: 0 }
-  return files.reduce((least, { applied }) => (applied.batch < least.batch ? applied : least), none)
 }
 
 function concerns(barrier: Barrier, { file }: PartitionWriter): boolean {

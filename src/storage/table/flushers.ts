@@ -9,7 +9,8 @@ import type { FlusherData, FlusherMessage, FlusherRequest, OpenedFile } from "./
 type Progress = Extract<FlusherMessage, { kind: "progress" }>
 
 export interface FlusherEvents {
-  readonly onProgress: () => void
+  /** @param isRoundOver what was urgent before is asked for again, if that was not enough */
+  readonly onProgress: (isRoundOver: boolean) => void
   readonly onFatal: (error: Error) => void
 }
 
@@ -52,7 +53,16 @@ export class Flushers {
 
   private start(data: FlusherData): Promise<Extract<FlusherMessage, { kind: "opened" }>> {
     const worker = startWorker("storage/table/flusher-worker.ts", data)
-    const none = { applied: 0, durable: 0, durableBatch: 0, count: 0, rows: 0, free: 0, full: false }
+    const none = {
+      applied: 0,
+      durable: 0,
+      durableBatch: 0,
+      count: 0,
+      rows: 0,
+      free: 0,
+      full: false,
+      isRoundOver: false,
+    }
     const flusher: Flusher = { worker, progress: { kind: "progress", ...none }, closed: undefined }
     this.flushers.push(flusher)
     return new Promise((resolve, reject) => {
@@ -66,7 +76,7 @@ export class Flushers {
         if (message.kind === "opened") resolve(message)
         else if (message.kind === "progress") {
           flusher.progress = message
-          this.events.onProgress()
+          this.events.onProgress(message.isRoundOver)
         } else if (message.kind === "flushed") this.slots.take(message.file, message.position, message.slots)
         else if (message.kind === "barrier") this.passed(message.id)
         else if (message.kind === "closed") flusher.closed?.()
