@@ -1,6 +1,6 @@
 /**
  * A walk over all entries of memory from block to block, in the order of addresses and not of the index: memory comes in
- * sequence, and a million headers are read in some 15 ms instead of half a second. Between two looks anything may be written and freed.
+ * sequence, and 666,000 headers are read in 14 ms instead of 246. Between two looks anything may be written and freed.
  *
  * What is there when a walk begins, and is not written to, is met before it ends, unless it is moved: only the compactor
  * moves what was not written to.

@@ -2,9 +2,8 @@
  * The thread that brings what the log holds into the table. It follows the log by reading it, so that the thread which
  * owns sockets hands over nothing; file `i` belongs to worker `i mod n`.
  *
- * A round takes files as far as the log is durable and settled: all of them when much is waiting, when the log is to be cut and
- * before closing; those that have waited for long; those that somebody is about to read (`barrier`); and the one that is furthest
- * behind when memory is full of changes. A checkpoint after the round empties the file's write-ahead log; the log may be cut up to there.
+ * A round takes files as far as the log is durable and settled: those whose turn it is (`flush-turns.ts`), those that somebody is
+ * about to read (`barrier`), and all of them before closing. A checkpoint after the round empties the file's write-ahead log; the log may be cut up to there.
  *
  * *Why one file at a time where memory is full.* Writers wait until something may leave memory. With all files at once nothing may
  * before the last one is written; and what a file gets then is what came since the round before. One after the other, each gets
@@ -12,7 +11,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { resultOf } from "#sqlite"
-import { flushAgeMs, flushStepBytesWhenFull, partitionFiles } from "../../core/lib/limits.ts"
+import { flushStepBytesWhenFull, partitionFiles } from "../../core/lib/limits.ts"
 import { collectYoung } from "../../platform/collector.ts"
 import { listen } from "../../platform/worker.ts"
 import { sqliteResult } from "../../platform/sqlite/driver.ts"
@@ -23,7 +22,8 @@ import { namedErrors } from "../named-errors.ts"
 import { type SlotState, StorageError, type StoredResult } from "../storage.ts"
 import type { CutSpans } from "./cut-spans.ts"
 import { partitionPath } from "./partition.ts"
-import { byAge, oldestOf, PartitionWriter } from "./partition-writer.ts"
+import { byAge, FlushTurns, oldestOf } from "./flush-turns.ts"
+import { PartitionWriter } from "./partition-writer.ts"
 import { readClients } from "./read-clients.ts"
 import { Gathering } from "./gathering.ts"
 import { Round } from "./round.ts"
@@ -109,15 +109,13 @@ class Flusher {
   private readonly files: PartitionWriter[] = []
   private log: SettledLog | undefined
   private barriers: Barrier[] = []
-  private urgent = false
-  private allUrgent = false
+  private readonly turns: FlushTurns<PartitionWriter>
   private closing = false
   private full = false
   private rows = 0
   private free = 0
   /** What was gathered for one file, for each byte of log, the last time. At first a walk of the usual length is for all. */
   private gatheredPerByte = data.gatheredBytes / (partitionFiles * data.stepBytes)
-  private readonly flushedAtMs = new Map<PartitionWriter, number>()
   private following = false
   private wake: (() => void) | undefined
 
@@ -126,13 +124,11 @@ class Flusher {
       this.files.push(
         namedErrors(partitionPath(data.directory, file), () => new PartitionWriter(data.directory, file)),
       )
-    for (const file of this.files) this.flushedAtMs.set(file, performance.now())
+    this.turns = new FlushTurns(this.files, data.roundBytes, performance.now())
     listen((message: FlusherRequest) => {
       if (message.kind === "barrier") this.barriers.push(message)
-      else if (message.kind === "urgent") {
-        this.urgent = true
-        this.allUrgent ||= message.all
-      } else if (message.kind === "follow") this.following = true
+      else if (message.kind === "urgent") this.turns.ask(message.all)
+      else if (message.kind === "follow") this.following = true
       else if (message.kind === "close") this.closing = true
       this.wake?.()
     })
@@ -161,7 +157,7 @@ class Flusher {
     while (!this.closing) {
       if (this.barriersDue()) await this.barrier()
       // In turn: copies of many slots ask again and again, and the log must be cut meanwhile.
-      const due = this.due()
+      const due = this.turns.due(this.target, this.full, performance.now())
       if (due.length > 0) await this.round(due, true)
       else if (!this.barriersDue()) await this.pause(pollMs)
     }
@@ -181,23 +177,6 @@ class Flusher {
   /** How far the files may go. */
   private get target(): LogPlace {
     return (this.log as SettledLog).last(oldestOf(this.files))
-  }
-
-  /** The files whose turn it is. */
-  private due(): readonly PartitionWriter[] {
-    const { target, files } = this
-    const nowMs = performance.now()
-    const behind = files.filter((file) => file.durable.batch < target.batch)
-    for (const file of files) if (!behind.includes(file)) this.flushedAtMs.set(file, nowMs)
-    if (behind.length === 0) {
-      // What is urgent stays so until a round: it may not be settled yet, and whoever asked asks no more before that.
-      this.allUrgent = false
-      return behind
-    }
-    if (this.full || this.allUrgent) return files
-    if (this.urgent) return behind.toSorted(byAge).slice(0, 1)
-    if (target.position - oldestOf(files).position >= data.roundBytes) return files
-    return behind.filter((file) => nowMs - (this.flushedAtMs.get(file) as number) >= flushAgeMs)
   }
 
   /** Those whose position is settled; the others wait until it is. */
@@ -223,8 +202,7 @@ class Flusher {
   private async round(files: readonly PartitionWriter[], durably: boolean): Promise<boolean> {
     const { target } = this
     const spans = this.spansOnce(oldestOf(files), target)
-    this.urgent = this.allUrgent = false
-    if (durably) for (const file of files) this.flushedAtMs.set(file, performance.now())
+    this.turns.begin(files, durably, performance.now())
     try {
       while (files.some((file) => file.applied.batch < target.batch)) {
         await this.step(files, target, spans)
@@ -240,7 +218,7 @@ class Flusher {
     this.full = false
     this.free = this.files.reduce((sum, file) => sum + freeBytes(file.database), 0)
     this.report(true)
-    this.urgent = false
+    this.turns.end()
     return true
   }
 

@@ -261,14 +261,3 @@ export class PartitionWriter {
     this.database.close()
   }
 }
-
-/** Those that are furthest behind first. */
-export function byAge(a: PartitionWriter, b: PartitionWriter): number {
-  return a.applied.batch - b.applied.batch
-}
-
-/** How far all of them are. */
-export function oldestOf(files: readonly PartitionWriter[]): LogPlace {
-  const none: LogPlace = { batch: Number.MAX_SAFE_INTEGER, position: 0 }
-  return files.reduce((least, { applied }) => (applied.batch < least.batch ? applied : least), none)
-}
