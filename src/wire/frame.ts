@@ -5,7 +5,7 @@
  * is a cursor, not a callback or a list: the caller pushes a chunk and asks for `next()` until the reader is starved, and a
  * frame is a range of `bytes`. A frame that lies within one chunk is never copied and nothing is allocated for it.
  *
- * Only a frame that a chunk's end cuts in two is copied (`partial-frame.ts`). Its memory grows with the bytes that have
+ * Only a frame that a chunk's end cuts in two is put together (`partial-frame.ts`). Its memory grows with the bytes that have
  * *arrived*, at most twice as much, and never by the announced length: a stranger who announces 64 MiB and sends ten bytes
  * costs us some hundred.
  * A length above the bound fails at once, before anything is kept. The bound is small until the hello is in (`limit`).
@@ -19,7 +19,7 @@ import { PartialFrame } from "./partial-frame.ts"
 
 /** What `FrameReader.next` answers. */
 export const frameState = {
-  /** No whole frame is left: push the next chunk. The last chunk's memory is the caller's again. */
+  /** No whole frame is left: push the next chunk. */
   starved: 0,
   /** A frame lies in `bytes` from `start` to `end`, until the next call of `next` or `push`. */
   whole: 1,
@@ -61,8 +61,9 @@ export class FrameReader {
   }
 
   /**
-   * Hands in the stream's next bytes. They are read in place until `next` answers `starved`. A chunk before it that was not
-   * read to its end is kept: the two are joined, by a copy.
+   * Hands in the stream's next bytes; the chunk is this reader's from now on, and who still looks at it may find it detached. They are
+   * read in place until `next` answers `starved`. A chunk before it that was not read to its end is kept: the two are joined,
+   * by a copy.
    */
   push(chunk: Uint8Array, start: number = 0, end: number = chunk.length): void {
     assert(start >= 0 && start <= end && end <= chunk.length, "a chunk's range lies inside it")
@@ -81,7 +82,7 @@ export class FrameReader {
     this.chunkEnd = end
   }
 
-  /** Copies what is unread of the chunk, for a caller that pauses here and cannot leave its chunk with us. */
+  /** Copies what is unread of the chunk, for a caller that pauses here: a large chunk does not stay for the little that is unread of it. */
   hold(): void {
     if (this.position === this.chunkEnd) return
     this.chunk = this.chunk.slice(this.position, this.chunkEnd)

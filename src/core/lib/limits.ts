@@ -31,8 +31,10 @@ export const helloTextCharactersMax = 128
 export const helloAuthBytesMax = 256
 /** A partial frame's buffer begins with this much, so that a slow small frame does not regrow … */
 export const frameBufferBytesMin = 256
-/** … and doubles up to this; what follows comes in pieces of this size. */
-export const framePieceBytes = 256 * KiB
+/** … and doubles up to this; what follows comes in pieces … */
+export const frameHeadBytes = 64 * KiB
+/** … of this size, or as large as a chunk that is no smaller. */
+export const framePieceBytes = 64 * KiB
 /** A larger buffer of a partial frame is given back once its frame is read; a connection keeps a smaller one. */
 export const frameBufferKeptBytesMax = 16 * KiB
 /** An output writer gives a larger buffer back once it is empty. */

@@ -65,7 +65,7 @@ export interface ListenerOptions {
 /** What befalls connections. */
 export interface SocketEvents {
   open(socket: Socket<Session>): void
-  /** The chunk's memory is the caller's again when this returns. */
+  /** The chunk is the receiver's: Bun gives each one memory of its own. */
   data(socket: Socket<Session>, chunk: Uint8Array): void
   drain(socket: Socket<Session>): void
   close(socket: Socket<Session>): void
@@ -152,7 +152,6 @@ export class Listener {
     this.traffic.bytesIn += chunk.length
     session.reader.push(chunk)
     this.read(session, driver)
-    // The chunk's memory is the socket's again when this returns.
     session.reader.hold()
     this.account(session)
   }
@@ -192,9 +191,10 @@ export class Listener {
 
   /** Whether the session must not be read from now; then its socket is paused until `resume`. */
   private mustWait(session: Session, driver: ListenerNode): boolean {
-    const unsent = session.unsentBytes
-    // Once half of what all may hold is held, whoever leaves answers unread waits until they are read.
-    if (unsent > sessionOutputBytesMax || (unsent > 0 && this.heldBytes > sessionsOutputBytesMax / 2))
+    // Once half of what all may hold is held, whoever leaves answers unread waits until they are read. What this turn answers has
+    // not been sent yet, and says nothing of who will read it.
+    const isShort = this.heldBytes > sessionsOutputBytesMax / 2
+    if (session.unsentBytes > sessionOutputBytesMax || (isShort && session.leavesUnread))
       session.paused |= pause.output
     if (session.inFlight >= sessionRequestsMax) session.paused |= pause.requests
     if (session.paused === pause.none && this.hasRoom(session, driver)) return false

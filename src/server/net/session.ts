@@ -45,6 +45,8 @@ export class Session {
   receivedMs: number
   requestedMs: number
   progressMs: number
+  /** The system did not take all that was last handed to it: the peer leaves answers unread. */
+  leavesUnread = false
   /** What of `heldBytes` the listener has counted. */
   accountedBytes = 0
   private writer: ReplyWriter | undefined
@@ -89,7 +91,8 @@ export class Session {
       this.sent += taken
       this.traffic.bytesOut += taken
     } else this.progressMs = nowMs
-    if (this.sent === writer.position) this.giveBack(writer)
+    this.leavesUnread = this.sent < writer.position
+    if (!this.leavesUnread) this.giveBack(writer)
     return true
   }
 

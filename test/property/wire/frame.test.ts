@@ -65,7 +65,7 @@ describe("frame reader", () => {
         let state: number = frameState.starved
         for (const piece of piecesOf(bytes, lengths)) {
           arrived += piece.length
-          // The chunk's memory is the caller's again once the reader is starved: it is overwritten here.
+          // Nothing of a chunk as small as this is needed once the reader is starved: it is overwritten here.
           const chunk = new Uint8Array(piece.length + 8).fill(0xee)
           chunk.set(piece, 4)
           reader.push(chunk, 4, 4 + piece.length)

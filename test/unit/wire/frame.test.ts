@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest"
-import { frameBytesMax, framePieceBytes, helloFrameBytesMax } from "../../../src/core/lib/limits.ts"
+import {
+  frameBytesMax,
+  frameHeadBytes,
+  framePieceBytes,
+  helloFrameBytesMax,
+} from "../../../src/core/lib/limits.ts"
 import { FrameReader, frameState } from "../../../src/wire/frame.ts"
 
 const header = (length: number) => {
@@ -70,7 +75,7 @@ describe("frame reader", () => {
     expect(() => reader.push(new Uint8Array(4), 3, 2)).toThrow("range")
   })
 
-  const longBody = 2 * framePieceBytes + 12_345
+  const longBody = 9 * framePieceBytes + 12_345
   /** Steps of one length, and single bytes around each place where a piece begins. */
   const steps = (step: number) => (at: number) => {
     const edge = Math.round(at / framePieceBytes) * framePieceBytes
@@ -84,7 +89,9 @@ describe("frame reader", () => {
       const frame = new Uint8Array(4 + longBody)
       frame.set(header(longBody))
       for (let at = 4; at < frame.length; at++) frame[at] = (at * 31) >> 3
-      for (const lengthAt of [() => step, steps(step)]) {
+      let turn = 0
+      const mixed = () => (turn++ % 3 === 0 ? 5 : step)
+      for (const lengthAt of [() => step, steps(step), mixed]) {
         const reader = new FrameReader(longBody)
         for (let at = 0, next; at < frame.length; at = next) {
           next = Math.min(frame.length, at + lengthAt(at))
@@ -105,13 +112,56 @@ describe("frame reader", () => {
     const reader = new FrameReader(frameBytesMax)
     reader.push(header(frameBytesMax))
     expect(reader.next()).toBe(frameState.starved)
-    const chunk = new Uint8Array(64 * 1024)
-    for (let arrived = 4 + chunk.length; arrived < 20 * 2 ** 20; arrived += chunk.length) {
+    const chunkBytes = framePieceBytes - 1
+    for (let arrived = 4 + chunkBytes; arrived < 20 * 2 ** 20; arrived += chunkBytes) {
+      const before = reader.heldBytes
+      reader.push(new Uint8Array(chunkBytes))
+      expect(reader.next()).toBe(frameState.starved)
+      expect(reader.heldBytes - before).toBeLessThanOrEqual(frameHeadBytes + framePieceBytes)
+    }
+  })
+
+  it("keeps a large chunk as it is, until the frame is whole", () => {
+    const head = new Uint8Array(frameHeadBytes)
+    const chunks = [framePieceBytes, 3 * framePieceBytes, 7].map((length) =>
+      new Uint8Array(length).fill(length),
+    )
+    const body = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    head.set(header(head.length - 4 + body))
+    const reader = new FrameReader(frameBytesMax)
+    reader.push(head)
+    expect(reader.next()).toBe(frameState.starved)
+    for (const chunk of chunks.slice(0, 2)) {
       const before = reader.heldBytes
       reader.push(chunk)
       expect(reader.next()).toBe(frameState.starved)
-      expect(reader.heldBytes - before).toBeLessThanOrEqual(framePieceBytes)
+      expect(reader.heldBytes - before).toBe(chunk.length)
     }
+    reader.push(chunks[2] as Uint8Array)
+    expect(reader.next()).toBe(frameState.whole)
+    expect(
+      Buffer.compare(
+        reader.bytes,
+        Buffer.concat([
+          head,
+          ...[framePieceBytes, 3 * framePieceBytes, 7].map((length) => new Uint8Array(length).fill(length)),
+        ]),
+      ),
+    ).toBe(0)
+    expect(chunks.map(({ length }) => length)).toEqual([0, 0, 7])
+  })
+
+  it("does not keep a large chunk for the little of it that belongs to an unfinished frame", () => {
+    const first = new Uint8Array(4 + 4 * frameHeadBytes)
+    first.set(header(first.length - 4))
+    const chunk = new Uint8Array(first.length + frameHeadBytes + framePieceBytes)
+    chunk.set(first)
+    chunk.set(header(frameBytesMax), first.length)
+    const reader = new FrameReader(frameBytesMax)
+    reader.push(chunk)
+    expect(reader.next()).toBe(frameState.whole)
+    expect(reader.next()).toBe(frameState.starved)
+    expect(reader.heldBytes).toBe(frameHeadBytes + framePieceBytes)
   })
 
   it("gives the memory of a long frame back when it is read, and when the connection is gone", () => {
