@@ -11,7 +11,6 @@ import {
   logFlushBytes,
   logTailBytes,
   logTailShareOfQuota,
-  maintainStepsPerTurn,
   slotCountDefault,
 } from "../core/lib/limits.ts"
 import type { RecordSink } from "../core/replication/sink.ts"
@@ -20,6 +19,7 @@ import type { DataDirectory } from "./directory/data-directory.ts"
 import { DiskUse } from "./disk-use.ts"
 import { buildFilter } from "./filter-build.ts"
 import { FlushedGate } from "./flushed-gate.ts"
+import { IntakeBrake } from "./intake-brake.ts"
 import { CommitClient } from "./log/commit-client.ts"
 import { LogHelper } from "./log/helper-client.ts"
 import { automaticMemoryBytes } from "./memory-limit.ts"
@@ -41,6 +41,7 @@ import { TableReads } from "./table-reads.ts"
 import { Flushers } from "./table/flushers.ts"
 import type { LoadAnswer } from "./table/reader-worker.ts"
 import { Readers } from "./table/readers.ts"
+import { UpkeepTurns } from "./upkeep-turns.ts"
 
 export class DiskStorage implements Storage {
   readonly identity: Identity
@@ -56,6 +57,9 @@ export class DiskStorage implements Storage {
   private readonly gate: FlushedGate
   private readonly helper: LogHelper
   private readonly reads: TableReads
+  private readonly upkeep: UpkeepTurns
+  /** Asked again a moment later, whoever was refused may go on. */
+  private readonly brake = new IntakeBrake(() => this.notify())
   private disk: DiskUse | undefined
   private loads: LoadResult[] = []
   private notified = false
@@ -63,9 +67,6 @@ export class DiskStorage implements Storage {
   private closing = false
   private failed = false
   private closingError: Error | undefined
-  private wasOverDirty = false
-  private urged = false
-  private maintaining = false
 
   constructor(options: StorageOptions, data: DataDirectory) {
     this.options = options
@@ -94,6 +95,10 @@ export class DiskStorage implements Storage {
     this.flushers = new Flushers({ onProgress: (isRoundOver) => this.flushed(isRoundOver), onFatal })
     this.readers = new Readers({ onLoaded: (answers) => this.loaded(answers), onFatal })
     this.gate = new FlushedGate(this.memory, this.readers)
+    this.upkeep = new UpkeepTurns(this.memory, this.gate, {
+      onFull: () => this.flushers.urgent(),
+      onRoom: () => this.notify(),
+    })
     this.helper = new LogHelper({ directory: data.directory, control: this.commit.control.shared }, onFatal)
     this.reads = new TableReads(this.memory, this.flushers, this.readers)
   }
@@ -199,11 +204,11 @@ export class DiskStorage implements Storage {
   }
 
   private flushed(isRoundOver: boolean): void {
-    if (isRoundOver) this.urged = false
+    if (isRoundOver) this.upkeep.roundOver()
     this.gate.flushed(this.flushers.slots.positions)
     this.commit.control.keptBytes = this.tailBytes
     this.commit.control.cutBatch = this.flushers.durableBatch
-    this.maintain()
+    this.upkeep.take()
     this.notify()
   }
 
@@ -250,7 +255,8 @@ export class DiskStorage implements Storage {
 
   hasRoom(bytes: number): boolean {
     if (this.failed || this.memory.overDirty) return false
-    return this.commit.ring.hasRoom(bytes) && this.logBytes < logBytesMax
+    if (!this.commit.ring.hasRoom(bytes) || this.logBytes >= logBytesMax) return false
+    return this.brake.mayTake(this.memory.dirtiness, performance.now())
   }
 
   private get logBytes(): number {
@@ -259,26 +265,7 @@ export class DiskStorage implements Storage {
 
   publish(): void {
     this.commit.publish()
-    this.maintain()
-  }
-
-  /** A piece of memory's upkeep per turn, and more turns while there is more; a round of the flusher if that is what it takes. */
-  private maintain(): void {
-    if (this.maintaining) return
-    const more = this.memory.maintain(maintainStepsPerTurn)
-    const { overDirty } = this.memory
-    const urge = overDirty || this.memory.wantsFlush
-    if (urge && !this.urged) this.flushers.urgent()
-    this.urged = urge
-    if (!overDirty && this.wasOverDirty) this.notify()
-    this.wasOverDirty = overDirty
-    if (!more) this.gate.check()
-    if (!more || this.closing) return
-    this.maintaining = true
-    setImmediate(() => {
-      this.maintaining = false
-      this.maintain()
-    })
+    this.upkeep.take()
   }
 
   load(slot: number, alias: string): void {
@@ -362,6 +349,7 @@ export class DiskStorage implements Storage {
     if (this.closing) return
     if (!this.failed) await this.drain()
     this.closing = true
+    this.upkeep.end()
     await this.disk?.close()
     if (this.failed) return this.kill()
     await this.helper.close()
@@ -389,6 +377,7 @@ export class DiskStorage implements Storage {
   /** Ends all threads wherever they are; what was acknowledged is in the log. */
   async kill(): Promise<void> {
     this.closing = true
+    this.upkeep.end()
     await this.disk?.close()
     // What measures the disk may be writing the reserve: a directory that was let go of must not change any more.
     const workers = [this.helper, this.readers, this.flushers, this.commit, this.data.meta]

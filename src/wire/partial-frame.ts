@@ -1,7 +1,7 @@
 /**
  * A frame that is still arriving, its header included.
  *
- * Its first `frameHeadBytes` lie in one buffer that doubles as they arrive; what follows lies in pieces, which are joined once, when the
+ * Its first `framePieceBytes` lie in one buffer that doubles as they arrive; what follows lies in pieces, which are joined once, when the
  * last byte is there. A buffer that goes on doubling copies megabytes in the middle of some turn, into memory that the system
  * has yet to find, and does so for strangers who never end their frame (docs/performance.md).
  *
@@ -11,12 +11,7 @@
  * Either way no more than twice of what has arrived is held, or `frameBufferBytesMin`, however much was announced.
  */
 import { assert } from "../core/lib/assert.ts"
-import {
-  frameBufferBytesMin,
-  frameBufferKeptBytesMax,
-  frameHeadBytes,
-  framePieceBytes,
-} from "../core/lib/limits.ts"
+import { frameBufferBytesMin, frameBufferKeptBytesMax, framePieceBytes } from "../core/lib/limits.ts"
 
 const nothing = new Uint8Array(0)
 
@@ -39,7 +34,7 @@ export class PartialFrame {
    */
   append(chunk: Uint8Array, start: number, end: number, total: number): void {
     assert(this.length + end - start <= total, "a frame is no longer than it said")
-    const missing = Math.max(0, frameHeadBytes - this.length)
+    const missing = Math.max(0, framePieceBytes - this.length)
     const split = Math.min(end, start + missing)
     if (split > start) this.fillHead(chunk, start, split, total)
     if (end === split) return
@@ -57,7 +52,7 @@ export class PartialFrame {
   private growHead(needed: number, total: number): void {
     const { head } = this
     const bytes = Math.max(frameBufferBytesMin, Math.min(2 * needed, total))
-    const grown = new Uint8Array(Math.min(frameHeadBytes, bytes))
+    const grown = new Uint8Array(Math.min(framePieceBytes, bytes))
     grown.set(head.subarray(0, this.length))
     this.release(head)
     this.head = grown

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest"
 import type { CellFigures } from "../../scripts/bench/cell.ts"
 import { rotated, type Comparison } from "../../scripts/bench/compare.ts"
-import { parseOptions } from "../../scripts/bench/options.ts"
+import { parseOptions, partNames } from "../../scripts/bench/options.ts"
+import { usage } from "../../scripts/bench/usage.ts"
 import { roundedNumbers, showChange, showComparison } from "../../scripts/bench/report.ts"
 import { median, spreadOf } from "../../scripts/bench/statistics.ts"
 
@@ -74,6 +75,7 @@ describe("the command line", () => {
     expect(parseOptions(["all"]).parts.join(" ")).toBe(
       "compare sustained memory start sessions hostile cluster join lag",
     )
+    for (const part of partNames) expect(usage).toContain(`\n  ${part} `)
     expect(() => parseOptions(["quick"])).toThrow("no part quick")
     expect(() => parseOptions(["--rounds", "0"])).toThrow("--rounds is a positive number")
     expect(() => parseOptions(["--rounds", "1.5"])).toThrow("whole number")

@@ -31,9 +31,7 @@ export const helloTextCharactersMax = 128
 export const helloAuthBytesMax = 256
 /** A partial frame's buffer begins with this much, so that a slow small frame does not regrow … */
 export const frameBufferBytesMin = 256
-/** … and doubles up to this; what follows comes in pieces … */
-export const frameHeadBytes = 64 * KiB
-/** … of this size, or as large as a chunk that is no smaller. */
+/** … and doubles up to this; what follows comes in pieces of this size, or as large as a chunk that is no smaller. */
 export const framePieceBytes = 64 * KiB
 /** A larger buffer of a partial frame is given back once its frame is read; a connection keeps a smaller one. */
 export const frameBufferKeptBytesMax = 16 * KiB
@@ -114,6 +112,8 @@ export const flushStepBytesWhenFull = 1 * MiB
 export const flushGatheredBytesMax = 32 * MiB
 /** Committed changes are in the table after this long, even if there are few. */
 export const flushAgeMs = 30_000
+/** Writers are slowed from this share of the changes at which they would be stopped. */
+export const brakeFullnessMin = 2 / 3
 /** A transaction of the flusher ends after so many rows, so that it stays well under a second. */
 export const flushTransactionRows = 8_192
 /** A file of the log. Where one ends a commit waits for two files; and a new node takes one at least. */

@@ -66,6 +66,8 @@ export class Replication {
   readonly peers = new Map<StorageId, Peer>()
   /** Slots that this node serves. */
   servingCount = 0
+  /** Slots that this node leads and others follow (`led.ts`). */
+  led: readonly SlotLog[] = []
   appendSerial = 0
   readonly sendings = new Set<Follower>()
   /** Reads of the log under way, by token. */

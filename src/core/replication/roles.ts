@@ -17,6 +17,7 @@ import type { Now } from "../lib/clock.ts"
 import { memberOf, type SlotAssignment, type StorageId, type View, type ViewMember } from "../view/view.ts"
 import { beginAnew, isForsaken } from "./forsaken.ts"
 import { Follower } from "./follower.ts"
+import { ledOf } from "./led.ts"
 import type { Replication } from "./replication.ts"
 import { nobody, type Role, type SlotLog } from "./slot-log.ts"
 import { stopSending } from "./snapshot.ts"
@@ -55,6 +56,7 @@ export function adoptView(replication: Replication, view: View, now: Now): void 
     if (wasLearner && slot.role === "learner") stateAnew(replication, slot)
     if (slot.serving) replication.servingCount++
   }
+  replication.led = ledOf(replication.slots)
   for (const slot of doubtful) doubt(replication, slot, now)
   for (const slot of forsaken) replication.discard(slot)
   for (const slot of changed) replication.advance(slot, now)

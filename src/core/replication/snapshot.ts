@@ -13,7 +13,7 @@
  * which the table has to follow the log once, and sent one after the other, since a newcomer that takes a whole group at once answers
  * nobody meanwhile (`pace.ts`).
  */
-import { partitionFiles, probeMs, snapshotPieceBytesMax, snapshotsMax } from "../lib/limits.ts"
+import { probeMs, snapshotPieceBytesMax, snapshotsMax } from "../lib/limits.ts"
 import type { Now } from "../lib/clock.ts"
 import type { DataMessage, SnapshotPiece, SnapshotResult, SnapshotTaken } from "../node/data-message.ts"
 import { markDamaged } from "./damage.ts"
@@ -53,21 +53,17 @@ const resendAfterMs = 5 * probeMs
 
 /**
  * Begins those that wait, as far as there is room: at each tick, and where one has ended, since most slots are small and
- * a copy of thousands of them would else go by the clock. Slots of one file of the table come one after the other: a copy waits
- * until that file has caught up with the log, which is an eighth of the work where all are of one.
+ * a copy of thousands of them would else go by the clock.
  */
 export function startSnapshots(replication: Replication, now: Now): void {
   if (replication.sendings.size > snapshotsMax / 2) return // Looking at all slots is worth it for several.
-  const { slots } = replication
-  for (let file = 0; file < partitionFiles; file++)
-    for (let slot = file; slot < slots.length; slot += partitionFiles) {
-      if (replication.sendings.size >= snapshotsMax) return
-      startOf(replication, slots[slot] as SlotLog, now)
-    }
+  for (const slot of replication.led) {
+    if (replication.sendings.size >= snapshotsMax) return
+    startOf(replication, slot, now)
+  }
 }
 
 function startOf(replication: Replication, slot: SlotLog, now: Now): void {
-  if (slot.role !== "primary") return
   for (const follower of slot.followers) {
     if (replication.sendings.size >= snapshotsMax) return
     if (!follower.isLearner || !follower.needsSnapshot) continue

@@ -45,8 +45,7 @@ export function tickReplication(replication: Replication, awakeMs: number, reque
 }
 
 function tickPrimaries(replication: Replication, awakeMs: number, now: Now): void {
-  for (const slot of replication.slots) {
-    if (slot.role !== "primary" || slot.followers.length === 0) continue
+  for (const slot of replication.led) {
     tickPrimary(replication, slot, awakeMs, now)
     for (const follower of slot.followers) certify(replication, follower)
   }
@@ -59,11 +58,8 @@ export function wantsOf(replication: Replication): Want[] {
   if (self === undefined) return wants
   const { epoch } = view
   const { storageId: primary, boot } = self
-  for (const log of replication.slots) {
-    const { role, followers, slot } = log
-    const given = log.isDamaged ? wantOfDamaged(replication, log) : undefined
-    if (given !== undefined) wants.push(given)
-    if (role !== "primary") continue
+  giveUpDamaged(replication, wants)
+  for (const { followers, slot } of replication.led)
     for (const follower of followers) {
       if (wants.length >= wantsPerHeartbeatMax) return wants
       const { storageId } = follower.peer
@@ -71,9 +67,17 @@ export function wantsOf(replication: Replication): Want[] {
       else if (follower.isLearner && follower.isCertified)
         wants.push({ kind: "promote", certificate: { epoch, slot, primary, boot, learner: storageId } })
     }
-  }
   offer(replication, wants)
   return wants
+}
+
+function giveUpDamaged(replication: Replication, wants: Want[]): void {
+  if (replication.damaged === 0) return
+  for (const slot of replication.slots) {
+    if (wants.length >= wantsPerHeartbeatMax) return
+    const want = slot.isDamaged ? wantOfDamaged(replication, slot) : undefined
+    if (want !== undefined) wants.push(want)
+  }
 }
 
 /** Whether two lists of one epoch, by one node, want the same. */

@@ -307,14 +307,18 @@ export class EntryTable implements EntryMemory {
     this.entries.flush.flushedTo(file, position)
   }
 
+  /** Changes that are not in the table, of those that may be: at 1 writers are stopped. */
+  get dirtiness(): number {
+    return this.upkeep.dirtiness
+  }
   /**
-   * Writers are to be slowed: three quarters of what memory may hold are dirty, or eviction (which goes on in `maintain`)
+   * Writers are to be stopped: three quarters of what memory may hold are dirty, or eviction (which goes on in `maintain`)
    * lags an eighth behind.
    */
   get overDirty(): boolean {
     return this.upkeep.overDirty
   }
-  /** A round of the flusher is due, well before writers would have to be slowed. */
+  /** A round of the flusher is due, well before writers would have to be stopped. */
   get wantsFlush(): boolean {
     return this.upkeep.wantsFlush
   }

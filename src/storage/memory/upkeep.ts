@@ -19,6 +19,10 @@ const compactionBlocksPerChange = 8
 /** The walk that clears slots looks at this many places for a block of other upkeep: it mostly passes by. */
 const clearingStepsPerStep = 16
 
+/** What of the limit may be dirty. */
+const dirtyShareMax = 0.75
+const flushedFromDirtiness = 1 / 3
+
 export class Upkeep {
   complete: boolean
   evictions = 0
@@ -44,14 +48,20 @@ export class Upkeep {
     return this.compactor.moved
   }
 
-  get overDirty(): boolean {
+  /** How much is dirty, of what may be. */
+  get dirtiness(): number {
     const { bytesMax, entriesMax } = this.options
     const { flush } = this.entries
-    if (bytesMax > 0) {
-      if (flush.dirtyBytes > bytesMax * 0.75 || this.entries.bytes > bytesMax * 1.125) return true
-    }
-    if (entriesMax === 0) return false
-    return flush.dirtyEntries > entriesMax * 0.75 || this.entries.liveCount > entriesMax * 1.125
+    const ofBytes = bytesMax > 0 ? flush.dirtyBytes / bytesMax : 0
+    const ofEntries = entriesMax > 0 ? flush.dirtyEntries / entriesMax : 0
+    return Math.max(ofBytes, ofEntries) / dirtyShareMax
+  }
+
+  get overDirty(): boolean {
+    const { bytesMax, entriesMax } = this.options
+    const { bytes, liveCount } = this.entries
+    if (this.dirtiness > 1 || (bytesMax > 0 && bytes > bytesMax * 1.125)) return true
+    return entriesMax > 0 && liveCount > entriesMax * 1.125
   }
 
   /**
@@ -59,10 +69,7 @@ export class Upkeep {
    * would stop them for all of its time, however small the log still is.
    */
   get wantsFlush(): boolean {
-    const { bytesMax, entriesMax } = this.options
-    const { flush } = this.entries
-    if (bytesMax > 0 && flush.dirtyBytes > bytesMax * 0.25) return true
-    return entriesMax > 0 && flush.dirtyEntries > entriesMax * 0.25
+    return this.dirtiness > flushedFromDirtiness
   }
 
   private overLimit(comingBytes: number, comingEntries: number): boolean {

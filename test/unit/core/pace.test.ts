@@ -13,6 +13,8 @@ import {
 } from "../../../src/core/lib/limits.ts"
 import type { SnapshotPiece } from "../../../src/core/node/data-message.ts"
 import { Follower } from "../../../src/core/replication/follower.ts"
+import type { SlotLog } from "../../../src/core/replication/slot-log.ts"
+import { ledOf } from "../../../src/core/replication/led.ts"
 import { Pace, periodOf } from "../../../src/core/replication/pace.ts"
 import type { Replication } from "../../../src/core/replication/replication.ts"
 import { onSlotPiece, onTaken, sendPieces, startSnapshots } from "../../../src/core/replication/snapshot.ts"
@@ -140,6 +142,7 @@ class Primary {
     let token = 0
     this.replication = {
       slots,
+      led: ledOf(slots as unknown as SlotLog[]),
       pace: this.pace,
       view: {
         settings: { replicationFactor: 2 },

@@ -51,6 +51,7 @@ class Primary {
     let token = 0
     this.replication = {
       slots: [slot],
+      led: [slot],
       view: { settings: { replicationFactor: 2 }, slots: [{ inSync: ["s0"], learners: ["s1"] }] },
       pace: new Pace(),
       sendings: new Set(),

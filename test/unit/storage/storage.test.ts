@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { openDatabase } from "#sqlite"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { partitionFiles } from "../../../src/core/lib/limits.ts"
 import { Prng } from "../../../src/core/lib/prng.ts"
 import type { DiskStorage } from "../../../src/storage/disk-storage.ts"
@@ -67,6 +67,33 @@ describe("storage", () => {
     expect(node.storage.figures().persistedEntries).toBe(300)
     await node.storage.close()
     expect(node.fatal).toEqual([])
+  })
+
+  test("slows writers before memory is full of changes, and lets them go on by itself", async () => {
+    const node = await TestNode.open(join(directory(), "data"), { memoryEntriesMax: 2_000 })
+    const memory = (node.storage as DiskStorage).memory
+    // Behind the end of the log: no flusher can take it away.
+    const change = (i: number) => {
+      const alias = Buffer.from(`key ${i}`)
+      memory.store(0, alias, 0, alias.length, 0, alias.length, 0, 2 ** 40 + i)
+    }
+    for (let i = 0; i < 900; i++) change(i)
+    expect(node.storage.hasRoom(1)).toBe(true)
+    for (let i = 900; i < 1_200; i++) change(i)
+    expect(memory.overDirty).toBe(false)
+    let ms = performance.now()
+    let refused = 0
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => ms++)
+    await node.until(() => {
+      const may = node.storage.hasRoom(1)
+      if (!may) refused++
+      return may
+    })
+    clock.mockRestore()
+    // Who is refused is told to ask again each time, and nothing else would tell so often.
+    expect(refused).toBeGreaterThan(20)
+    expect(memory.dirtiness).toBeCloseTo(0.8)
+    await (node.storage as DiskStorage).kill()
   })
 
   test("pages entries in that memory had no room for, and never an outdated one", async () => {

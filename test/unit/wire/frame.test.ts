@@ -1,10 +1,5 @@
 import { describe, expect, it } from "vitest"
-import {
-  frameBytesMax,
-  frameHeadBytes,
-  framePieceBytes,
-  helloFrameBytesMax,
-} from "../../../src/core/lib/limits.ts"
+import { frameBytesMax, framePieceBytes, helloFrameBytesMax } from "../../../src/core/lib/limits.ts"
 import { FrameReader, frameState } from "../../../src/wire/frame.ts"
 
 const header = (length: number) => {
@@ -117,12 +112,12 @@ describe("frame reader", () => {
       const before = reader.heldBytes
       reader.push(new Uint8Array(chunkBytes))
       expect(reader.next()).toBe(frameState.starved)
-      expect(reader.heldBytes - before).toBeLessThanOrEqual(frameHeadBytes + framePieceBytes)
+      expect(reader.heldBytes - before).toBeLessThanOrEqual(framePieceBytes + framePieceBytes)
     }
   })
 
   it("keeps a large chunk as it is, until the frame is whole", () => {
-    const head = new Uint8Array(frameHeadBytes)
+    const head = new Uint8Array(framePieceBytes)
     const chunks = [framePieceBytes, 3 * framePieceBytes, 7].map((length) =>
       new Uint8Array(length).fill(length),
     )
@@ -152,16 +147,16 @@ describe("frame reader", () => {
   })
 
   it("does not keep a large chunk for the little of it that belongs to an unfinished frame", () => {
-    const first = new Uint8Array(4 + 4 * frameHeadBytes)
+    const first = new Uint8Array(4 + 4 * framePieceBytes)
     first.set(header(first.length - 4))
-    const chunk = new Uint8Array(first.length + frameHeadBytes + framePieceBytes)
+    const chunk = new Uint8Array(first.length + framePieceBytes + framePieceBytes)
     chunk.set(first)
     chunk.set(header(frameBytesMax), first.length)
     const reader = new FrameReader(frameBytesMax)
     reader.push(chunk)
     expect(reader.next()).toBe(frameState.whole)
     expect(reader.next()).toBe(frameState.starved)
-    expect(reader.heldBytes).toBe(frameHeadBytes + framePieceBytes)
+    expect(reader.heldBytes).toBe(framePieceBytes + framePieceBytes)
   })
 
   it("gives the memory of a long frame back when it is read, and when the connection is gone", () => {
