@@ -29,7 +29,7 @@ export class PartialFrame {
   private gatheredBytes = 0
 
   /**
-   * Takes bytes of a chunk; the chunk is this frame's afterwards.
+   * Takes bytes of a chunk; where they are its last ones, the chunk is this frame's afterwards.
    * @param total the frame's length with its header, or the header's as long as that is all that is known
    */
   append(chunk: Uint8Array, start: number, end: number, total: number): void {
@@ -38,7 +38,7 @@ export class PartialFrame {
     const split = Math.min(end, start + missing)
     if (split > start) this.fillHead(chunk, start, split, total)
     if (end === split) return
-    if (isWorthKeeping(chunk, end - split)) this.keep(chunk.subarray(split, end))
+    if (isWorthKeeping(chunk, split, end)) this.keep(chunk.subarray(split, end))
     else this.gather(chunk, split, end, total)
   }
 
@@ -134,7 +134,11 @@ export class PartialFrame {
   }
 }
 
-/** Whether the bytes are many, and no less than half of the memory that would be held for them. */
-function isWorthKeeping({ buffer }: Uint8Array, bytes: number): boolean {
-  return bytes >= framePieceBytes && 2 * bytes >= buffer.byteLength
+/**
+ * Whether the bytes are many, and no less than half of the memory that would be held for them. What follows them in the chunk is still to
+ * be read when this frame is, and its memory given back: then they are copied.
+ */
+function isWorthKeeping(chunk: Uint8Array, start: number, end: number): boolean {
+  const bytes = end - start
+  return end === chunk.length && bytes >= framePieceBytes && 2 * bytes >= chunk.buffer.byteLength
 }
