@@ -5,11 +5,12 @@
  */
 import { readdirSync, readlinkSync } from "node:fs"
 import { connect, type Client } from "../../src/client/client.ts"
+import { Prng } from "../../src/core/lib/prng.ts"
 import { sessionsOutputBytesMax } from "../../src/core/lib/limits.ts"
 import type { EngineFigures } from "../../src/wire/status.ts"
 import { fill, planOf, type CellName } from "./cell.ts"
-import { largeAlias, largeBytes } from "./hostile/behaviours.ts"
-import { CrowdProcess } from "./hostile/crowd-process.ts"
+import { behaviours, largeAlias, largeBytes } from "./hostile/behaviours.ts"
+import { Crowd } from "./hostile/crowd.ts"
 import { LatencyHistogram } from "./load/histogram.ts"
 import type { BenchOptions } from "./options.ts"
 import type { PartResult } from "./parts.ts"
@@ -120,7 +121,10 @@ async function runWave(
   wave: number,
   before: State,
 ): Promise<Wave> {
-  const crowd = new CrowdProcess(server.host, server.port, wave)
+  const crowds = behaviours.map(
+    (behaviour, index) =>
+      new Crowd(behaviour, server.host, server.port, new Prng(wave * behaviours.length + index + 1)),
+  )
   let heldMiBMax = 0
   const sampler = setInterval(() => {
     engineOf(client).then(
@@ -131,18 +135,28 @@ async function runWave(
   }, 500)
   try {
     const p99Ms = await ordinary(programs, server, seconds)
-    const opened = await crowd.leave()
-    return { opened, p99Ms, heldMiBMax, after: await settled(server, client, before) }
+    return {
+      opened: crowds.reduce((sum, crowd) => sum + crowd.opened, 0),
+      p99Ms,
+      heldMiBMax,
+      after: await settled(server, client, crowds, before),
+    }
   } finally {
     clearInterval(sampler)
-    crowd.kill()
+    for (const crowd of crowds) crowd.stop()
   }
 }
 
-/** Waits until the daemon has noticed that everybody has left. A descriptor more may be one of its own, for a moment. */
-async function settled(server: Server, client: Client, before: State): Promise<State> {
+/** Sends everybody away, and waits until the daemon has noticed. A descriptor more may be one of its own, for a moment. */
+async function settled(
+  server: Server,
+  client: Client,
+  crowds: ReadonlyArray<Crowd>,
+  before: State,
+): Promise<State> {
   const isLeft = ({ sessions, heldBytes, descriptors }: State) =>
     sessions > before.sessions || heldBytes > before.heldBytes || descriptors > before.descriptors
+  for (const crowd of crowds) crowd.stop()
   const deadlineMs = performance.now() + settleMsMax
   let state = await stateOf(server, client)
   while (isLeft(state) && performance.now() < deadlineMs) {

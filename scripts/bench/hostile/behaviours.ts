@@ -20,10 +20,8 @@ export interface Behaviour {
   readonly perSecond: number
   /** What a connection does once it is open. */
   open(socket: Socket<unknown>, prng: Prng): void
-  /** What it does again and again in its later life … */
+  /** What it does in each later second of its life. */
   tick?(socket: Socket<unknown>, prng: Prng): void
-  /** … and how often; else each second. */
-  readonly tickMs?: number
 }
 
 const hello = () => qdbProtocol.greeting() as Uint8Array
@@ -43,12 +41,7 @@ function get(requestId: number, alias: string): Uint8Array {
 }
 
 const someRequest = get(1, "an alias that takes its time")
-/**
- * What one write of a sender may be: it takes a processor for as long as its bytes are copied, and that is one of those that serve here.
- * A network would not deliver more at once, either.
- */
-const burst = new Uint8Array(64 * 1024)
-const burstsPerSecond = 16
+const megabyte = new Uint8Array(1024 * 1024)
 /** Four megabytes of replies are what a session may leave unread. */
 const getsUnread = 40
 
@@ -58,8 +51,7 @@ export const behaviours: ReadonlyArray<Behaviour> = [
     count: 50,
     perSecond: 50,
     open: (socket) => void (socket.write(hello()), socket.write(header(frameBytesMax))),
-    tick: (socket) => void socket.write(burst),
-    tickMs: 1_000 / burstsPerSecond,
+    tick: (socket) => void socket.write(megabyte),
   },
   {
     name: "announces the longest frame and says no more than a byte a second",

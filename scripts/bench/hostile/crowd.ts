@@ -1,8 +1,8 @@
 /**
- * Many connections of one behaviour: as many as it wants are kept open, and each is reminded of its duty from time to time.
+ * Many connections of one behaviour: as many as it wants are kept open, and each is reminded of its duty once a second.
  *
  * They know nothing of each other, so nothing of what they do comes at once: connections are opened one after the other, and
- * each one's time counts from its own opening. Ten that were opened by one tick of a timer, and a hundred that wrote at the
+ * each one's seconds count from its own opening. Ten that were opened by one tick of a timer, and a hundred that wrote at the
  * same instant, would measure the timer.
  */
 import type { Socket } from "bun"
@@ -11,7 +11,7 @@ import type { Behaviour } from "./behaviours.ts"
 
 /** As often as a timer can be had. */
 const stepMs = 1
-const tickMsDefault = 1_000
+const tickMs = 1_000
 /** A step that comes late makes up for no more than this. */
 const lateMsMax = 20
 
@@ -31,7 +31,6 @@ export class Crowd {
   private opening = 0
   /** In the order in which they are due: all wait equally long. */
   private readonly reminders: Array<Reminder> = []
-  private readonly tickMs: number
   /** Connections that may be opened now, and parts of one. */
   private credit = 0
   private steppedMs = performance.now()
@@ -43,7 +42,6 @@ export class Crowd {
     this.host = host
     this.port = port
     this.prng = prng
-    this.tickMs = behaviour.tickMs ?? tickMsDefault
     this.timer = setInterval(() => this.step(), stepMs)
   }
 
@@ -63,7 +61,7 @@ export class Crowd {
   private remind(tick: NonNullable<Behaviour["tick"]>, nowMs: number): void {
     const { socket } = this.reminders.shift() as Reminder
     if (!this.sockets.has(socket)) return
-    this.reminders.push({ socket, dueMs: nowMs + this.tickMs })
+    this.reminders.push({ socket, dueMs: nowMs + tickMs })
     tick(socket, this.prng)
   }
 
@@ -84,7 +82,7 @@ export class Crowd {
           if (this.stopped) return void socket.terminate()
           this.opened++
           this.sockets.add(socket)
-          this.reminders.push({ socket, dueMs: performance.now() + this.tickMs })
+          this.reminders.push({ socket, dueMs: performance.now() + tickMs })
           this.behaviour.open(socket, this.prng)
         },
         // What the server says is of no interest to a peer like this.
