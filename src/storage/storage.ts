@@ -127,7 +127,10 @@ export interface Storage {
   readonly meta: Meta
   readonly memory: EntryMemory
   readonly log: RecordSink
-  /** False while ring, log or dirty memory are at their bounds: the driver then stops reading sockets until progress. */
+  /**
+   * False while ring, log or dirty memory are at their bounds, or for a moment where writers are slowed: the driver then stops reading
+   * sockets, and asks again at the next progress.
+   */
   hasRoom(bytes: number): boolean
   /** True while the disk or the quota is full: writes that add data are refused with `disk_full`. */
   readonly diskFull: boolean

@@ -56,7 +56,7 @@ const resendAfterMs = 5 * probeMs
  * a copy of thousands of them would else go by the clock.
  */
 export function startSnapshots(replication: Replication, now: Now): void {
-  if (replication.sendings.size > snapshotsMax / 2) return // Looking at all slots is worth it for several.
+  if (replication.sendings.size > snapshotsMax / 2) return // Looking at all that are led is worth it for several.
   for (const slot of replication.led) {
     if (replication.sendings.size >= snapshotsMax) return
     startOf(replication, slot, now)
