@@ -137,9 +137,9 @@ describe("frame reader", () => {
 
   it("keeps a large chunk as it is, until the frame is whole", () => {
     const head = new Uint8Array(framePieceBytes)
-    const chunks = [framePieceBytes, 3 * framePieceBytes, 7].map((length) =>
-      new Uint8Array(length).fill(length),
-    )
+    const parts = () =>
+      [framePieceBytes, 3 * framePieceBytes, 7].map((length) => new Uint8Array(length).fill(length % 251))
+    const chunks = parts()
     const body = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
     head.set(header(head.length - 4 + body))
     const reader = new FrameReader(frameBytesMax)
@@ -153,15 +153,7 @@ describe("frame reader", () => {
     }
     reader.push(chunks[2] as Uint8Array)
     expect(reader.next()).toBe(frameState.whole)
-    expect(
-      Buffer.compare(
-        reader.bytes,
-        Buffer.concat([
-          head,
-          ...[framePieceBytes, 3 * framePieceBytes, 7].map((length) => new Uint8Array(length).fill(length)),
-        ]),
-      ),
-    ).toBe(0)
+    expect(Buffer.compare(reader.bytes, Buffer.concat([head, ...parts()]))).toBe(0)
     expect(chunks.map(({ length }) => length)).toEqual([0, 0, 7])
   })
 
