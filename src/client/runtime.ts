@@ -29,7 +29,7 @@ export interface Link {
 
 export interface LinkEvents {
   linkOpened(): void
-  /** The bytes are good until this returns. */
+  /** The bytes are the receiver's: Bun, Node and Deno give each chunk memory of its own. */
   linkReceived(bytes: Uint8Array): void
   /** It failed, or the peer closed it: the last event. The reason is for people. */
   linkClosed(reason: string): void
