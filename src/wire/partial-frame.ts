@@ -135,10 +135,11 @@ export class PartialFrame {
 }
 
 /**
- * Whether the bytes are many, and no less than half of the memory that would be held for them. What follows them in the chunk is still to
- * be read when this frame is, and its memory given back: then they are copied.
+ * Whether the bytes are many, and no less than half of the memory that would be held for them. They are copied where something else lies in
+ * that memory, which is given back with the frame: what follows in the chunk, or what a chunk that is a view shares its buffer with.
  */
 function isWorthKeeping(chunk: Uint8Array, start: number, end: number): boolean {
   const bytes = end - start
-  return end === chunk.length && bytes >= framePieceBytes && 2 * bytes >= chunk.buffer.byteLength
+  const { buffer, length } = chunk
+  return end === length && length === buffer.byteLength && bytes >= framePieceBytes && 2 * bytes >= length
 }

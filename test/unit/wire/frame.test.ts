@@ -157,6 +157,17 @@ describe("frame reader", () => {
     expect(chunks.map(({ length }) => length)).toEqual([0, 0, 7])
   })
 
+  it("does not give back the memory of a chunk that is a view of something larger", () => {
+    const frame = new Uint8Array(4 * framePieceBytes)
+    frame.set(header(frame.length - 4))
+    const reader = new FrameReader(frameBytesMax)
+    reader.push(frame.subarray(0, framePieceBytes))
+    expect(reader.next()).toBe(frameState.starved)
+    reader.push(frame.subarray(framePieceBytes))
+    expect(reader.next()).toBe(frameState.whole)
+    expect(frame.length).toBe(4 * framePieceBytes)
+  })
+
   it("does not keep a large chunk for the little of it that belongs to an unfinished frame", () => {
     const first = new Uint8Array(4 + 4 * framePieceBytes)
     first.set(header(first.length - 4))
